@@ -1,0 +1,178 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sandbox's services share: the clusters, their signing keys, the samples and the request log.
+
+Each service keeps its own objects; only what one service must see of another lives here.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import itertools
+import threading
+import time
+import typing as t
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+Json = dict[str, t.Any]
+
+AWS_ACCOUNT = "123456789012"
+AZURE_SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
+AZURE_TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+
+# The controller's credentials in the sandbox. Each service refuses all others.
+CONTROLLER_CLIENT_ID = "5f6e2d9c-3c1a-4b7e-9d43-0a8c1b2f7e11"
+CONTROLLER_CLIENT_SECRET = "sandbox-client-secret"
+CONTROLLER_AWS_ACCESS_KEY = "AKIASANDBOXCONTROLER"
+CONTROLLER_AWS_SECRET_KEY = "sandbox-aws-secret-key"
+
+
+@dataclasses.dataclass(frozen=True)
+class LoggedRequest:
+    """One request as a service saw it. ``write`` is true when an object changed or a sample was stored."""
+
+    number: int
+    seconds: float
+    service: str  # arm, graph, login, oidc, iam, sts, aps, aps-workspaces, kubernetes/<cluster>
+    method: str
+    path: str  # no query string: it may carry filters only, never secrets
+    operation: str  # the API's own name of the operation where it has one, else ""
+    status: int
+    write: bool
+
+
+class RequestLog:
+    """An append-only, thread-safe list of requests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: list[LoggedRequest] = []
+        self._numbers = itertools.count(1)
+        self._start = time.monotonic()
+
+    def record(self, *, service: str, method: str, path: str, operation: str, status: int, write: bool) -> None:
+        with self._lock:
+            self._requests.append(
+                LoggedRequest(
+                    number=next(self._numbers),
+                    seconds=round(time.monotonic() - self._start, 4),
+                    service=service,
+                    method=method,
+                    path=path,
+                    operation=operation,
+                    status=status,
+                    write=write,
+                )
+            )
+
+    def since(self, number: int = 0) -> tuple[LoggedRequest, ...]:
+        """All requests with a number greater than ``number``, oldest first."""
+        with self._lock:
+            return tuple(request for request in self._requests if request.number > number)
+
+
+class SigningKey:
+    """An RSA key with the ``kid`` that Kubernetes would give it (RFC 7517, RS256)."""
+
+    def __init__(self) -> None:
+        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        der = self._private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.kid = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+    def sign(self, claims: Json) -> str:
+        return jwt.encode(claims, self._private, algorithm="RS256", headers={"kid": self.kid})
+
+    def jwk(self) -> Json:
+        key: Json = jwt.algorithms.RSAAlgorithm.to_jwk(self._private.public_key(), as_dict=True)
+        return {"use": "sig", "kty": key["kty"], "kid": self.kid, "alg": "RS256", "n": key["n"], "e": key["e"]}
+
+
+@dataclasses.dataclass
+class AksCluster:
+    """A managed cluster: ARM's body of it and what hangs on it."""
+
+    subscription: str
+    resource_group: str
+    name: str
+    tenant: str
+    issuer_guid: str  # random and immutable for the cluster's life
+    body: Json  # the resource as ARM answers it, without eTag
+    signing_key: SigningKey = dataclasses.field(default_factory=SigningKey)
+    api_server_url: str = ""  # https://127.0.0.1:<port>, known when its API server listens
+
+    @property
+    def location(self) -> str:
+        return str(self.body["location"])
+
+    @property
+    def issuer_url(self) -> str:
+        """The OIDC issuer that AKS gives the cluster; it serves discovery only while the issuer is enabled."""
+        return f"https://{self.location}.oic.prod-aks.azure.com/{self.tenant}/{self.issuer_guid}/"
+
+    @property
+    def issuer_enabled(self) -> bool:
+        return bool(self.body["properties"].get("oidcIssuerProfile", {}).get("enabled"))
+
+    @property
+    def token_issuer(self) -> str:
+        """The ``iss`` of service-account tokens: the API server's own name until the OIDC issuer is on."""
+        return self.issuer_url if self.issuer_enabled else f"https://{self.body['properties']['fqdn']}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One sample that the workspace stored."""
+
+    workspace_id: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+    timestamp_ms: int
+    role_arn: str  # whose session wrote it
+
+
+@dataclasses.dataclass
+class Settings:
+    """Behaviour that tests and the demo may choose when the sandbox starts."""
+
+    aks_operation_seconds: float = 1.0
+    aks_retry_after: int | None = None  # the recorded service sends none
+    aks_etags: bool = True
+    graph_replication_seconds: float = 0.0
+    iam_propagation_seconds: float = 0.0
+
+
+class World:
+    """Everything that more than one service needs. ``lock`` guards all state of all services."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.lock = threading.RLock()
+        self.settings = settings or Settings()
+        self.log = RequestLog()
+        self.clusters: list[AksCluster] = []
+        self.samples: list[Sample] = []
+
+    def cluster_of_issuer(self, issuer: str) -> AksCluster | None:
+        """The cluster whose enabled issuer is exactly this URL."""
+        with self.lock:
+            return next((c for c in self.clusters if c.issuer_enabled and c.issuer_url == issuer), None)
+
+    def find_cluster(self, subscription: str, resource_group: str, name: str) -> AksCluster | None:
+        """ARM names are case-insensitive."""
+        wanted = (subscription.lower(), resource_group.lower(), name.lower())
+        with self.lock:
+            return next(
+                (
+                    c
+                    for c in self.clusters
+                    if (c.subscription.lower(), c.resource_group.lower(), c.name.lower()) == wanted
+                ),
+                None,
+            )
