@@ -1,0 +1,54 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py."""
+
+    DOCUMENTATION = r"""
+options:
+  cloud_environment:
+    description:
+      - The Azure cloud; it decides the endpoints for login, Azure Resource Manager and Microsoft Graph.
+      - Falls back to the environment variable E(AZURE_CLOUD_ENVIRONMENT).
+    type: str
+    choices: [AzureCloud, AzureUSGovernment, AzureChinaCloud]
+    default: AzureCloud
+  auth_source:
+    description:
+      - Where credentials come from.
+      - V(auto) uses O(client_id) with O(secret) or O(x509_certificate_path) when they are given, and otherwise
+        azure-identity's default chain (environment, workload identity, managed identity, Azure CLI).
+      - V(env) uses only these options and their environment variables, V(cli) only the Azure CLI's login,
+        V(msi) only a managed identity, of which O(client_id) names a user-assigned one.
+      - Falls back to the environment variable E(ANSIBLE_AZURE_AUTH_SOURCE).
+    type: str
+    choices: [auto, cli, env, msi]
+    default: auto
+  tenant:
+    description:
+      - Microsoft Entra tenant ID.
+      - Falls back to the environment variables E(AZURE_TENANT) and E(AZURE_TENANT_ID).
+    type: str
+    aliases: [tenant_id]
+  client_id:
+    description:
+      - Client ID of the service principal or managed identity that the module logs in as.
+      - Falls back to the environment variable E(AZURE_CLIENT_ID).
+    type: str
+  secret:
+    description:
+      - Client secret of the service principal that the module logs in as.
+      - Falls back to the environment variables E(AZURE_SECRET) and E(AZURE_CLIENT_SECRET).
+    type: str
+  x509_certificate_path:
+    description:
+      - File with certificate and private key (PEM) of the service principal that the module logs in as.
+      - Falls back to the environment variables E(AZURE_X509_CERTIFICATE_PATH) and E(AZURE_CLIENT_CERTIFICATE_PATH).
+    type: path
+requirements:
+  - azure-identity
+"""

@@ -1,0 +1,409 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trust chain from an AKS cluster's service account to an AMP workspace, as pure data.
+
+Everything that must agree between the clouds is derived here, once: the IAM provider's URL and ARN, its client IDs,
+the trust policy's statement and condition keys, the Entra federated identity credential, the pod's projected token
+and environment, the ``remote_write`` entry. No role, template or module writes one of these strings by hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+import typing as t
+import urllib.parse
+
+#: Stands for a value that only a write will make known. Accepted as input in check mode only.
+KNOWN_AFTER_APPLY: t.Final = "<known after apply>"
+
+AWS_AUDIENCE: t.Final = "sts.amazonaws.com"
+ENTRA_AUDIENCE: t.Final = "api://AzureADTokenExchange"
+
+#: IAM's limit for a provider URL (CreateOpenIDConnectProvider).
+MAX_ISSUER_LENGTH: t.Final = 255
+#: IAM's default quota for a role's trust policy in characters without white space ("Role trust policy length").
+MAX_TRUST_POLICY_LENGTH: t.Final = 2048
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_ROLE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):role(?P<path>/(?:.*/)?)(?P<name>[\w+=,.@-]{1,64})"
+)
+_WORKSPACE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):aps:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):workspace/(?P<id>[\w-]+)"
+)
+
+
+class FederationError(ValueError):
+    """A value can't be part of a trust chain. The message is one sentence that says what is wrong and what to do."""
+
+
+def is_known(value: str) -> bool:
+    """False for a placeholder and for every string derived from one."""
+    return KNOWN_AFTER_APPLY not in value
+
+
+@dataclasses.dataclass(frozen=True)
+class Issuer:
+    """An OIDC issuer, taken verbatim from its discovery document: AKS's end in a slash, and every cloud compares
+    the whole string (https://openid.net/specs/openid-connect-core-1_0.html, ``iss``)."""
+
+    url: str
+
+    @classmethod
+    def parse(cls, url: str) -> Issuer:
+        """Check what IAM and Entra demand of an issuer: https, a host, no port, no query, 255 characters at most."""
+        if url == KNOWN_AFTER_APPLY:
+            return cls(url)
+        if url != url.strip():
+            raise FederationError(f"The issuer '{url}' has white space around it: remove it.")
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme != "https":
+            raise FederationError(f"The issuer '{url}' is not an https URL: give it exactly as the cluster reports it.")
+        if not parts.hostname or parts.path.startswith("/https:"):
+            raise FederationError(f"The issuer '{url}' has no host of its own: is the scheme in it twice?")
+        if ":" in parts.netloc or "@" in parts.netloc:
+            raise FederationError(f"The issuer '{url}' carries a port or user: IAM accepts neither.")
+        if parts.query or parts.fragment or "?" in url or "#" in url:
+            raise FederationError(f"The issuer '{url}' carries a query or fragment: IAM accepts neither.")
+        if len(url) > MAX_ISSUER_LENGTH:
+            raise FederationError(f"The issuer has {len(url)} characters, IAM accepts {MAX_ISSUER_LENGTH}: {url}")
+        return cls(url)
+
+    @property
+    def known(self) -> bool:
+        return is_known(self.url)
+
+    @property
+    def host(self) -> str:
+        return urllib.parse.urlsplit(self.url).hostname or "" if self.known else KNOWN_AFTER_APPLY
+
+    @property
+    def host_and_path(self) -> str:
+        """The URL without its scheme, slash kept: IAM's form in ARNs and condition keys."""
+        return self.url.removeprefix("https://")
+
+    @property
+    def discovery_url(self) -> str:
+        """https://openid.net/specs/openid-connect-discovery-1_0.html, section 4."""
+        return self.url.rstrip("/") + "/.well-known/openid-configuration"
+
+    @property
+    def audience_key(self) -> str:
+        return f"{self.host_and_path}:aud"
+
+    @property
+    def subject_key(self) -> str:
+        return f"{self.host_and_path}:sub"
+
+    def differs_by_slash_or_case(self, other: str) -> bool:
+        """True for a URL or host and path that was probably meant to be this one but is not: it never matches."""
+        mine, theirs = self.host_and_path, other
+        while theirs.startswith("https://"):
+            theirs = theirs.removeprefix("https://")
+        return mine != theirs and mine.rstrip("/").lower() == theirs.rstrip("/").lower()
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class ServiceAccount:
+    """A Kubernetes service account."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def parse(cls, namespace: str, name: str) -> ServiceAccount:
+        """Names as Kubernetes takes them: RFC 1123 label for the namespace, RFC 1123 subdomain for the account."""
+        if not _DNS_LABEL.fullmatch(namespace):
+            raise FederationError(
+                f"The namespace '{namespace}' is not a Kubernetes name: use at most 63 lower-case letters, digits and "
+                "hyphens; a wildcard would trust every namespace."
+            )
+        if len(name) > 253 or not _DNS_SUBDOMAIN.fullmatch(name):
+            raise FederationError(
+                f"The service account '{name}' is not a Kubernetes name: use lower-case letters, digits, hyphens and "
+                "dots; a wildcard would trust every service account."
+            )
+        return cls(namespace, name)
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` of its tokens."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+def parse_audience(audience: str) -> str:
+    """An audience as IAM takes it for a client ID: 1 to 255 characters, no white space, no wildcard."""
+    if not audience or len(audience) > 255 or re.search(r"[\s*]", audience):
+        raise FederationError(
+            f"The audience '{audience}' is malformed: IAM takes 1 to 255 characters without white space or wildcards, "
+            f"usually {AWS_AUDIENCE}."
+        )
+    return audience
+
+
+@dataclasses.dataclass(frozen=True)
+class AwsAccount:
+    """An AWS account in its partition (``aws``, ``aws-us-gov``, ``aws-cn``, ...)."""
+
+    partition: str
+    account_id: str
+
+    def provider_arn(self, issuer: Issuer) -> str:
+        """The ARN of the IAM OIDC provider of an issuer: deterministic, path and slash kept."""
+        return f"arn:{self.partition}:iam::{self.account_id}:oidc-provider/{issuer.host_and_path}"
+
+    def role_arn(self, name: str, path: str = "/") -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:role{path}{name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class RoleArn:
+    """An IAM role's ARN, split."""
+
+    partition: str
+    account_id: str
+    path: str
+    name: str
+
+    @classmethod
+    def parse(cls, arn: str) -> RoleArn:
+        match = _ROLE_ARN.fullmatch(arn)
+        if not match:
+            raise FederationError(
+                f"'{arn}' is not the ARN of an IAM role: expected arn:aws:iam::<12 digits>:role/<name>."
+            )
+        return cls(match["partition"], match["account"], match["path"], match["name"])
+
+    def __str__(self) -> str:
+        return AwsAccount(self.partition, self.account_id).role_arn(self.name, self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """An AMP workspace. ``endpoint`` is its base URL without a trailing slash: ``https://host/workspaces/<id>``."""
+
+    arn: str
+    workspace_id: str
+    region: str
+    partition: str
+    account_id: str
+    endpoint: str
+
+    @classmethod
+    def parse(cls, arn: str, prometheus_endpoint: str) -> Workspace:
+        """From DescribeWorkspace's ``arn`` and ``prometheusEndpoint``, which has ended in ``/`` and in ``/api/v1/``."""
+        match = _WORKSPACE_ARN.fullmatch(arn)
+        if not match:
+            raise FederationError(
+                f"'{arn}' is not the ARN of an AMP workspace: expected arn:aws:aps:<region>:<account>:workspace/<id>."
+            )
+        endpoint = prometheus_endpoint.rstrip("/").removesuffix("/api/v1").rstrip("/")
+        if not endpoint.startswith("https://"):
+            raise FederationError(f"The workspace's endpoint '{prometheus_endpoint}' is not an https URL.")
+        return cls(arn, match["id"], match["region"], match["partition"], match["account"], endpoint)
+
+    @property
+    def remote_write_url(self) -> str:
+        """Without a trailing slash: with one, the service answers 403 Missing Authentication Token."""
+        return f"{self.endpoint}/api/v1/remote_write"
+
+    @property
+    def query_url(self) -> str:
+        return f"{self.endpoint}/api/v1/query"
+
+
+class TokenSource(enum.Enum):
+    """Where the pod's web-identity token comes from."""
+
+    PROJECTED = "projected"  # a projected service-account token of our own, audience AWS
+    AZURE_WORKLOAD_IDENTITY = "azure_workload_identity"  # the token that the Azure webhook mounts, audience Entra
+
+    @property
+    def audience(self) -> str:
+        return AWS_AUDIENCE if self is TokenSource.PROJECTED else ENTRA_AUDIENCE
+
+
+@dataclasses.dataclass(frozen=True)
+class WebIdentityTrust:
+    """Who may assume a role by a token of an issuer."""
+
+    issuer: Issuer
+    audience: str
+    service_accounts: tuple[ServiceAccount, ...]
+    account: AwsAccount
+
+    @property
+    def provider_arn(self) -> str:
+        return self.account.provider_arn(self.issuer)
+
+    def statement(self) -> dict[str, t.Any]:
+        """The trust policy's statement: exact audience and exact subjects
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html)."""
+        subjects = sorted({account.subject for account in self.service_accounts})
+        return {
+            "Effect": "Allow",
+            "Principal": {"Federated": self.provider_arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    self.issuer.audience_key: self.audience,
+                    self.issuer.subject_key: subjects[0] if len(subjects) == 1 else subjects,
+                }
+            },
+        }
+
+
+WRITE_ACTIONS: t.Final = ("aps:RemoteWrite",)
+#: Exactly the actions of the managed policy AmazonPrometheusQueryAccess.
+QUERY_ACTIONS: t.Final = ("aps:GetLabels", "aps:GetMetricMetadata", "aps:GetSeries", "aps:QueryMetrics")
+
+
+def permission_policy(workspace_arns: t.Sequence[str], *, allow_query: bool = False) -> dict[str, t.Any]:
+    """The role's permission: remote write to these workspaces and, when asked for, queries of them."""
+    actions = sorted((*WRITE_ACTIONS, *(QUERY_ACTIONS if allow_query else ())))
+    arns = sorted(set(workspace_arns))
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": actions[0] if len(actions) == 1 else actions,
+                "Resource": arns[0] if len(arns) == 1 else arns,
+            }
+        ],
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class EntraTrust:
+    """An Entra federated identity credential: exactly one audience, issuer and subject compared verbatim."""
+
+    issuer: Issuer
+    service_account: ServiceAccount
+    audience: str = ENTRA_AUDIENCE
+
+    @property
+    def subject(self) -> str:
+        return self.service_account.subject
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectedToken:
+    """The pod's own web-identity token: a projected volume, its mount and the SDK's environment.
+
+    Names are those of AWS' own chart for AKS. The file is never called ``azure-identity-token``: older versions of
+    the Azure webhook skip their own injection when any projected source has that path.
+    """
+
+    role_arn: str
+    region: str
+    audience: str = AWS_AUDIENCE
+    expiration_seconds: int = 3600
+    volume_name: str = "aws-iam-token"
+    mount_path: str = "/var/run/secrets/aws"
+    file_name: str = "token"
+
+    def volume(self) -> dict[str, t.Any]:
+        return {
+            "name": self.volume_name,
+            "projected": {
+                "sources": [
+                    {
+                        "serviceAccountToken": {
+                            "audience": self.audience,
+                            "expirationSeconds": self.expiration_seconds,
+                            "path": self.file_name,
+                        }
+                    }
+                ]
+            },
+        }
+
+    def volume_mount(self) -> dict[str, t.Any]:
+        return {"name": self.volume_name, "mountPath": self.mount_path, "readOnly": True}
+
+    def environment(self) -> dict[str, str]:
+        """What the AWS SDKs read. The last one matters for Prometheus before 3.5, whose SDK asks the global STS."""
+        return {
+            "AWS_ROLE_ARN": self.role_arn,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": f"{self.mount_path}/{self.file_name}",
+            "AWS_REGION": self.region,
+            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteWrite:
+    """Prometheus' ``remote_write`` entry for a workspace.
+
+    ``chained_role_arn`` is only for assuming a *different* role with the federated session: Prometheus calls
+    ``sts:AssumeRole`` for it, never ``AssumeRoleWithWebIdentity``, and a role can't assume itself unasked.
+    """
+
+    url: str
+    region: str
+    role_arn: str
+    chained_role_arn: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.chained_role_arn is not None and self.chained_role_arn == self.role_arn:
+            raise FederationError(
+                f"The chained role is the federated role itself ({self.role_arn}): the pod already holds its session, "
+                "so leave the chained role out; it is only for a different role."
+            )
+
+    def entry(self) -> dict[str, t.Any]:
+        """The entry; ``region`` is always there, because Prometheus signs with it and not with the chain's."""
+        sigv4 = {"region": self.region}
+        if self.chained_role_arn is not None:
+            sigv4["role_arn"] = self.chained_role_arn
+        return {"url": self.url, "sigv4": sigv4}
+
+
+#: The label that makes the Azure webhook act on a pod; on a service account it marks intent only.
+WORKLOAD_IDENTITY_LABEL: t.Final = "azure.workload.identity/use"
+#: The service account's annotation with the Entra application's client ID.
+CLIENT_ID_ANNOTATION: t.Final = "azure.workload.identity/client-id"
+
+
+@dataclasses.dataclass(frozen=True)
+class Federation:
+    """One cluster's whole trust chain."""
+
+    issuer: Issuer
+    service_account: ServiceAccount
+    role: RoleArn
+    workspace: Workspace
+    token_source: TokenSource = TokenSource.PROJECTED
+    audience: str = AWS_AUDIENCE
+    chained_role_arn: str | None = None
+
+    @property
+    def account(self) -> AwsAccount:
+        return AwsAccount(self.role.partition, self.role.account_id)
+
+    @property
+    def client_ids(self) -> tuple[str, ...]:
+        return (self.audience,)
+
+    @property
+    def trust(self) -> WebIdentityTrust:
+        return WebIdentityTrust(self.issuer, self.audience, (self.service_account,), self.account)
+
+    @property
+    def entra_trust(self) -> EntraTrust:
+        return EntraTrust(self.issuer, self.service_account)
+
+    @property
+    def projected_token(self) -> ProjectedToken:
+        return ProjectedToken(str(self.role), self.workspace.region, self.audience)
+
+    @property
+    def remote_write(self) -> RemoteWrite:
+        return RemoteWrite(
+            self.workspace.remote_write_url, self.workspace.region, str(self.role), self.chained_role_arn
+        )

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read, plan, apply: the one way in which every resource of the collection is handled.
+
+``plan`` is a pure function of what is there and what is wished for. Check mode reports the plan, a real run executes
+that same plan, and the diff is made from it, so the three can't disagree. Nothing here imports the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing as t
+
+# A document before or after a change: structured data, or text that is shown line by line.
+Document = t.Mapping[str, object] | str
+
+OperationT = t.TypeVar("OperationT")
+CurrentT = t.TypeVar("CurrentT")
+
+
+class Action(enum.Enum):
+    """What a change does to its object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclasses.dataclass(frozen=True)
+class Change(t.Generic[OperationT]):
+    """One write and what it does.
+
+    ``kind`` and ``name`` identify the object for people ("IAM role", "AKS-Prometheus-AMP-Role"), ``summary`` says in
+    one sentence what is changed and why. ``before`` is None for a creation, ``after`` for a deletion. ``operation``
+    is what the resource's ``apply`` executes.
+    """
+
+    action: Action
+    kind: str
+    name: str
+    summary: str
+    before: Document | None
+    after: Document | None
+    operation: OperationT
+
+    def diff(self) -> dict[str, object]:
+        """This change as Ansible shows it under ``--diff``."""
+        empty: Document = "" if isinstance(self.before or self.after, str) else {}
+        header = f"{self.kind} {self.name}"
+        return {
+            "before_header": header,
+            "after_header": header,
+            "before": empty if self.before is None else self.before,
+            "after": empty if self.after is None else self.after,
+        }
+
+    def report(self) -> dict[str, str]:
+        """This change as a module returns it: ``action``, ``kind``, ``name``, ``summary``."""
+        return {"action": self.action.value, "kind": self.kind, "name": self.name, "summary": self.summary}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan(t.Generic[OperationT, CurrentT]):
+    """The changes in the order in which they are made, and the state that they lead to.
+
+    ``predicted`` is what is there afterwards; what only the service can know is ``federation.KNOWN_AFTER_APPLY``.
+    """
+
+    changes: tuple[Change[OperationT], ...]
+    predicted: CurrentT
+    warnings: tuple[str, ...] = ()
+
+
+class Resource(t.Protocol[OperationT, CurrentT]):
+    """What a resource must offer to be converged."""
+
+    def read(self) -> CurrentT:
+        """Read everything that the decision needs; the only I/O before it."""
+        ...
+
+    def plan(self, current: CurrentT) -> Plan[OperationT, CurrentT]:
+        """Decide; pure."""
+        ...
+
+    def apply(self, change: Change[OperationT], current: CurrentT) -> CurrentT:
+        """Execute one change under its precondition and return what is there then.
+
+        Raises an exception for which ``is_conflict`` is true when another writer was faster.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome(t.Generic[CurrentT]):
+    """What happened, or in check mode would happen."""
+
+    changes: tuple[Change[t.Any], ...]
+    state: CurrentT
+    warnings: tuple[str, ...] = ()
+
+
+class ApplyFailed(Exception):
+    """A write failed. ``done`` lists the changes that were made before it; ``__cause__`` is the failure."""
+
+    def __init__(self, done: tuple[Change[t.Any], ...], failed: Change[t.Any]) -> None:
+        super().__init__(failed.summary)
+        self.done = done
+        self.failed = failed
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """How lost races are retried: at most ``attempts`` new plans, ``delay`` seconds apart unless the service says."""
+
+    is_conflict: t.Callable[[Exception], bool]
+    delay_of: t.Callable[[Exception], float | None]
+    sleep: t.Callable[[float], None]
+    attempts: int = 6
+    delay: float = 2.0
+
+
+def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retry: Retry) -> Outcome[CurrentT]:
+    """Read, plan and, outside check mode, apply; a lost race reads and plans again instead of forcing anything."""
+    current = resource.read()
+    plan = resource.plan(current)
+    if check_mode:
+        return Outcome(plan.changes, plan.predicted, plan.warnings)
+    done: list[Change[OperationT]] = []
+    warnings = plan.warnings
+    conflicts = 0
+    while plan.changes:
+        for change in plan.changes:
+            try:
+                current = resource.apply(change, current)
+            except Exception as error:
+                if not retry.is_conflict(error) or conflicts >= retry.attempts:
+                    raise ApplyFailed(tuple(done), change) from error
+                conflict = error
+                break
+            done.append(change)
+        else:
+            break
+        conflicts += 1
+        advised = retry.delay_of(conflict)
+        retry.sleep(retry.delay * conflicts if advised is None else advised)
+        current = resource.read()
+        plan = resource.plan(current)
+        warnings += tuple(warning for warning in plan.warnings if warning not in warnings)
+    return Outcome(tuple(done), current, warnings)

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where a module starts and ends: parameters in, exactly one result or failure out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
+
+CurrentT = t.TypeVar("CurrentT")
+OperationT = t.TypeVar("OperationT")
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a resource may know about the run. ``sleep`` takes seconds; tests pass their own clock."""
+
+    check_mode: bool
+    sleep: t.Callable[[float], None] = time.sleep
+    monotonic: t.Callable[[], float] = time.monotonic
+
+    def converge(self, resource: plan.Resource[OperationT, CurrentT]) -> plan.Outcome[CurrentT]:
+        """Read, plan and apply, with lost races planned anew."""
+        return plan.converge(
+            resource,
+            check_mode=self.check_mode,
+            retry=plan.Retry(
+                is_conflict=lambda error: isinstance(error, errors.Conflict),
+                delay_of=lambda error: error.retry_after if isinstance(error, errors.Conflict) else None,
+                sleep=self.sleep,
+            ),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a module returns. ``facts`` are its documented return values beside the common ones."""
+
+    facts: t.Mapping[str, object]
+    changes: tuple[plan.Change[t.Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, outcome: plan.Outcome[t.Any], facts: t.Mapping[str, object]) -> Result:
+        return cls(facts, outcome.changes, outcome.warnings)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleDefinition:
+    """A module: its options and what it does. ``run`` does all the work and knows nothing of AnsibleModule."""
+
+    spec: ArgumentSpec
+    run: t.Callable[[Params, Context], Result]
+
+
+def result_values(result: Result) -> dict[str, object]:
+    """A result as Ansible takes it."""
+    return {
+        **result.facts,
+        "changed": bool(result.changes),
+        "changes": [change.report() for change in result.changes],
+        "diff": [change.diff() for change in result.changes],
+    }
+
+
+def failure_values(error: Exception) -> dict[str, object]:
+    """A failure as Ansible takes it: one sentence, and what had been done before it."""
+    if isinstance(error, plan.ApplyFailed):
+        return _partial_failure_values(error)
+    if isinstance(error, errors.CloudError):
+        return {
+            "msg": error.sentence(),
+            "error": {
+                "service": error.service,
+                "action": error.action,
+                "code": error.code,
+                "status": error.status,
+                "message": error.detail,
+                "request_id": error.request_id,
+            },
+        }
+    if isinstance(error, errors.AksAmpError):
+        return {"msg": error.sentence()}
+    return {"msg": str(error)}
+
+
+def _partial_failure_values(failed: plan.ApplyFailed) -> dict[str, object]:
+    cause = failed.__cause__
+    values = failure_values(cause) if isinstance(cause, EXPECTED) else {"msg": f"{type(cause).__name__}: {cause}"}
+    done = "; ".join(change.summary.rstrip(".") for change in failed.done)
+    state = f"Already done in this run: {done}. A rerun continues from there." if done else "Nothing was changed."
+    changes = [change.report() for change in failed.done]
+    return {
+        **values,
+        "msg": f"{values['msg']} {state}",
+        "changed": bool(failed.done),
+        "changes": changes,
+        "diff": [change.diff() for change in failed.done],
+    }
+
+
+#: Errors that are part of normal life; any other exception is a bug and keeps its traceback.
+EXPECTED = (errors.AksAmpError, plan.ApplyFailed, FederationError)
+
+
+def run_module(definition: ModuleDefinition) -> t.NoReturn:
+    """Run a module from AnsibleModule's parameters to its exit."""
+    module = AnsibleModule(supports_check_mode=True, **definition.spec.module_arguments())
+    try:
+        result = definition.run(Params(module.params), Context(check_mode=module.check_mode))
+    except EXPECTED as error:
+        module.fail_json(**failure_values(error))
+    for warning in result.warnings:
+        module.warn(warning)
+    module.exit_json(**result_values(result))
+    raise AssertionError("exit_json does not return")
