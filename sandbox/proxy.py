@@ -51,6 +51,7 @@ def _shut(end: socket.socket) -> None:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     rbufsize = 0  # bytes that follow the request belong to the tunnel, not into a buffer
     server: _Server
 
@@ -62,6 +63,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         with socket.create_connection(address, timeout=_CONNECT_SECONDS) as upstream:
             upstream.settimeout(None)
+            upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.send_response_only(200, "Connection established")
             self.end_headers()
             self.close_connection = True
