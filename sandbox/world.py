@@ -12,6 +12,7 @@ import base64
 import dataclasses
 import hashlib
 import itertools
+import secrets
 import threading
 import time
 import typing as t
@@ -107,6 +108,8 @@ class AksCluster:
     body: Json  # the resource as ARM answers it, without eTag
     signing_key: SigningKey = dataclasses.field(default_factory=SigningKey)
     api_server_url: str = ""  # https://127.0.0.1:<port>, known when its API server listens
+    api_server_ca: str = ""  # PEM of the authority that signed its certificate; ARM puts it into kubeconfigs
+    admin_token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))  # a cluster administrator's
 
     @property
     def location(self) -> str:
@@ -145,6 +148,10 @@ class Settings:
     aks_operation_seconds: float = 1.0
     aks_retry_after: int | None = None  # the recorded service sends none
     aks_etags: bool = True
+    aks_etag_conflict_status: t.Literal[409, 412] = 412  # the contract says 412; 409 EtagMismatch is seen in the field
+    arm_page_size: int = 100
+    entra_token_seconds: int = 3599  # lifetime of access tokens
+    graph_page_size: int = 100
     graph_replication_seconds: float = 0.0
     iam_propagation_seconds: float = 0.0
 
@@ -156,6 +163,7 @@ class World:
         self.lock = threading.RLock()
         self.settings = settings or Settings()
         self.log = RequestLog()
+        self.entra_key = SigningKey()  # signs the tenant's access tokens
         self.clusters: list[AksCluster] = []
         self.samples: list[Sample] = []
 
