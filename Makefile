@@ -1,0 +1,82 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Needs python3 (3.11 or later), make and git. Everything else goes into .venv and .cache below this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# Tools and the collection's own code find each other here.
+export MYPYPATH := .collections
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test lint types unit sanity integration e2e molecule lowest down clean
+
+help:
+	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
+	@echo "make test         lint, types, unit, sanity, integration, end-to-end and molecule tests"
+	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
+	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
+
+demo: $(VENV)/.runtime
+	@$(BIN)/python -m demo
+
+test: lint types unit sanity integration e2e molecule lowest
+	@echo "All tests passed."
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline --strict
+
+types: $(VENV)/.tests
+	$(BIN)/mypy -p ansible_collections.crosscloud.aks_amp.plugins
+	$(BIN)/mypy sandbox demo
+
+unit: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/unit -n 2 -q
+
+sanity: $(VENV)/.tests
+	$(BIN)/python -m tests.ansible_test sanity
+
+integration: $(VENV)/.tests
+	$(BIN)/python -m tests.ansible_test integration
+
+e2e: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/e2e -q
+
+molecule: $(VENV)/.tests
+	$(BIN)/python -m tests.molecule_test
+
+lowest: $(VENV)/.tests
+	$(BIN)/python -m tests.lowest
+
+# Old pip resolvers stall on these packages, so pip is upgraded first.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed, $(PYTHON) is older: choose another with 'make PYTHON=python3.12 ...'."; exit 1; }
+	@echo "== Creating the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "No virtual environment could be made: on Debian, install the package python3-venv."; exit 1; }
+	@$(PIP) install --quiet --upgrade pip
+
+$(VENV)/.runtime: requirements.txt sandbox/requirements.txt | $(VENV)/bin/python
+	@echo "== Installing the SDKs and the sandbox's packages (a minute or two, about 700 MB)"
+	@$(PIP) install --progress-bar on -r requirements.txt -r sandbox/requirements.txt | sed -u -n 's/^Collecting \([^ ]*\).*/   \1/p; /^Installing/{s/ collected packages.*/ .../p}'
+	@$(BIN)/python -c 'import ansible, boto3, azure.identity, azure.mgmt.containerservice, msgraph, kubernetes, moto'
+	@touch $@
+
+$(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime
+	@echo "== Installing the test tools"
+	@$(PIP) install --quiet -r requirements.txt -r sandbox/requirements.txt -r tests/requirements.txt
+	@touch $@
+
+down:
+	-@$(BIN)/python -m sandbox down
+
+clean: down
+	rm -rf $(VENV) .cache .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis
