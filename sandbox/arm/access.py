@@ -1,0 +1,62 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may call ARM: the bearer token is checked, and only the controller has a role on the subscription."""
+
+from __future__ import annotations
+
+import typing as t
+
+from sandbox import entra_tokens
+from sandbox.arm.errors import ArmError, gateway
+from sandbox.entra_tokens import Fault
+from sandbox.hosts import LOGIN_HOST
+from sandbox.world import AZURE_TENANT
+
+if t.TYPE_CHECKING:
+    from sandbox.world import World
+
+
+def require_role(world: World, authorization: str | None, action: str, scope: str) -> None:
+    """Raise ArmError 401 unless the header holds a token for ARM, 403 unless it is the controller's."""
+    try:
+        principal = entra_tokens.verify(world, authorization, entra_tokens.ARM_AUDIENCES)
+    except entra_tokens.TokenRefusedError as refusal:
+        raise _unauthorized(refusal) from refusal
+    if not principal.is_controller:
+        raise gateway(
+            403,
+            "AuthorizationFailed",
+            f"The client '{principal.app_id}' with object id '{principal.object_id}' does not have authorization to "
+            f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, "
+            "please refresh your credentials.",
+        )
+
+
+def _unauthorized(refusal: entra_tokens.TokenRefusedError) -> ArmError:
+    code, message = _explanation(refusal)
+    challenge = (
+        f'Bearer authorization_uri="https://{LOGIN_HOST}/{AZURE_TENANT}", error="invalid_token", '
+        f'error_description="{message}"'
+    )
+    return gateway(401, code, message, {"WWW-Authenticate": challenge})
+
+
+def _explanation(refusal: entra_tokens.TokenRefusedError) -> tuple[str, str]:
+    match refusal.fault:
+        case Fault.MISSING:
+            return "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+        case Fault.MALFORMED:
+            return "InvalidAuthenticationToken", "The access token is invalid."
+        case Fault.WRONG_AUDIENCE:
+            allowed = ",".join(f"'{audience}'" for audience in entra_tokens.ARM_AUDIENCES)
+            message = (
+                f"The access token has been obtained for wrong audience or resource '{refusal.audience}'. "
+                f"It should exactly match with one of the allowed audiences {allowed}."
+            )
+            return "InvalidAuthenticationTokenAudience", message
+        case Fault.EXPIRED:
+            return (
+                "ExpiredAuthenticationToken",
+                f"The access token expiry UTC time '{refusal.expiry}' is earlier than current UTC time.",
+            )
