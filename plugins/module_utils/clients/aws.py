@@ -1,0 +1,248 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""boto3 clients from module options, and the one translation of botocore's errors into the collection's.
+
+Service names are boto3's: ``iam``, ``sts``, ``amp``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+from pathlib import Path
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount
+
+try:
+    import boto3.session
+    import botocore
+    import botocore.config
+    import botocore.exceptions
+except ImportError as error:  # the sanity tests import modules without any SDK
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth
+
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 30
+#: A fleet's runs share the account's request rate, so more attempts than botocore's three.
+ATTEMPTS = 6
+
+_TITLES = {"iam": "AWS IAM", "sts": "AWS STS", "amp": "Amazon Managed Prometheus"}
+#: Where the prefix of a service's IAM actions is not boto3's name for it.
+_ACTION_PREFIXES = {"amp": "aps"}
+
+_DENIED_ACTION = re.compile(r"not authorized to perform:? ([a-z][\w-]*:\w+)")
+_DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+#: Another writer changed, created or deleted the object between this run's read and its write.
+_CONFLICT_CODES = frozenset(
+    {
+        "ConcurrentModification",
+        "ConcurrentModificationException",
+        "ConflictException",
+        "EntityAlreadyExists",
+        "EntityAlreadyExistsException",
+        "EntityTemporarilyUnmodifiable",
+        "EntityTemporarilyUnmodifiableException",
+    }
+)
+_REJECTED_CREDENTIAL_CODES = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_QUOTA_CODES = frozenset({"LimitExceeded", "LimitExceededException", "ServiceQuotaExceededException"})
+_THROTTLING_CODES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
+
+#: By name, because older botocore versions lack the later ones.
+_CREDENTIAL_ERRORS = (
+    "CredentialRetrievalError",
+    "InvalidConfigError",
+    "LoginError",
+    "NoAuthTokenError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "SSOError",
+    "TokenRetrievalError",
+    "UnknownCredentialError",
+)
+_UNREACHABLE_ERRORS = ("ConnectionError", "HTTPClientError")
+_INPUT_ERRORS = ("ConfigParseError", "InvalidProxiesConfigError", "ParamValidationError", "ValidationError")
+
+_CREDENTIALS_FIX = (
+    "Give access_key and secret_key or profile, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, log in "
+    "with 'aws sso login', or run on a machine with an AWS role."
+)
+
+
+class AwsSession:
+    """One credential chain for all of a module's AWS clients, so that a profile's role is assumed once only."""
+
+    def __init__(self, auth: AwsAuth) -> None:
+        """Raises MissingLibrary, MissingCredentials (unknown profile) or InvalidInput (no such CA file)."""
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary("boto3", IMPORT_ERROR)
+        bundle = auth.transport.ca_bundle
+        if bundle is not None and not Path(bundle).is_file():
+            raise errors.InvalidInput(f"ca_bundle: there is no file {bundle}.", fix="Name a PEM file.")
+        self._auth = auth
+        with aws_errors("sts", "preparing AWS credentials"):
+            self._session = boto3.session.Session(
+                aws_access_key_id=auth.access_key,
+                aws_secret_access_key=auth.secret_key,
+                aws_session_token=auth.session_token,
+                region_name=auth.region,
+                profile_name=auth.profile,
+            )
+
+    def client(self, service: str, *, unsigned: bool = False) -> t.Any:
+        """A boto3 client. Raises InvalidInput when the service needs a region and none is known."""
+        options: dict[str, t.Any] = {
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "read_timeout": READ_TIMEOUT_SECONDS,
+            "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+            "user_agent_extra": "crosscloud.aks_amp",
+        }
+        if self._auth.transport.https_proxy:
+            options["proxies"] = {"https": self._auth.transport.https_proxy}
+        if unsigned:
+            options["signature_version"] = botocore.UNSIGNED
+        with aws_errors(service, f"preparing requests to {_title(service)}"):
+            try:
+                return self._session.client(
+                    service,
+                    endpoint_url=self._auth.endpoint_url,
+                    verify=self._auth.transport.ca_bundle,
+                    config=botocore.config.Config(**options),
+                )
+            except botocore.exceptions.BotoCoreError:
+                raise
+            except ValueError as error:  # botocore's answer to a malformed endpoint URL
+                raise errors.InvalidInput(
+                    f"{_title(service)} can't be addressed: {error}.",
+                    fix="Correct endpoint_url, region or https_proxy.",
+                ) from error
+
+    def caller_account(self) -> AwsAccount:
+        """The caller's account and partition
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
+        client = self.client("sts")
+        with aws_errors("sts", "asking for the caller's account"):
+            identity = client.get_caller_identity()
+        partition = str(identity["Arn"]).split(":")[1]
+        return AwsAccount(partition, str(identity["Account"]))
+
+
+def aws_client(auth: AwsAuth, service: str, *, unsigned: bool = False) -> t.Any:
+    """A boto3 client of a session of its own; modules with several clients share an :class:`AwsSession` instead."""
+    return AwsSession(auth).client(service, unsigned=unsigned)
+
+
+def caller_account(auth: AwsAuth) -> AwsAccount:
+    """The account and partition of the credentials that the options lead to."""
+    return AwsSession(auth).caller_account()
+
+
+@contextlib.contextmanager
+def aws_errors(service: str, action: str) -> Iterator[None]:
+    """Turn what boto3 raises inside the block into the collection's errors.
+
+    ``action`` is a verb phrase that completes "<service> failed while ...".
+    """
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        raise refusal(error, service, action) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise failure(error, service, action) from error
+
+
+def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -> errors.CloudError:
+    """The service's own refusal: Forbidden (``fix`` names the IAM action), Conflict, or a plain CloudError."""
+    answer = error.response.get("Error", {})
+    metadata = error.response.get("ResponseMetadata", {})
+    code, detail = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    kind: type[errors.CloudError] = errors.CloudError
+    if code in _DENIED_CODES:
+        kind = errors.Forbidden
+    elif code in _CONFLICT_CODES:
+        kind = errors.Conflict
+    return kind(
+        service=_title(service),
+        action=action,
+        code=code,
+        status=int(metadata.get("HTTPStatusCode", 0)),
+        detail=detail,
+        request_id=str(metadata.get("RequestId", "")),
+        fix=_fix(service, str(error.operation_name), code, detail),
+    )
+
+
+def failure(error: botocore.exceptions.BotoCoreError, service: str, action: str) -> errors.AksAmpError:
+    """An error that arose before or instead of the service's answer."""
+    if isinstance(error, botocore.exceptions.NoRegionError):
+        return errors.InvalidInput(
+            f"No AWS region is known for {_title(service)}.",
+            fix="Give region, set AWS_REGION, or use a profile that has a region.",
+        )
+    if _is_any(error, _CREDENTIAL_ERRORS):
+        return errors.MissingCredentials(f"No AWS credentials for {action}: {_text(error)}.", fix=_CREDENTIALS_FIX)
+    if _is_any(error, _INPUT_ERRORS):
+        return errors.InvalidInput(f"boto3 refused the parameters for {action}: {_text(error)}.")
+    if _is_any(error, _UNREACHABLE_ERRORS):
+        return errors.Unreachable(
+            service=_title(service),
+            action=action,
+            detail=_text(error),
+            fix="Check that this machine reaches it (https_proxy, endpoint_url, region) and trusts its certificate "
+            "(ca_bundle).",
+        )
+    return errors.CloudError(service=_title(service), action=action, detail=_text(error))
+
+
+def _fix(service: str, operation: str, code: str, detail: str) -> str:
+    if operation == "AssumeRoleWithWebIdentity":
+        return ""  # unsigned: neither the caller's rights nor its credentials take part
+    if code in _DENIED_CODES:
+        match = _DENIED_ACTION.search(detail)
+        needed = match[1] if match else f"{_ACTION_PREFIXES.get(service, service)}:{operation}"
+        if "explicit deny" in detail:
+            return f"A policy denies {needed} explicitly: exempt the caller, or use other credentials."
+        return f"Allow {needed} to the caller."
+    if code in _REJECTED_CREDENTIAL_CODES:
+        return f"The credentials were found but not accepted: renew or correct them. {_CREDENTIALS_FIX}"
+    if code in _QUOTA_CODES:
+        return "Delete what is no longer used, or ask for a higher quota in Service Quotas."
+    if code in _THROTTLING_CODES:
+        return "Too many requests in this account: run again, with fewer forks."
+    return ""
+
+
+def _title(service: str) -> str:
+    return _TITLES.get(service, f"AWS {service}")
+
+
+def _text(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _is_any(error: Exception, names: tuple[str, ...]) -> bool:
+    return any(base.__name__ in names and base.__module__.startswith("botocore.") for base in type(error).__mro__)
