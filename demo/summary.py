@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import typing as t
 
 from demo.runs import PlaybookRun
@@ -32,7 +32,7 @@ class StoredSample:
 
     @property
     def time(self) -> str:
-        moment = datetime.datetime.fromtimestamp(self.timestamp_ms / 1000, tz=datetime.UTC)
+        moment = dt.datetime.fromtimestamp(self.timestamp_ms / 1000, tz=dt.UTC)
         return moment.strftime("%H:%M:%S UTC")
 
 
@@ -124,8 +124,11 @@ class Demonstration:
 
     def _totals(self) -> t.Iterator[str]:
         changes = sum(len(self.applied.changes(cluster)) for cluster in self.clusters)
+        as_planned = all(self.planned.changes(cluster) == self.applied.changes(cluster) for cluster in self.clusters)
+        agreement = "exactly those planned" if as_planned else "NOT those planned"
         again = ", ".join(f"{cluster} changed={self.repeated.changed(cluster)}" for cluster in self.clusters)
-        yield f"  check run    {self.planned.seconds:5.1f} s   planned everything, wrote {self.writes_while_planning or 'nothing'}"
-        yield f"  real run     {self.applied.seconds:5.1f} s   {changes} changes, the same as planned"
+        wrote = self.writes_while_planning or "nothing"
+        yield f"  check run    {self.planned.seconds:5.1f} s   planned everything, wrote {wrote}"
+        yield f"  real run     {self.applied.seconds:5.1f} s   {changes} changes, {agreement}"
         yield f"  second run   {self.repeated.seconds:5.1f} s   {again}"
-        yield f"  verify       {self.verified.seconds:5.1f} s   {len(self.samples)} samples stored since the sandbox started"
+        yield f"  verify       {self.verified.seconds:5.1f} s   {len(self.samples)} samples stored in this demonstration"
