@@ -131,4 +131,4 @@ class Demonstration:
         yield f"  check run    {self.planned.seconds:5.1f} s   planned everything, wrote {wrote}"
         yield f"  real run     {self.applied.seconds:5.1f} s   {changes} changes, {agreement}"
         yield f"  second run   {self.repeated.seconds:5.1f} s   {again}"
-        yield f"  verify       {self.verified.seconds:5.1f} s   {len(self.samples)} samples stored in this demonstration"
+        yield f"  verify       {self.verified.seconds:5.1f} s   {len(self.samples)} samples stored in all"

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import (
+    Action,
+    ApplyFailed,
+    Change,
+    Outcome,
+    Plan,
+    Retry,
+    converge,
+)
+
+Values = dict[str, int]
+
+
+class Race(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Register:
+    """A resource that sets numbers; ``races`` says after how many writes another writer comes in between."""
+
+    stored: Values
+    wanted: Values
+    races: list[Values] = dataclasses.field(default_factory=list)
+    fail_on: str = ""
+    reads: int = 0
+    writes: int = 0
+
+    def read(self) -> Values:
+        self.reads += 1
+        return dict(self.stored)
+
+    def plan(self, current: Values) -> Plan[tuple[str, int], Values]:
+        changes = tuple(
+            Change(
+                action=Action.UPDATE if name in current else Action.CREATE,
+                kind="number",
+                name=name,
+                summary=f"Set {name} to {value}.",
+                before={"value": current[name]} if name in current else None,
+                after={"value": value},
+                operation=(name, value),
+            )
+            for name, value in sorted(self.wanted.items())
+            if current.get(name) != value
+        )
+        return Plan(changes, {**current, **self.wanted}, warnings=("watch out",) if changes else ())
+
+    def apply(self, change: Change[tuple[str, int]], current: Values) -> Values:
+        if self.races:
+            self.stored.update(self.races.pop(0))
+            raise Race
+        name, value = change.operation
+        if name == self.fail_on:
+            raise RuntimeError("no")
+        self.writes += 1
+        self.stored[name] = value
+        return {**current, name: value}
+
+
+def run(register: Register, *, check_mode: bool = False, slept: list[float] | None = None) -> Outcome[Values]:
+    return converge(
+        register,
+        check_mode=check_mode,
+        retry=Retry(
+            is_conflict=lambda error: isinstance(error, Race),
+            delay_of=lambda _: None,
+            sleep=(slept if slept is not None else []).append,
+            attempts=3,
+        ),
+    )
+
+
+numbers = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 3))
+
+
+@given(stored=numbers, wanted=numbers)
+def test_check_mode_predicts_what_a_real_run_does(stored: Values, wanted: Values) -> None:
+    checked = Register(dict(stored), wanted)
+    predicted = run(checked, check_mode=True)
+    assert checked.writes == 0
+    assert checked.stored == stored
+    real = Register(dict(stored), wanted)
+    applied = run(real)
+    assert applied.changes == predicted.changes
+    assert applied.state == predicted.state == real.stored
+    assert run(real).changes == ()
+
+
+def test_a_converged_resource_is_read_once_and_never_written() -> None:
+    register = Register({"a": 1}, {"a": 1})
+    assert run(register).changes == ()
+    assert (register.reads, register.writes) == (1, 0)
+
+
+def test_a_lost_race_is_planned_anew_and_keeps_the_other_writers_change() -> None:
+    register = Register({}, {"a": 1, "b": 2}, races=[{"z": 9, "a": 1}])
+    slept: list[float] = []
+    outcome = run(register, slept=slept)
+    assert [change.name for change in outcome.changes] == ["b"]
+    assert register.stored == {"a": 1, "b": 2, "z": 9}
+    assert len(slept) == 1
+    assert outcome.warnings == ("watch out",)
+
+
+def test_a_race_that_never_ends_is_reported_in_the_end() -> None:
+    register = Register({}, {"a": 1}, races=[{"z": value} for value in range(20)])
+    with pytest.raises(ApplyFailed) as failure:
+        run(register)
+    assert isinstance(failure.value.__cause__, Race)
+    assert failure.value.done == ()
+
+
+def test_a_failure_says_what_was_done_before_it() -> None:
+    register = Register({}, {"a": 1, "b": 2, "c": 3}, fail_on="b")
+    with pytest.raises(ApplyFailed) as failure:
+        run(register)
+    assert [change.name for change in failure.value.done] == ["a"]
+    assert failure.value.failed.name == "b"
+    # A rerun repairs.
+    register.fail_on = ""
+    assert [change.name for change in run(register).changes] == ["b", "c"]
+
+
+def test_the_diff_of_each_kind_of_change() -> None:
+    def change(before: dict[str, int] | str | None, after: dict[str, int] | str | None) -> dict[str, object]:
+        return Change(Action.UPDATE, "thing", "x", "Change x.", before, after, None).diff()
+
+    assert change(None, {"a": 1}) == {
+        "before_header": "thing x",
+        "after_header": "thing x",
+        "before": {},
+        "after": {"a": 1},
+    }
+    assert change({"a": 1}, None)["after"] == {}
+    assert change(None, "text")["before"] == ""
+    assert change("old", "new")["before"] == "old"

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed, Change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result, failure_values, result_values
+
+
+def change(name: str) -> Change[None]:
+    return Change(Action.CREATE, "role", name, f"Create role {name}.", None, {"name": name}, None)
+
+
+def test_a_result_cannot_forget_its_diff() -> None:
+    values = result_values(Result({"arn": "x"}, (change("a"),)))
+    assert values["changed"] is True
+    assert values["diff"] == [
+        {"before_header": "role a", "after_header": "role a", "before": {}, "after": {"name": "a"}}
+    ]
+    assert values["changes"] == [{"action": "create", "kind": "role", "name": "a", "summary": "Create role a."}]
+    assert result_values(Result({"arn": "x"}))["changed"] is False
+
+
+def test_a_cloud_error_is_one_sentence_with_code_request_id_and_fix() -> None:
+    error = errors.CloudError(
+        service="IAM",
+        action="reading role x",
+        code="AccessDenied",
+        status=403,
+        detail="not allowed.",
+        request_id="r-1",
+        fix="Allow iam:GetRole.",
+    )
+    values = failure_values(error)
+    assert (
+        values["msg"]
+        == "IAM failed while reading role x: AccessDenied: not allowed (request id r-1). Allow iam:GetRole."
+    )
+    assert t.cast("dict[str, object]", values["error"])["request_id"] == "r-1"
+
+
+def test_a_partial_failure_says_what_was_done_and_reports_it_as_changed() -> None:
+    failed = ApplyFailed((change("a"),), change("b"))
+    failed.__cause__ = errors.CloudError(service="IAM", action="creating role b", code="Throttling")
+    values = failure_values(failed)
+    assert values["msg"] == (
+        "IAM failed while creating role b: Throttling. Already done in this run: Create role a. "
+        "A rerun continues from there."
+    )
+    assert values["changed"] is True
+    assert len(t.cast("list[object]", values["diff"])) == 1
+
+
+def test_a_failure_before_any_write_says_that_nothing_was_changed() -> None:
+    failed = ApplyFailed((), change("b"))
+    failed.__cause__ = errors.InvalidInput("Bad.")
+    values = failure_values(failed)
+    assert values["msg"] == "Bad. Nothing was changed."
+    assert values["changed"] is False
