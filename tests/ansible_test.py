@@ -1,0 +1,158 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m tests.ansible_test sanity|integration``: runs ansible-test on a copy of the collection.
+
+ansible-test insists on a real path ``.../ansible_collections/<namespace>/<name>`` and on a git repository, and it
+fetches pip's bootstrap script from a host of its own. The copy gives it the first two; a bootstrap script that uses
+Python's bundled pip, in a home folder of its own, replaces the third, so that only the package index is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+from demo.runs import clean_environment
+from sandbox import daemon
+from sandbox.state import StateFolder
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / ".cache" / "ansible-test"
+COPY = WORK / "ansible_collections" / "crosscloud" / "aks_amp"
+HOME = WORK / "home"
+
+BOOTSTRAP = '''\
+"""Installs what pip's bootstrap script would install, by the pip that Python carries."""
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
+arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
+subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)
+'''
+
+
+def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+    """Run a command and end with its exit code when it fails."""
+    finished = subprocess.run(command, cwd=cwd, env=environment, check=False)  # noqa: S603  # the project's own
+    if finished.returncode:
+        sys.exit(finished.returncode)
+
+
+def copy_collection() -> None:
+    """Bring the copy to the state of the working tree: all files that git tracks or would track."""
+    listed = subprocess.run(
+        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    # The linked collection tree would lead from the copy into itself.
+    files = [name for name in listed.split("\0") if name and not name.startswith(".collections/")]
+    kept = {"tests/output"}
+    if COPY.exists():
+        for path in COPY.iterdir():
+            if path.name != "tests":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in (COPY / "tests").iterdir():
+            if f"tests/{path.name}" not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in files:
+        source, target = ROOT / name, COPY / name
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    run("git", "init", "--quiet", cwd=COPY)
+    run("git", "add", "--all", cwd=COPY)
+
+
+def write_bootstrap() -> None:
+    """Put the bootstrap script where this ansible-test looks for the version that it wants."""
+    spec = find_spec("ansible_test")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("ansible-test is not installed: run 'make test', which installs it.")
+    source = Path(spec.submodule_search_locations[0], "_internal", "python_requirements.py").read_text(encoding="utf-8")
+    cache = HOME / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in re.findall(r"pip='([\d.]+)'", source):
+        (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    """A clean environment with the copy's own home; pip keeps the user's settings."""
+    variables = {**clean_environment(), "HOME": str(HOME), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    for settings in (Path.home() / ".config" / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"):
+        if settings.is_file():
+            target = HOME / ".config" / "pip" / "pip.conf"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(settings, target)
+    # Proxies and roots that pip needs on this machine; the tests' own traffic does not leave it.
+    kept = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return variables | {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def ansible_test(*arguments: str) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    run(
+        str(Path(sys.executable).parent / "ansible-test"),
+        *arguments,
+        "--venv",
+        "--python",
+        version,
+        "--color",
+        "no",
+        cwd=COPY,
+        environment=environment(),
+    )
+
+
+def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any]:
+    """What the targets know of the sandbox: the inventory's variables, split into shared ones and those of a cluster."""
+    group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["all"]["children"]["aks"]
+    return {
+        "sandbox": {
+            "control_url": control_url,
+            "shared": {name: value for name, value in group["vars"].items() if name.startswith("aks_amp_")},
+            "clusters": {host: variables or {} for host, variables in group["hosts"].items()},
+        }
+    }
+
+
+def integration(targets: t.Sequence[str]) -> None:
+    folder = StateFolder(WORK / "sandbox")
+    daemon.end(folder)
+    control_url = str(daemon.start(folder)["control_url"])
+    try:
+        config = COPY / "tests" / "integration" / "integration_config.yml"
+        config.write_text(yaml.safe_dump(integration_config(folder, control_url)), encoding="utf-8")
+        ansible_test("integration", *targets)
+    finally:
+        daemon.end(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=("sanity", "integration"))
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
+    given = parser.parse_args()
+    copy_collection()
+    write_bootstrap()
+    if given.command == "sanity":
+        ansible_test("sanity", *given.arguments)
+    else:
+        integration(given.arguments)
+
+
+if __name__ == "__main__":
+    main()
