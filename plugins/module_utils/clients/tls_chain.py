@@ -1,0 +1,149 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificate chain that a host really sends, which is what IAM's thumbprints are about
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html)."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import http.client
+import socket
+import ssl
+import sys
+import typing as t
+import urllib.parse
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import TIMEOUT_SECONDS, proxy_for
+
+try:
+    import certifi
+except ImportError as error:  # the sanity tests import modules without any library
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
+
+HTTPS_PORT = 443
+
+
+@dataclasses.dataclass(frozen=True)
+class SentChain:
+    """What a host sent in its TLS handshake.
+
+    ``thumbprints`` are the SHA-1 digests of the certificates in the order in which they were sent, leaf first, as 40
+    lower-case hex digits; empty when the chain could not be verified, and then ``distrust`` says why.
+    """
+
+    host: str
+    thumbprints: tuple[str, ...] = ()
+    distrust: str = ""
+
+
+class ChainReader:
+    """Reads sent chains and verifies them against the public roots (certifi) and explicit trust anchors.
+
+    The transport's CA file takes no part: it may hold the root of an inspecting proxy, whose certificates IAM never
+    sees.
+    """
+
+    def __init__(self, transport: Transport, trust_anchors: Sequence[str]) -> None:
+        """``trust_anchors`` are PEM files. Raises InvalidInput for one that can't be read."""
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary("certifi", IMPORT_ERROR)
+        self._transport = transport
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate
+        self._context.load_verify_locations(certifi.where())
+        for path in trust_anchors:
+            try:
+                self._context.load_verify_locations(path)
+            except OSError as error:  # no such file, or not PEM (ssl.SSLError)
+                raise errors.InvalidInput(
+                    f"trust_anchors: {path} can't be read as PEM certificates ({_reason(error)}).",
+                    fix="Name files with root certificates in PEM form.",
+                ) from error
+
+    def read(self, host: str, port: int = HTTPS_PORT) -> SentChain:
+        """Connect, through the transport's proxy if there is one, and note the chain. Raises Unreachable."""
+        try:
+            with (
+                self._connect(host, port) as plain,
+                self._context.wrap_socket(plain, server_hostname=host) as connection,
+            ):
+                return SentChain(host, tuple(thumbprint(der) for der in _sent_certificates(connection)))
+        except ssl.SSLCertVerificationError as error:
+            return SentChain(host, distrust=error.verify_message or _reason(error))
+        except (OSError, http.client.HTTPException) as error:
+            raise errors.Unreachable(
+                service="TLS",
+                action=f"reading the certificate chain of {host}",
+                detail=_reason(error),
+                fix="Check that this machine reaches it (https_proxy); thumbprints 'unmanaged' needs no connection.",
+            ) from error
+
+    def _connect(self, host: str, port: int) -> socket.socket:
+        proxy = proxy_for(f"https://{host}:{port}/", self._transport)
+        if proxy is None:
+            return socket.create_connection((host, port), timeout=TIMEOUT_SECONDS)
+        parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        if parts.scheme != "http" or parts.hostname is None:
+            raise errors.InvalidInput(
+                f"The certificate chain of {host} can't be read through a proxy of the kind '{parts.scheme}'.",
+                fix="Use an http:// proxy, or set thumbprints to 'unmanaged' or to a list.",
+            )
+        tunnel = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_SECONDS)
+        tunnel.set_tunnel(host, port, headers=_proxy_authorization(parts))
+        tunnel.connect()
+        return tunnel.sock
+
+
+def thumbprint(der: bytes) -> str:
+    """A certificate's thumbprint as IAM writes it: SHA-1 of its DER form, 40 lower-case hex digits."""
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest()  # IAM's identifier, no security depends on it here
+
+
+class _Certificate(t.Protocol):
+    """CPython's ``_ssl.Certificate``."""
+
+    def public_bytes(self) -> str:
+        """PEM."""
+        ...
+
+
+class _Handshake(t.Protocol):
+    """The part of CPython's ``_ssl._SSLSocket`` that :func:`_sent_certificates` uses."""
+
+    def get_unverified_chain(self) -> Sequence[_Certificate] | None: ...
+
+
+def _sent_certificates(connection: ssl.SSLSocket) -> list[bytes]:
+    """The sent certificates, DER, leaf first.
+
+    The one place that touches a private attribute: before Python 3.13 the ssl module gives the peer's leaf only, and
+    the chain it holds is reachable on ``_sslobj`` alone (https://docs.python.org/3/library/ssl.html).
+    """
+    if sys.version_info >= (3, 13):
+        return connection.get_unverified_chain()
+    handshake: _Handshake = connection._sslobj  # type: ignore[attr-defined]  # private before 3.13, see above
+    return [
+        ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in handshake.get_unverified_chain() or ()
+    ]
+
+
+def _proxy_authorization(proxy: urllib.parse.SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    user, password = urllib.parse.unquote(proxy.username), urllib.parse.unquote(proxy.password or "")
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
