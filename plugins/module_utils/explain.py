@@ -1,0 +1,274 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a refusal of AWS means on the way from a service account's token to a sample in AMP, and what to do about it.
+
+STS reports several mistakes under one code and tells them apart only by its text, so each rule names a code and a part
+of the text. The codes are those of the AssumeRoleWithWebIdentity API page
+(https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html); the data plane's come from
+AMP's troubleshooting page (https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-troubleshooting.html).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """The values of the trust chain that explanations name."""
+
+    issuer: str
+    audience: str
+    subject: str
+    provider_arn: str
+    role_arn: str
+    workspace_arn: str
+    region: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """Why a service refused and what to do. ``passes`` is true for refusals that end by themselves shortly after the
+    objects were created, because IAM is eventually consistent."""
+
+    cause: str
+    fix: str
+    passes: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rule:
+    """``codes`` are service codes or HTTP statuses, ``text`` a part of the message ("" fits all); the rest are texts
+    with the chain's fields in braces."""
+
+    codes: frozenset[str]
+    text: str
+    cause: str
+    fix: str
+    passes: bool = False
+
+    def fits(self, code: str, message: str) -> bool:
+        return code in self.codes and self.text.lower() in message.lower()
+
+    def explain(self, chain: Chain) -> Explanation:
+        values: dict[str, str] = dataclasses.asdict(chain)
+        return Explanation(self.cause.format(**values), self.fix.format(**values), self.passes)
+
+
+def _codes(*codes: str) -> frozenset[str]:
+    return frozenset(codes)
+
+
+_INVALID_TOKEN: t.Final = _codes("InvalidIdentityToken", "InvalidIdentityTokenException")
+_EXPIRED_TOKEN: t.Final = _codes("ExpiredTokenException", "ExpiredToken")
+_DENIED: t.Final = _codes("AccessDenied", "AccessDeniedException")
+_IDP_FAILED: t.Final = _codes("IDPCommunicationError", "IDPCommunicationErrorException")
+_IDP_REJECTED: t.Final = _codes("IDPRejectedClaim", "IDPRejectedClaimException")
+_VALIDATION: t.Final = _codes("ValidationError", "ValidationException")
+
+#: Refusals of AssumeRoleWithWebIdentity, the special before the general.
+_TOKEN_EXCHANGE: t.Final = (
+    _Rule(
+        _INVALID_TOKEN,
+        "Incorrect token audience",
+        "The token's audience {audience} is not a client ID of the IAM OIDC provider {provider_arn}.",
+        "Add it to the provider's client IDs (the step iam_web_identity does), or let the pod present a token whose "
+        "audience is one of them; the Azure webhook's token has the audience api://AzureADTokenExchange.",
+    ),
+    _Rule(
+        _INVALID_TOKEN,
+        "No OpenIDConnect provider found",
+        "The role's account has no IAM OIDC provider whose URL is exactly the token's issuer {issuer}: it is compared "
+        "letter by letter, trailing slash included.",
+        "Create the provider with that URL in the account of {role_arn} (the step iam_web_identity does).",
+        passes=True,
+    ),
+    _Rule(
+        _INVALID_TOKEN,
+        "retrieve verification key",
+        "AWS could not fetch the issuer's discovery document or keys within five seconds, or the key that signed the "
+        "token is not among them yet.",
+        "Check that {issuer} is reachable from the public internet; right after a rotation of the cluster's keys, wait "
+        "and run the check again.",
+        passes=True,
+    ),
+    _Rule(
+        _INVALID_TOKEN,
+        "thumbprint",
+        "The certificate of the issuer's key set comes from an authority that AWS does not know, and its thumbprint is "
+        "not one that the IAM OIDC provider {provider_arn} lists.",
+        "Run the step iam_web_identity with the default thumbprints (auto), which pins the last certificate of the "
+        "chain that the issuer sends, never the leaf.",
+    ),
+    _Rule(
+        _INVALID_TOKEN,
+        "",
+        "STS could not validate the token: its signature, issuer or form is not what the IAM OIDC provider of {issuer} "
+        "stands for.",
+        "Compare the token's claims with the provider, and check that the token comes from the cluster whose issuer "
+        "this is.",
+    ),
+    _Rule(
+        _EXPIRED_TOKEN,
+        "",
+        "The token's lifetime is over by AWS's clock; this one was issued moments ago, so a clock is wrong.",
+        "Check the clock of the cluster's control plane and of this machine; in a pod, check that the token file is "
+        "the projected one, which the kubelet renews.",
+    ),
+    _Rule(
+        _IDP_REJECTED,
+        "",
+        "The issuer reports the token as revoked or expired.",
+        "Request a new token; after a rotation of the cluster's keys restart the pods that hold old ones.",
+    ),
+    _Rule(
+        _IDP_FAILED,
+        "",
+        "AWS could not reach the issuer {issuer}, even after retries.",
+        "Check that it is reachable from the public internet and run the check again.",
+    ),
+    _Rule(
+        _DENIED,
+        "sts:AssumeRole on resource",
+        "Something asked for sts:AssumeRole, which is not web identity: the federated role may not assume that role.",
+        "Remove sigv4.role_arn from Prometheus' configuration unless it names a different role that trusts {role_arn}.",
+    ),
+    _Rule(
+        _DENIED,
+        "",
+        "The trust policy of {role_arn} does not allow {subject} with audience {audience} through {provider_arn}, or "
+        "the role does not exist; right after a change IAM may not know it everywhere yet.",
+        "Give the role a statement for exactly this provider, audience and subject (the step iam_web_identity does).",
+        passes=True,
+    ),
+    _Rule(
+        _codes("RegionDisabledException"),
+        "",
+        "STS is not active in {region} for this account.",
+        "Activate STS for the region in the account settings of IAM, or use a workspace in another region.",
+    ),
+    _Rule(
+        _VALIDATION,
+        "DurationSeconds",
+        "The session that was asked for is longer than the role's maximum session duration.",
+        "Raise the role's maximum session duration (max_session_duration) to 3600 seconds at least.",
+    ),
+    _Rule(
+        _VALIDATION,
+        "",
+        "STS refused the request's form.",
+        "Check that {role_arn} is the role's ARN, path included.",
+    ),
+)
+
+_UNKNOWN_EXCHANGE: t.Final = _Rule(
+    frozenset(),
+    "",
+    "STS gave no reason that this check knows.",
+    "Look the code up in the AssumeRoleWithWebIdentity API reference, and run the check again.",
+)
+
+#: Refusals of a signed request by AMP's data plane that mean the same for writes and queries.
+_DATA_PLANE: t.Final = (
+    _Rule(
+        _codes("403"),
+        "Missing Authentication Token",
+        "The request did not reach the workspace's API: the URL's path is not one that AMP knows.",
+        "Use the workspace's own URL as crosscloud.aks_amp.amp_workspace_info returns it, without a trailing slash.",
+    ),
+    _Rule(
+        _codes("403"),
+        "Credential should be scoped",
+        "The request was signed for another region than the workspace's.",
+        "Set the region to that of {workspace_arn} ({region}).",
+    ),
+    _Rule(
+        _codes("403"),
+        "signature",
+        "AMP refused the signature: the clocks differ by more than five minutes, or something between this machine and "
+        "AWS changes requests.",
+        "Check this machine's clock and its proxy.",
+    ),
+    _Rule(
+        _codes("403"),
+        "security token",
+        "AMP does not accept the role's session; sessions of the global STS endpoint are invalid in opt-in regions.",
+        "Use the regional STS endpoint of {region} (AWS_STS_REGIONAL_ENDPOINTS=regional in the pod).",
+    ),
+    _Rule(
+        _codes("404"),
+        "",
+        "There is no such workspace in {region}.",
+        "Check the workspace's ID and region: {workspace_arn}.",
+    ),
+    _Rule(
+        _codes("429"),
+        "",
+        "A quota of the workspace is used up (ingestion or query rate, active series); authentication and permission "
+        "are in order.",
+        "Ask for a higher quota under Service Quotas, or send less; set retry_on_http_429 in queue_config so that "
+        "Prometheus does not drop what is refused.",
+    ),
+)
+
+_REMOTE_WRITE: t.Final = (
+    *_DATA_PLANE,
+    _Rule(
+        _codes("403"),
+        "",
+        "The role {role_arn} lacks aps:RemoteWrite on {workspace_arn}, or its policy names another workspace.",
+        "Allow aps:RemoteWrite on exactly this workspace in the role's policy (the step iam_web_identity does).",
+    ),
+    _Rule(
+        _codes("400"),
+        "",
+        "The role may write to the workspace, but the sample itself was refused, as out-of-order or badly timed "
+        "samples are.",
+        "Check this machine's clock and run the check again.",
+    ),
+)
+
+_QUERY: t.Final = (
+    *_DATA_PLANE,
+    _Rule(
+        _codes("403"),
+        "",
+        "The role may write but not query: it lacks aps:QueryMetrics on {workspace_arn}. Prometheus does not need it.",
+        "Allow aps:QueryMetrics to have the sample read back as well (allow_query of "
+        "crosscloud.aks_amp.iam_web_identity_role).",
+    ),
+    _Rule(
+        _codes("400", "422"),
+        "",
+        "AMP did not accept the query.",
+        "Check that the query URL is the workspace's own, ending in /api/v1/query.",
+    ),
+)
+
+_UNKNOWN_ANSWER: t.Final = _Rule(
+    frozenset(),
+    "",
+    "AMP gave no reason that this check knows; an answer of 500 or above is the service's own trouble.",
+    "Run the check again; look at the AWS Health Dashboard if it stays.",
+)
+
+
+def token_exchange(code: str, message: str, chain: Chain) -> Explanation:
+    """Explain STS's refusal of AssumeRoleWithWebIdentity by its error code and text."""
+    return _first(_TOKEN_EXCHANGE, code, message, _UNKNOWN_EXCHANGE).explain(chain)
+
+
+def remote_write(status: int, message: str, chain: Chain) -> Explanation:
+    """Explain the HTTP status and text with which AMP refused a remote write."""
+    return _first(_REMOTE_WRITE, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+
+
+def query(status: int, message: str, chain: Chain) -> Explanation:
+    """Explain the HTTP status and text with which AMP refused a query."""
+    return _first(_QUERY, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+
+
+def _first(rules: tuple[_Rule, ...], code: str, message: str, otherwise: _Rule) -> _Rule:
+    return next((rule for rule in rules if rule.fits(code, message)), otherwise)

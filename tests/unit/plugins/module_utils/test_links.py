@@ -1,0 +1,115 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
+    Link,
+    LinkName,
+    Proof,
+    broken,
+    not_tried,
+    ok,
+    unknown,
+)
+
+
+def _proof(*links: Link) -> Proof:
+    return Proof(links, proven_by=LinkName.TOKEN_EXCHANGE)
+
+
+GOOD = (
+    ok(LinkName.DISCOVERY, "Reachable."),
+    ok(LinkName.TOKEN, "Right."),
+    ok(LinkName.PROVIDER, "There."),
+    ok(LinkName.TRUST_POLICY, "Exact."),
+    ok(LinkName.TOKEN_EXCHANGE, "Accepted."),
+)
+
+
+def test_a_proven_chain_is_healthy_and_leaves_no_doubt() -> None:
+    proof = _proof(*GOOD)
+
+    assert proof.healthy
+    assert proof.doubt() == ""
+    assert proof.drawing() == "discovery ok > token ok > provider ok > trust policy ok > token exchange ok"
+
+
+def test_a_link_that_is_unknown_on_the_way_does_not_matter_when_the_exchange_works() -> None:
+    proof = _proof(*GOOD[:2], unknown(LinkName.PROVIDER, "No right to look."), *GOOD[3:])
+
+    assert proof.healthy
+    assert proof.doubt() == ""
+
+
+def test_a_chain_that_works_with_a_finding_is_not_healthy() -> None:
+    proof = _proof(*GOOD[:3], broken(LinkName.TRUST_POLICY, "Open."), GOOD[4])
+
+    assert not proof.healthy
+
+
+def test_a_chain_that_could_not_be_proven_says_why() -> None:
+    proof = _proof(
+        GOOD[0],
+        unknown(LinkName.TOKEN, "The API server refused.", fix="Allow create."),
+        *GOOD[2:4],
+        not_tried(LinkName.TOKEN_EXCHANGE, "there is no token"),
+    )
+
+    assert not proof.healthy
+    assert proof.doubt() == (
+        "The trust chain is not proven. discovery ok > token unknown > provider ok > trust policy ok > "
+        "token exchange not tried. The API server refused. Allow create."
+    )
+
+
+def test_a_failure_names_the_links_draws_the_chain_and_gives_each_cause_and_fix() -> None:
+    proof = _proof(
+        *GOOD[:2],
+        broken(LinkName.PROVIDER, "It lacks the client ID.", fix="Add it."),
+        broken(LinkName.TRUST_POLICY, "It has a doubled slash.", fix="Repair it."),
+        broken(LinkName.TOKEN_EXCHANGE, "STS refused."),
+        not_tried(LinkName.REMOTE_WRITE, "there is no session"),
+    )
+
+    assert proof.failure("the account", "the role") == (
+        "The trust chain from the account to the role is broken at: provider, trust policy and token exchange. "
+        "discovery ok > token ok > provider BROKEN > trust policy BROKEN > token exchange BROKEN > "
+        "remote write not tried. "
+        "Provider: It lacks the client ID. Add it. "
+        "Trust policy: It has a doubled slash. Repair it. "
+        "Token exchange: STS refused."
+    )
+    assert proof.doubt() == ""
+
+
+def test_one_broken_link_is_named_alone() -> None:
+    assert "is broken at: discovery. " in _proof(broken(LinkName.DISCOVERY, "Gone.")).failure("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("link", "status"),
+    [
+        (ok(LinkName.TOKEN, "s", expected="e", found="f"), "ok"),
+        (broken(LinkName.TOKEN, "s", expected="e", found="f", fix=""), "broken"),
+    ],
+)
+def test_a_link_reports_all_its_fields(link: Link, status: str) -> None:
+    assert link.report() == {
+        "link": "token",
+        "status": status,
+        "summary": "s",
+        "expected": "e",
+        "found": "f",
+        "fix": "",
+    }
+
+
+def test_a_link_that_was_not_tried_says_so() -> None:
+    link = not_tried(LinkName.READ_BACK, "no sample was written")
+
+    assert link.report()["status"] == "unknown"
+    assert link.report()["summary"] == "Not tried because no sample was written."
