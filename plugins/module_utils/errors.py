@@ -9,8 +9,11 @@ from __future__ import annotations
 class AksAmpError(Exception):
     """Something that the user must know, in one sentence.
 
-    ``message`` says what was attempted on what and what went wrong; ``fix`` says what to do about it.
+    ``message`` says what was attempted on what and what went wrong; ``fix`` says what to do about it. ``accepted`` is
+    true when a service had already accepted the write that then failed, so that its effect is there or on its way.
     """
+
+    accepted = False
 
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(message)

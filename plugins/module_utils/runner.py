@@ -95,15 +95,18 @@ def failure_values(error: Exception) -> dict[str, object]:
 def _partial_failure_values(failed: plan.ApplyFailed) -> dict[str, object]:
     cause = failed.__cause__
     values = failure_values(cause) if isinstance(cause, EXPECTED) else {"msg": f"{type(cause).__name__}: {cause}"}
+    accepted = isinstance(cause, errors.AksAmpError) and cause.accepted
+    made = (*failed.done, failed.failed) if accepted else failed.done
     done = "; ".join(change.summary.rstrip(".") for change in failed.done)
-    state = f"Already done in this run: {done}. A rerun continues from there." if done else "Nothing was changed."
-    changes = [change.report() for change in failed.done]
+    state = "" if accepted else "Nothing was changed."
+    if done:
+        state = f"Already done in this run: {done}. A rerun continues from there."
     return {
         **values,
-        "msg": f"{values['msg']} {state}",
-        "changed": bool(failed.done),
-        "changes": changes,
-        "diff": [change.diff() for change in failed.done],
+        "msg": f"{values['msg']} {state}".strip(),
+        "changed": bool(made),
+        "changes": [change.report() for change in made],
+        "diff": [change.diff() for change in made],
     }
 
 

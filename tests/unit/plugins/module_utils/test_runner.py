@@ -60,3 +60,14 @@ def test_a_failure_before_any_write_says_that_nothing_was_changed() -> None:
     values = failure_values(failed)
     assert values["msg"] == "Bad. Nothing was changed."
     assert values["changed"] is False
+
+
+def test_a_write_that_failed_after_it_was_accepted_counts_as_changed() -> None:
+    failed = ApplyFailed((), change("b"))
+    cause = errors.NotReady("Accepted, but not finished.")
+    cause.accepted = True
+    failed.__cause__ = cause
+    values = failure_values(failed)
+    assert values["msg"] == "Accepted, but not finished."
+    assert values["changed"] is True
+    assert [entry["name"] for entry in t.cast("list[dict[str, str]]", values["changes"])] == ["b"]
