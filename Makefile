@@ -50,7 +50,7 @@ e2e: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/e2e -q
 
 molecule: $(VENV)/.tests
-	$(BIN)/python -m tests.molecule_test
+	$(BIN)/molecule test
 
 lowest: $(VENV)/.tests
 	$(BIN)/python -m tests.lowest

@@ -52,7 +52,7 @@ def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = No
 def copy_collection() -> None:
     """Bring the copy to the state of the working tree: all files that git tracks or would track."""
     listed = subprocess.run(
-        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),  # noqa: S607  # git is on the PATH
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -118,7 +118,7 @@ def ansible_test(*arguments: str) -> None:
 
 
 def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any]:
-    """What the targets know of the sandbox: the inventory's variables, split into shared ones and those of a cluster."""
+    """What the targets know of the sandbox: the inventory's variables, shared ones and those of each cluster."""
     group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["all"]["children"]["aks"]
     return {
         "sandbox": {
