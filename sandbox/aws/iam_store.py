@@ -1,0 +1,225 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IAM's objects: moto's backend, made as strict as IAM where moto lets things pass.
+
+Rules: https://docs.aws.amazon.com/IAM/latest/APIReference/ and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html. Lengths and patterns of single
+parameters are checked before (:mod:`sandbox.aws.parameters`).
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import IAMBackend, ManagedPolicy, OpenIDConnectProvider, PolicyVersion, Role
+
+from sandbox.aws import documents
+from sandbox.aws.errors import AwsError, limit_exceeded, not_found
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Tags = list[dict[str, str]]
+
+PROVIDERS_QUOTA = 100
+CLIENT_IDS_QUOTA = 100
+THUMBPRINTS_QUOTA = 5
+TAGS_QUOTA = 50
+_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+
+
+def check_provider_url(url: str) -> None:
+    """Raise what IAM answers for a provider URL that is not https, or has a port or a query."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        raise AwsError("ValidationError", "Invalid Open ID Connect Provider URL")
+    if parts.scheme != "https":
+        raise AwsError("InvalidInput", "Invalid Open ID Connect Provider URL. The URL must begin with https://.")
+    if ":" in parts.netloc or "@" in parts.netloc or "?" in url or "#" in url:
+        raise AwsError("InvalidInput", "Invalid Open ID Connect Provider URL.")
+
+
+class IamStore(IAMBackend):
+    """One account's providers, roles and policies. ``principals`` are the ARNs of its users."""
+
+    def __init__(self, account_id: str, principals: Iterable[str]) -> None:
+        super().__init__("aws", account_id)
+        self._users = frozenset(principals)
+
+    # Identity providers
+
+    def create_open_id_connect_provider(
+        self, url: str, thumbprint_list: list[str], client_id_list: list[str], tags: Tags
+    ) -> OpenIDConnectProvider:
+        check_provider_url(url)
+        _check_reserved_tags(tag["Key"] for tag in tags)
+        host_and_path = url.removeprefix("https://")
+        if f"arn:aws:iam::{self.account_id}:oidc-provider/{host_and_path}" in self.open_id_providers:
+            raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
+        if len(self.open_id_providers) >= PROVIDERS_QUOTA:
+            raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {PROVIDERS_QUOTA}")
+        provider = super().create_open_id_connect_provider(
+            url, _thumbprints(thumbprint_list), list(dict.fromkeys(client_id_list)), tags
+        )
+        provider.create_date = provider.create_date.replace(microsecond=0)
+        return provider
+
+    def update_open_id_connect_provider_thumbprint(self, arn: str, thumbprint_list: list[str]) -> None:
+        super().update_open_id_connect_provider_thumbprint(arn, _thumbprints(thumbprint_list))
+
+    def add_client_id(self, arn: str, client_id: str) -> None:
+        """Idempotent: a client ID that is already there is no error."""
+        client_ids = self.get_open_id_connect_provider(arn).client_id_list
+        if client_id in client_ids:
+            return
+        if len(client_ids) >= CLIENT_IDS_QUOTA:
+            raise limit_exceeded(f"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {CLIENT_IDS_QUOTA}")
+        client_ids.append(client_id)
+
+    def remove_client_id(self, arn: str, client_id: str) -> None:
+        """Idempotent: a client ID that is not there is no error."""
+        provider = self.get_open_id_connect_provider(arn)
+        provider.client_id_list = [known for known in provider.client_id_list if known != client_id]
+
+    def delete_open_id_connect_provider(self, arn: str) -> None:
+        """IAM documents this as idempotent and still lists ``NoSuchEntity`` as its error: the harder one is taken."""
+        if arn not in self.open_id_providers:
+            raise not_found(f"OpenId connect Provider {arn} cannot be found.")
+        super().delete_open_id_connect_provider(arn)
+
+    def tag_open_id_connect_provider(self, arn: str, tags: Tags) -> None:
+        _check_reserved_tags(tag["Key"] for tag in tags)
+        keys = set(self.get_open_id_connect_provider(arn).tags) | {tag["Key"].lower() for tag in tags}
+        if len(keys) > TAGS_QUOTA:
+            raise limit_exceeded(f"Cannot exceed quota for TagsPerOpenIdConnectProvider: {TAGS_QUOTA}")
+        super().tag_open_id_connect_provider(arn, tags)
+
+    # Roles
+
+    def create_role(
+        self,
+        role_name: str,
+        assume_role_policy_document: str,
+        path: str,
+        permissions_boundary: str | None,
+        description: str,
+        tags: Tags,
+        max_session_duration: str | None,
+        linked_service: str | None = None,
+    ) -> Role:
+        if any(role.name.lower() == role_name.lower() for role in self.get_roles()):
+            raise AwsError("EntityAlreadyExists", f"Role with name {role_name} already exists.", 409)
+        _check_reserved_tags(tag["Key"] for tag in tags)
+        documents.check_trust_policy(assume_role_policy_document, self._known_principals())
+        role = super().create_role(
+            role_name,
+            assume_role_policy_document,
+            path,
+            permissions_boundary,
+            description,
+            tags,
+            max_session_duration,
+            linked_service,
+        )
+        role.create_date = role.create_date.replace(microsecond=0)
+        return role
+
+    def adopt_role(self, role_name: str, trust: str, tags: Tags) -> Role:
+        """A role from before: what its trust policy names need not exist any more."""
+        documents.check_trust_policy(trust, None)
+        return super().create_role(role_name, trust, "/", None, "", tags, None)
+
+    def get_role(self, role_name: str) -> Role:
+        """moto's own exception, because moto also asks for roles that may be absent."""
+        role = next((role for role in self.get_roles() if role.name == role_name), None)
+        if role is None:
+            raise NotFoundException(f"The role with name {role_name} cannot be found.")
+        return role
+
+    def update_role(self, role_name: str, role_description: str | None, max_session_duration: t.Any) -> Role:
+        """What is not given stays as it is."""
+        role = self.get_role(role_name)
+        if role_description is not None:
+            role.description = role_description
+        if max_session_duration is not None:
+            role.max_session_duration = max_session_duration
+        return role
+
+    def update_assume_role_policy(self, role_name: str, policy_document: str) -> None:
+        role = self.get_role(role_name)
+        documents.check_trust_policy(policy_document, self._known_principals())
+        role.assume_role_policy_document = policy_document
+
+    def put_role_policy(self, role_name: str, policy_name: str, policy_json: str) -> None:
+        others = {name: document for name, document in self.get_role(role_name).policies.items() if name != policy_name}
+        documents.check_identity_policy(policy_json)
+        documents.check_inline_size(role_name, [*others.values(), policy_json])
+        super().put_role_policy(role_name, policy_name, policy_json)
+
+    def get_role_policy(self, role_name: str, policy_name: str) -> tuple[str, str]:
+        document = self.get_role(role_name).policies.get(policy_name)
+        if document is None:
+            raise not_found(f"The role policy with name {policy_name} cannot be found.")
+        return policy_name, document
+
+    def tag_role(self, role_name: str, tags: Tags) -> None:
+        """Keys differ by more than case: a tag replaces the one with the same letters."""
+        _check_reserved_tags(tag["Key"] for tag in tags)
+        role = self.get_role(role_name)
+        new = self._tag_verification(tags)
+        kept = [tag for tag in role.tags if tag["Key"].lower() not in new]
+        if len(kept) + len(new) > TAGS_QUOTA:
+            raise limit_exceeded(f"Cannot exceed quota for TagsPerRole: {TAGS_QUOTA}")
+        role.tags = kept + tags
+
+    def untag_role(self, role_name: str, tag_keys: list[str]) -> None:
+        role = self.get_role(role_name)
+        unwanted = {key.lower() for key in tag_keys}
+        role.tags = [tag for tag in role.tags if tag["Key"].lower() not in unwanted]
+
+    # Managed policies
+
+    def create_policy(
+        self, description: str, path: str, policy_document: str, policy_name: str, tags: Tags
+    ) -> ManagedPolicy:
+        _check_reserved_tags(tag["Key"] for tag in tags)
+        documents.check_identity_policy(policy_document)
+        return super().create_policy(description, path, policy_document, policy_name, tags)
+
+    def create_policy_version(self, policy_arn: str, policy_document: str, set_as_default: bool) -> PolicyVersion:
+        documents.check_identity_policy(policy_document)
+        return super().create_policy_version(policy_arn, policy_document, set_as_default)
+
+    def delete_policy(self, policy_arn: str) -> None:
+        if any(policy_arn in role.managed_policies for role in self.get_roles()):
+            raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+        super().delete_policy(policy_arn)
+
+    def _known_principals(self) -> documents.KnownPrincipals:
+        return documents.KnownPrincipals(
+            account=self.account_id,
+            identities=self._users | {role.arn for role in self.get_roles()},
+            providers=frozenset(self.open_id_providers),
+        )
+
+
+def _thumbprints(values: Sequence[str]) -> list[str]:
+    """The list as IAM stores it, in lower case."""
+    if not values:
+        raise AwsError("InvalidInput", "Thumbprint list must contain at least one entry.")
+    if len(values) > THUMBPRINTS_QUOTA:
+        # IAM's own words, although it takes five.
+        raise AwsError("InvalidInput", f"Thumbprint list must contain fewer than {THUMBPRINTS_QUOTA} entries.")
+    wrong = next((value for value in values if not _THUMBPRINT.fullmatch(value)), None)
+    if wrong is not None:
+        raise AwsError("InvalidInput", f"Thumbprint {wrong} must be 40 hexadecimal characters.")
+    return list(dict.fromkeys(value.lower() for value in values))
+
+
+def _check_reserved_tags(keys: Iterable[str]) -> None:
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise AwsError("InvalidInput", "aws: prefixed tag key names are not allowed for external use.")

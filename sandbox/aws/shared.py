@@ -1,0 +1,49 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the services of one account share."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from sandbox.aws import sigv4
+from sandbox.aws.identities import Permissions
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.aws.effective import EffectiveIam, IamView
+    from sandbox.aws.iam_store import IamStore
+    from sandbox.aws.identities import Credentials, Identity
+    from sandbox.aws.issuers import Issuers
+    from sandbox.aws.requests import AwsRequest
+    from sandbox.world import Json, World
+
+
+@dataclasses.dataclass
+class Account:
+    """One AWS account's state. ``world.lock`` guards it; ``clock`` tells seconds since the epoch."""
+
+    world: World
+    clock: Callable[[], float]
+    store: IamStore
+    effective: EffectiveIam
+    credentials: Credentials
+    issuers: Issuers
+    controller_policies: tuple[Json, ...]
+
+    def caller(self, request: AwsRequest, scope: sigv4.Scope) -> Identity:
+        """Who signed the request; :class:`sandbox.aws.errors.AwsError` when nobody did validly."""
+        with self.world.lock:
+            return sigv4.verify(request, scope, self.credentials, self.clock())
+
+    def iam(self) -> IamView:
+        """What of IAM is effective now."""
+        with self.world.lock:
+            return self.effective.at(self.clock())
+
+    def permissions(self) -> Permissions:
+        with self.world.lock:
+            return Permissions(controller_policies=self.controller_policies, iam=self.iam())
