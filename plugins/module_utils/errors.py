@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 
 class AksAmpError(Exception):
     """Something that the user must know, in one sentence.
@@ -43,6 +45,14 @@ class NotReady(AksAmpError):
 
 class Refused(AksAmpError):
     """What is there contradicts what was asked for, and overwriting it would destroy somebody's intent."""
+
+
+class CheckFailed(AksAmpError):
+    """A check's verdict, not a mishap: ``facts`` are the module's return values, which come with the message."""
+
+    def __init__(self, message: str, *, facts: t.Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.facts = facts
 
 
 class MissingLibrary(AksAmpError):

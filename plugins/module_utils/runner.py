@@ -87,6 +87,8 @@ def failure_values(error: Exception) -> dict[str, object]:
                 "request_id": error.request_id,
             },
         }
+    if isinstance(error, errors.CheckFailed):
+        return {**error.facts, "msg": error.sentence()}
     if isinstance(error, errors.AksAmpError):
         return {"msg": error.sentence()}
     return {"msg": str(error)}

@@ -71,3 +71,8 @@ def test_a_write_that_failed_after_it_was_accepted_counts_as_changed() -> None:
     assert values["msg"] == "Accepted, but not finished."
     assert values["changed"] is True
     assert [entry["name"] for entry in t.cast("list[dict[str, str]]", values["changes"])] == ["b"]
+
+
+def test_a_failed_check_returns_its_findings_with_the_message() -> None:
+    error = errors.CheckFailed("The chain is broken.", facts={"healthy": False, "links": []})
+    assert failure_values(error) == {"healthy": False, "links": [], "msg": "The chain is broken."}
