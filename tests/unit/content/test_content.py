@@ -1,0 +1,100 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Roles, playbooks and metadata agree with each other and with the modules."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+STEPS = [
+    "aks_oidc_issuer",
+    "iam_web_identity",
+    "entra_federation",
+    "service_account",
+    "prometheus_remote_write",
+    "federation_check",
+]
+
+
+def load(path: Path) -> t.Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def requirements(path: Path) -> set[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def test_there_is_one_role_a_step() -> None:
+    assert sorted(STEPS) == ROLES
+    assert load(ROOT / "playbooks" / "vars" / "wiring.yml")["aks_amp_steps"] == STEPS
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_roles_defaults_argument_spec_and_readme_name_the_same_variables(role: str) -> None:
+    folder = ROOT / "roles" / role
+    specs = load(folder / "meta" / "argument_specs.yml")["argument_specs"]
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    entry_points = {path.stem for path in (folder / "tasks").glob("*.yml")}
+    assert specs.keys() == entry_points
+    for spec in specs.values():
+        assert load(folder / "defaults" / "main.yml").keys() <= spec["options"].keys()
+        for name in spec["options"]:
+            assert name.startswith(f"{role}_")
+            assert f"`{name}`" in readme, name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_uses_every_variable_that_it_documents(role: str) -> None:
+    folder = ROOT / "roles" / role
+    for name, spec in load(folder / "meta" / "argument_specs.yml")["argument_specs"].items():
+        tasks = "".join(path.read_text(encoding="utf-8") for path in (folder / "tasks").glob("*.yml"))
+        for option in spec["options"]:
+            assert option in tasks, (name, option)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_secrets_are_declared_as_such(role: str) -> None:
+    options = load(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    for name, option in options.items():
+        if name.endswith(("client_secret", "secret_key", "session_token", "api_key")):
+            assert option["no_log"] is True, name
+
+
+def test_the_action_group_holds_every_module() -> None:
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    assert set(load(ROOT / "meta" / "runtime.yml")["action_groups"]["aks_amp"]) == modules
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")))
+def test_every_module_has_an_integration_target(module: str) -> None:
+    assert (ROOT / "tests" / "integration" / "targets" / module / "tasks" / "main.yml").is_file()
+
+
+def test_the_sdks_are_named_alike_wherever_they_are_named() -> None:
+    wanted = requirements(ROOT / "requirements.txt")
+    assert {line.split()[0] for line in wanted} == {
+        "ansible-core",
+        "boto3",
+        "azure-identity",
+        "azure-mgmt-containerservice",
+        "msgraph-sdk",
+        "kubernetes",
+    }
+    sdks = {line for line in wanted if not line.startswith("ansible-core")}
+    assert requirements(ROOT / "tests" / "integration" / "requirements.txt") == sdks
+
+
+@pytest.mark.parametrize("playbook", ["federate", "verify", "drift"])
+def test_playbooks_run_locally_with_ansibles_own_interpreter_unless_told_otherwise(playbook: str) -> None:
+    (play,) = load(ROOT / "playbooks" / f"{playbook}.yml")
+    assert play["connection"] == "local"
+    assert "ansible_playbook_python" in play["vars"]["ansible_python_interpreter"]
+    assert "sandbox" not in (ROOT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8")
