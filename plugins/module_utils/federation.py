@@ -182,6 +182,15 @@ class RoleArn:
         return AwsAccount(self.partition, self.account_id).role_arn(self.name, self.path)
 
 
+def parse_workspace_arn(arn: str) -> str:
+    """The ARN of an AMP workspace, checked; a wildcard would grant more than one workspace."""
+    if arn != KNOWN_AFTER_APPLY and not _WORKSPACE_ARN.fullmatch(arn):
+        raise FederationError(
+            f"'{arn}' is not the ARN of an AMP workspace: expected arn:aws:aps:<region>:<account>:workspace/<id>."
+        )
+    return arn
+
+
 @dataclasses.dataclass(frozen=True)
 class Workspace:
     """An AMP workspace. ``endpoint`` is its base URL without a trailing slash: ``https://host/workspaces/<id>``."""

@@ -40,16 +40,17 @@ _TITLES = {"iam": "AWS IAM", "sts": "AWS STS", "amp": "Amazon Managed Prometheus
 #: Where the prefix of a service's IAM actions is not boto3's name for it.
 _ACTION_PREFIXES = {"amp": "aps"}
 
+_READING = ("Get", "List", "Describe")
 _DENIED_ACTION = re.compile(r"not authorized to perform:? ([a-z][\w-]*:\w+)")
 _DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-#: Another writer changed, created or deleted the object between this run's read and its write.
-_CONFLICT_CODES = frozenset(
+_MISSING_CODES = frozenset({"NoSuchEntity", "NoSuchEntityException"})
+_EXISTING_CODES = frozenset({"EntityAlreadyExists", "EntityAlreadyExistsException"})
+#: Another writer changed or created the object between this run's read and its write.
+_CONFLICT_CODES = _EXISTING_CODES | frozenset(
     {
         "ConcurrentModification",
         "ConcurrentModificationException",
         "ConflictException",
-        "EntityAlreadyExists",
-        "EntityAlreadyExistsException",
         "EntityTemporarilyUnmodifiable",
         "EntityTemporarilyUnmodifiableException",
     }
@@ -68,6 +69,7 @@ _REJECTED_CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+_ISSUER_CODES = frozenset({"OpenIdIdpCommunicationError", "OpenIdIdpCommunicationErrorException"})
 _QUOTA_CODES = frozenset({"LimitExceeded", "LimitExceededException", "ServiceQuotaExceededException"})
 _THROTTLING_CODES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
 
@@ -180,19 +182,15 @@ def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -
     answer = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     code, detail = str(answer.get("Code", "")), str(answer.get("Message", ""))
-    kind: type[errors.CloudError] = errors.CloudError
-    if code in _DENIED_CODES:
-        kind = errors.Forbidden
-    elif code in _CONFLICT_CODES:
-        kind = errors.Conflict
-    return kind(
+    operation = str(error.operation_name)
+    return _kind(operation, code)(
         service=_title(service),
         action=action,
         code=code,
         status=int(metadata.get("HTTPStatusCode", 0)),
         detail=detail,
         request_id=str(metadata.get("RequestId", "")),
-        fix=_fix(service, str(error.operation_name), code, detail),
+        fix=_fix(service, operation, code, detail),
     )
 
 
@@ -218,6 +216,13 @@ def failure(error: botocore.exceptions.BotoCoreError, service: str, action: str)
     return errors.CloudError(service=_title(service), action=action, detail=_text(error))
 
 
+def _kind(operation: str, code: str) -> type[errors.CloudError]:
+    if code in _DENIED_CODES:
+        return errors.Forbidden
+    gone = code in _MISSING_CODES and not operation.startswith(_READING)  # deleted since it was read
+    return errors.Conflict if gone or code in _CONFLICT_CODES else errors.CloudError
+
+
 def _fix(service: str, operation: str, code: str, detail: str) -> str:
     if operation == "AssumeRoleWithWebIdentity":
         return ""  # unsigned: neither the caller's rights nor its credentials take part
@@ -229,6 +234,13 @@ def _fix(service: str, operation: str, code: str, detail: str) -> str:
         return f"Allow {needed} to the caller."
     if code in _REJECTED_CREDENTIAL_CODES:
         return f"The credentials were found but not accepted: renew or correct them. {_CREDENTIALS_FIX}"
+    if code in _EXISTING_CODES:
+        return "Its name may be taken by one that differs in case only."
+    if code in _ISSUER_CODES:
+        return (
+            "Without thumbprints IAM fetches the issuer's certificate itself: see that the issuer answers on the "
+            "public internet."
+        )
     if code in _QUOTA_CODES:
         return "Delete what is no longer used, or ask for a higher quota in Service Quotas."
     if code in _THROTTLING_CODES:

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-import hashlib
 import http.client
 import socket
 import ssl
@@ -18,6 +16,7 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import TIMEOUT_SECONDS, proxy_for
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain, thumbprint
 
 try:
     import certifi
@@ -32,19 +31,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 
 HTTPS_PORT = 443
-
-
-@dataclasses.dataclass(frozen=True)
-class SentChain:
-    """What a host sent in its TLS handshake.
-
-    ``thumbprints`` are the SHA-1 digests of the certificates in the order in which they were sent, leaf first, as 40
-    lower-case hex digits; empty when the chain could not be verified, and then ``distrust`` says why.
-    """
-
-    host: str
-    thumbprints: tuple[str, ...] = ()
-    distrust: str = ""
 
 
 class ChainReader:
@@ -103,11 +89,6 @@ class ChainReader:
         tunnel.set_tunnel(host, port, headers=_proxy_authorization(parts))
         tunnel.connect()
         return tunnel.sock
-
-
-def thumbprint(der: bytes) -> str:
-    """A certificate's thumbprint as IAM writes it: SHA-1 of its DER form, 40 lower-case hex digits."""
-    return hashlib.sha1(der, usedforsecurity=False).hexdigest()  # IAM's identifier, no security depends on it here
 
 
 class _Certificate(t.Protocol):

@@ -139,6 +139,11 @@ def test_lost_races_are_conflicts(code: str) -> None:
     assert isinstance(refused(code, "try again"), errors.Conflict)
 
 
+def test_what_was_deleted_before_a_write_is_a_conflict() -> None:
+    assert isinstance(refused("NoSuchEntity", "not found", operation="update_role"), errors.Conflict)
+    assert not isinstance(refused("NoSuchEntity", "not found"), errors.Conflict)
+
+
 def test_rejected_credentials_say_so() -> None:
     error = refused("InvalidClientTokenId", "The security token included in the request is invalid.")
     assert not isinstance(error, (errors.Forbidden, errors.Conflict))

@@ -16,8 +16,9 @@ import pytest
 import trustme
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader, SentChain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
