@@ -143,11 +143,11 @@ def _write(call: _Call) -> flask.Response:
 
 def _query(call: _Call) -> flask.Response:
     arguments = call.arguments()
-    matchers = promql.parse(arguments.get("query", [""])[0])
+    query = promql.parse_instant(arguments.get("query", [""])[0])
     at = _seconds(arguments["time"][0]) if "time" in arguments else call.account.clock()
     vector = [
-        {"metric": dict(sample.labels), "value": [at, promql.shown(sample.value)]}
-        for sample in promql.instant(promql.select(call.samples(), matchers), int(at * 1000))
+        {"metric": query.labels_of(sample), "value": [at, promql.shown(query.value_of(sample))]}
+        for sample in promql.instant(promql.select(call.samples(), query.matchers), int(at * 1000))
     ]
     return _success({"resultType": "vector", "result": vector})
 

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""As much of PromQL as a check needs: the instant value of a vector selector.
+"""As much of PromQL as a check needs: the instant value of a vector selector, and when its sample was taken.
 
-https://prometheus.io/docs/prometheus/latest/querying/basics/#instant-vector-selectors
+https://prometheus.io/docs/prometheus/latest/querying/basics/#instant-vector-selectors,
+https://prometheus.io/docs/prometheus/latest/querying/functions/#timestamp
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if t.TYPE_CHECKING:
 
 LOOKBACK_MS = 5 * 60 * 1000
 _SELECTOR = re.compile(r"\s*(?P<metric>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(?P<matchers>.*)\})?\s*", re.DOTALL)
+_TIMESTAMP = re.compile(r"\s*timestamp\s*\((?P<selector>.*)\)\s*", re.DOTALL)
 _MATCHER = re.compile(
     r"""\s*(?P<name>[a-zA-Z_][a-zA-Z0-9_]*)\s*(?P<operator>=~|!~|!=|=)\s*"""
     r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)\s*(?:,|$)""",
@@ -49,11 +51,32 @@ class Matcher:
         return bool(re.fullmatch(self.value, actual)) == (self.operator == "=~")
 
 
+@dataclasses.dataclass(frozen=True)
+class InstantQuery:
+    """A selector, or the function ``timestamp`` of one."""
+
+    matchers: tuple[Matcher, ...]
+    timestamp: bool
+
+    def labels_of(self, sample: Sample) -> dict[str, str]:
+        """The labels of a result: functions drop the metric's name."""
+        return {name: value for name, value in sample.labels if not (self.timestamp and name == "__name__")}
+
+    def value_of(self, sample: Sample) -> float:
+        return sample.timestamp_ms / 1000 if self.timestamp else sample.value
+
+
+def parse_instant(query: str) -> InstantQuery:
+    """An instant query. Raises :class:`QueryError`."""
+    found = _TIMESTAMP.fullmatch(query)
+    return InstantQuery(parse(found["selector"] if found else query), timestamp=found is not None)
+
+
 def parse(query: str) -> tuple[Matcher, ...]:
     """The matchers of a selector such as ``up{job="x"}``. Raises :class:`QueryError`."""
     found = _SELECTOR.fullmatch(query)
     if found is None or (found["metric"] is None and found["matchers"] is None):
-        raise QueryError("parse error: only vector selectors are understood")
+        raise QueryError("parse error: only vector selectors and timestamp() of one are understood")
     matchers = [Matcher("__name__", "=", found["metric"])] if found["metric"] else []
     matchers += _matchers(found["matchers"] or "")
     if all(matcher.accepts({}) for matcher in matchers):
