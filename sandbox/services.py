@@ -10,14 +10,19 @@ import typing as t
 
 from werkzeug.wrappers import Request, Response
 
-from sandbox import oidc
+from sandbox import arm, graph, hosts, login, oidc
+from sandbox.aws import AwsAccount
+from sandbox.graph import Directory
 from sandbox.hosts import without_port
-from sandbox.world import World
+from sandbox.kubernetes import ApiServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from sandbox.issuer_client import IssuerClient
+    from sandbox.world import AksCluster, World
 
 
 class HostDispatcher:
@@ -36,12 +41,35 @@ class HostDispatcher:
 
 @dataclasses.dataclass(frozen=True)
 class Services:
-    """One world and the applications over it."""
+    """One world and the services over it."""
 
     world: World
+    aws: AwsAccount
+    directory: Directory
     clouds: WSGIApplication  # dispatches by host
     issuers: WSGIApplication
+    api_servers: dict[str, ApiServer] = dataclasses.field(default_factory=dict)  # by the cluster's name
 
     @classmethod
-    def over(cls, world: World) -> Services:
-        return cls(world=world, clouds=HostDispatcher({}), issuers=oidc.create_app(world))
+    def over(cls, world: World, issuer_client: IssuerClient) -> Services:
+        """The services over a world without clusters. AWS reaches the clusters' issuers by this client."""
+        aws = AwsAccount(world, fetch=issuer_client.fetch, top_thumbprint=issuer_client.top_thumbprint)
+        directory = Directory(world)
+        aws_application = aws.create_wsgi()
+        clouds = HostDispatcher(
+            {
+                hosts.ARM_HOST: arm.create_app(world),
+                hosts.GRAPH_HOST: graph.create_app(world, directory),
+                hosts.LOGIN_HOST: login.create_app(world, directory),
+                **dict.fromkeys(hosts.AWS_HOSTS, aws_application),
+            }
+        )
+        return cls(world=world, aws=aws, directory=directory, clouds=clouds, issuers=oidc.create_app(world))
+
+    def add_cluster(self, cluster: AksCluster) -> ApiServer:
+        """Take a cluster into the world and give it an API server."""
+        api_server = ApiServer(self.world, cluster)
+        with self.world.lock:
+            self.world.clusters.append(cluster)
+            self.api_servers[cluster.name] = api_server
+        return api_server

@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 from sandbox.server import Sandbox
+from sandbox.state import StateFolder
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +21,13 @@ if t.TYPE_CHECKING:
 
 @contextlib.contextmanager
 def running_sandbox(settings: Settings | None = None) -> Iterator[Sandbox]:
-    """A running sandbox whose files lie in a folder of its own that is deleted at the end."""
+    """A running sandbox with the seeded estate, whose files lie in a folder of its own that is deleted at the end.
+
+    Clients need its ``proxy_url``, ``ca_file`` and ``kubeconfig``; tests look at its ``world``, ``aws``, ``directory``
+    and ``api_server(name)``, and call ``reset()`` between two tests.
+    """
     with tempfile.TemporaryDirectory(prefix="aks-amp-sandbox-") as folder:
-        sandbox = Sandbox(Path(folder), settings)
+        sandbox = Sandbox(StateFolder(Path(folder)), settings)
         try:
             yield sandbox
         finally:

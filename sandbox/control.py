@@ -1,0 +1,144 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control API: how tests and the command line look into the running sandbox and change it.
+
+Plain HTTP on loopback, JSON both ways; an error is ``{"error": "<sentence>"}``. Its own requests are not logged.
+
+=====================================  ==============================================================================
+GET /status                            process, addresses, files, clusters, settings, numbers of requests and samples
+GET /log?since=N                       ``{"requests": [...]}``: what the services saw, after request number N
+GET /samples                           ``{"samples": [...]}``: what the workspaces stored
+GET /settings, PUT /settings           the behaviour of :class:`sandbox.world.Settings`; PUT changes the fields it names
+POST /reset                            a new world with the seeded estate; same addresses; the log starts anew
+POST /clusters                         add a cluster ``{"name", "body"?}`` like ``fresh``; answers as the next
+GET /clusters/<name>                   the cluster with its ARM body
+POST /shutdown                         ``{"instance"}``: end the process
+=====================================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import typing as t
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from sandbox.world import Settings
+
+if t.TYPE_CHECKING:
+    from sandbox.server import Sandbox
+    from sandbox.world import Json
+
+
+class BadControlRequest(Exception):
+    """The control API was asked for something that makes no sense. The message is a sentence for the caller."""
+
+
+def create_app(sandbox: Sandbox) -> flask.Flask:
+    """The control API over a running sandbox."""
+    app = flask.Flask("sandbox.control", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class does not
+    _add_errors(app)
+    _add_reading(app, sandbox)
+    _add_changing(app, sandbox)
+    return app
+
+
+def _add_errors(app: flask.Flask) -> None:
+    @app.errorhandler(BadControlRequest)
+    def bad_request(error: BadControlRequest) -> tuple[Json, int]:
+        return {"error": str(error)}, 400
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> tuple[Json, int]:
+        return {"error": f"{flask.request.method} {flask.request.path}: {error.description}"}, error.code or 500
+
+
+def _add_reading(app: flask.Flask, sandbox: Sandbox) -> None:
+    @app.get("/status")
+    def status() -> Json:
+        return sandbox.status()
+
+    @app.get("/log")
+    def log() -> Json:
+        since = flask.request.args.get("since", "0")
+        if not since.isdecimal():
+            raise BadControlRequest(f"'since' is the number of a request, not {since!r}.")
+        return {"requests": [dataclasses.asdict(request) for request in sandbox.world.log.since(int(since))]}
+
+    @app.get("/samples")
+    def samples() -> Json:
+        with sandbox.world.lock:
+            stored = tuple(sandbox.world.samples)
+        return {"samples": [{**dataclasses.asdict(sample), "labels": dict(sample.labels)} for sample in stored]}
+
+    @app.get("/settings")
+    def settings() -> Json:
+        return dataclasses.asdict(sandbox.world.settings)
+
+    @app.get("/clusters/<name>")
+    def cluster(name: str) -> Json:
+        return _with_body(sandbox, name)
+
+
+def _add_changing(app: flask.Flask, sandbox: Sandbox) -> None:
+    @app.put("/settings")
+    def change_settings() -> Json:
+        sandbox.world.settings = changed_settings(sandbox.world.settings, _json_object())
+        return dataclasses.asdict(sandbox.world.settings)
+
+    @app.post("/reset")
+    def reset() -> Json:
+        sandbox.reset()
+        return sandbox.status()
+
+    @app.post("/clusters")
+    def add_cluster() -> tuple[Json, int]:
+        wanted = _json_object()
+        name, body = wanted.get("name"), wanted.get("body")
+        if not isinstance(name, str) or not isinstance(body, dict | None):
+            raise BadControlRequest("A cluster needs a 'name', and may have the 'body' of ARM's resource.")
+        sandbox.add_cluster(name, body)
+        return _with_body(sandbox, name), 201
+
+    @app.post("/shutdown")
+    def shutdown() -> Json:
+        if _json_object().get("instance") != sandbox.instance:
+            raise BadControlRequest("That is not this sandbox's instance.")
+        sandbox.shut_down()
+        return {}
+
+
+def _with_body(sandbox: Sandbox, name: str) -> Json:
+    with sandbox.world.lock:
+        return {**sandbox.describe_cluster(name), "body": copy.deepcopy(sandbox.cluster(name).body)}
+
+
+def _json_object() -> Json:
+    body = flask.request.get_json(force=True)
+    if not isinstance(body, dict):
+        raise BadControlRequest("The request's body is not a JSON object.")
+    return body
+
+
+def changed_settings(settings: Settings, changes: Json) -> Settings:
+    """The settings with some fields changed. Raises BadControlRequest for an unknown field or a wrong type."""
+    types = t.get_type_hints(Settings)
+    for name, value in changes.items():
+        if name not in types:
+            raise BadControlRequest(f"There is no setting {name!r}; the settings are {', '.join(types)}.")
+        if not _fits(value, types[name]):
+            raise BadControlRequest(f"The setting {name!r} cannot be {value!r}.")
+    return dataclasses.replace(settings, **changes)
+
+
+def _fits(value: object, hint: t.Any) -> bool:
+    """Whether a JSON value is of a setting's type: bool, int, float, a union of such, or a literal."""
+    if t.get_origin(hint) is t.Literal:
+        return value in t.get_args(hint)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, float | int if hint is float else hint)
