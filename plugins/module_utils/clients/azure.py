@@ -1,0 +1,282 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The login to Azure by azure-identity, the Azure clouds' hosts, and azure-core's errors in the collection's words."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import typing as t
+from pathlib import Path
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+
+try:
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+    from azure.identity import (
+        AzureCliCredential,
+        CertificateCredential,
+        ChainedTokenCredential,
+        ClientAssertionCredential,
+        ClientSecretCredential,
+        CredentialUnavailableError,
+        ManagedIdentityCredential,
+        WorkloadIdentityCredential,
+    )
+except ImportError as error:  # the sanity tests import modules without any SDK
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from azure.core.credentials import TokenCredential
+
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Transport
+
+ENTRA = "Microsoft Entra ID"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """One of Azure's clouds: the hosts of its services, and the scope of ARM's access tokens."""
+
+    login: str
+    arm: str
+    graph: str
+    arm_scope: str
+
+    @property
+    def graph_scope(self) -> str:
+        return f"https://{self.graph}/.default"
+
+
+#: As in azure-cli's cloud.py and azure-mgmt-core's tools.py; the keys are the choices of ``cloud_environment``.
+CLOUDS: t.Final[Mapping[str, Cloud]] = {
+    "AzureCloud": Cloud(
+        login="login.microsoftonline.com",
+        arm="management.azure.com",
+        graph="graph.microsoft.com",
+        arm_scope="https://management.azure.com/.default",
+    ),
+    "AzureUSGovernment": Cloud(
+        login="login.microsoftonline.us",
+        arm="management.usgovcloudapi.net",
+        graph="graph.microsoft.us",
+        arm_scope="https://management.core.usgovcloudapi.net/.default",
+    ),
+    "AzureChinaCloud": Cloud(
+        login="login.chinacloudapi.cn",
+        arm="management.chinacloudapi.cn",
+        graph="microsoftgraph.chinacloudapi.cn",
+        arm_scope="https://management.chinacloudapi.cn/.default",
+    ),
+}
+
+_SERVICE_PRINCIPAL_FIX = (
+    "give client_id, tenant and secret or x509_certificate_path, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
+    "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE"
+)
+_CLI_FIX = "log in with 'az login'"
+_MSI_FIX = "run on a machine with a managed identity"
+
+#: What to do about the refusals of a login that are met most; for the others the code says enough.
+_AADSTS_FIXES: t.Final[Mapping[str, str]] = {
+    "AADSTS700016": "Check client_id (AZURE_CLIENT_ID) and tenant (AZURE_TENANT_ID): the tenant has no such "
+    "application.",
+    "AADSTS7000215": "Give the secret's value, not its ID, in secret (AZURE_CLIENT_SECRET).",
+    "AADSTS7000222": "The client secret has expired: make a new one and give it in secret (AZURE_CLIENT_SECRET).",
+    "AADSTS7000229": "The application has no service principal in the tenant: create one.",
+    "AADSTS90002": "Check tenant (AZURE_TENANT_ID): there is no such tenant in this cloud (cloud_environment).",
+    "AADSTS700211": "No federated identity credential of the application has the token's issuer.",
+    "AADSTS700212": "No federated identity credential of the application has the token's audience.",
+    "AADSTS700213": "No federated identity credential of the application has the token's subject.",
+}
+
+
+def transport_options(transport: Transport) -> dict[str, t.Any]:
+    """Keyword arguments for every azure-core pipeline. Raises InvalidInput when the CA file is missing.
+
+    The proxy is for https only: the managed identity's endpoint is plain http and local to the machine.
+    """
+    options: dict[str, t.Any] = {}
+    if transport.https_proxy:
+        options["proxies"] = {"https": transport.https_proxy}
+    if transport.ca_bundle:
+        if not Path(transport.ca_bundle).is_file():
+            raise errors.InvalidInput(f"ca_bundle: there is no file {transport.ca_bundle}.", fix="Name a PEM file.")
+        options["connection_verify"] = transport.ca_bundle
+    return options
+
+
+class AzureSession:
+    """One login for all of a module's Azure clients. Making it costs no request: tokens are fetched when needed."""
+
+    def __init__(self, auth: AzureAuth, environ: Mapping[str, str] = os.environ) -> None:
+        """Raises MissingLibrary, MissingCredentials, or InvalidInput (no such CA or certificate file)."""
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary("azure-identity", IMPORT_ERROR)
+        self.auth = auth
+        self.cloud = CLOUDS[auth.cloud_environment]
+        self.transport_options = transport_options(auth.transport)
+        self.credential = _Login(auth, self.cloud, self.transport_options, environ).credential()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Login:
+    """Where a credential comes from, decided by ``auth_source`` and by what is given."""
+
+    auth: AzureAuth
+    cloud: Cloud
+    transport_options: Mapping[str, t.Any]
+    environ: Mapping[str, str]
+
+    def credential(self) -> TokenCredential:
+        match self.auth.auth_source:
+            case "cli":
+                return self._cli()
+            case "msi":
+                return self._managed_identity()
+            case "env":
+                given = self._service_principal()
+                if given is None:
+                    raise errors.MissingCredentials(
+                        "The options and environment variables give no Azure credentials, and auth_source is env.",
+                        fix=_sentence(_SERVICE_PRINCIPAL_FIX),
+                    )
+                return given
+            case _:
+                return self._service_principal() or ChainedTokenCredential(self._managed_identity(), self._cli())
+
+    def _cli(self) -> TokenCredential:
+        # az speaks for itself: it has its own proxy and CA settings.
+        return AzureCliCredential(tenant_id=self.auth.tenant or "")
+
+    def _managed_identity(self) -> TokenCredential:
+        return ManagedIdentityCredential(client_id=self.auth.client_id, **self.transport_options)
+
+    def _service_principal(self) -> TokenCredential | None:
+        """The service principal that is given, None when nothing says how it proves itself."""
+        token_file = self.environ.get("AZURE_FEDERATED_TOKEN_FILE")
+        token = self.environ.get("AZURE_FEDERATED_TOKEN")
+        if not (self.auth.secret or self.auth.certificate_path or token_file or token):
+            return None
+        client_id, tenant = self._identity()
+        if self.auth.secret:
+            return ClientSecretCredential(tenant, client_id, self.auth.secret, **self._options)
+        if self.auth.certificate_path:
+            return self._certificate(tenant, client_id, self.auth.certificate_path)
+        if token_file:
+            return WorkloadIdentityCredential(
+                tenant_id=tenant, client_id=client_id, token_file_path=token_file, **self._options
+            )
+        return ClientAssertionCredential(tenant, client_id, func=lambda: str(token), **self._options)
+
+    def _identity(self) -> tuple[str, str]:
+        client_id, tenant = self.auth.client_id, self.auth.tenant
+        if not client_id or not tenant:
+            missing = "client_id (AZURE_CLIENT_ID)" if not client_id else "tenant (AZURE_TENANT_ID)"
+            raise errors.MissingCredentials(
+                f"The Azure credentials are incomplete: a secret, certificate or token is given, but no {missing}.",
+                fix=f"Give {missing} too, or remove the other.",
+            )
+        return client_id, tenant
+
+    def _certificate(self, tenant: str, client_id: str, path: str) -> TokenCredential:
+        try:
+            return CertificateCredential(tenant, client_id, path, **self._options)
+        except (OSError, ValueError) as error:
+            raise errors.InvalidInput(
+                f"x509_certificate_path: {path} can't be used: {_one_line(str(error))}.",
+                fix="Name a PEM file with the certificate and its private key without password.",
+            ) from error
+
+    @property
+    def _options(self) -> dict[str, t.Any]:
+        return {
+            "authority": f"https://{self.cloud.login}",
+            # The hosts are the table's own, so asking the public cloud whether they exist would only cost requests.
+            "disable_instance_discovery": True,
+            **self.transport_options,
+        }
+
+
+@contextlib.contextmanager
+def login_errors(service: str, action: str) -> Iterator[None]:
+    """Turn failures of the login and of the network inside the block into the collection's errors.
+
+    ``action`` is a verb phrase that completes "<service> failed while ...". A service's own refusals
+    (HttpResponseError) are the caller's to translate.
+    """
+    try:
+        yield
+    except ClientAuthenticationError as error:
+        failure = login_failure(error, action)
+        if failure is None:
+            raise
+        raise failure from error
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise unreachable(service, action, str(error)) from error
+
+
+def login_failure(error: ClientAuthenticationError, action: str) -> errors.AksAmpError | None:
+    """What a failed login means; None when the error is a service's refusal of a token that was supplied."""
+    text = str(error.message)
+    code = re.search(r"AADSTS\d+", text)
+    if code:
+        return _refused_login(text, code[0])
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ServiceRequestError, ServiceResponseError)):
+            return unreachable(ENTRA, "logging in", str(cause))
+        cause = cause.__cause__
+    if isinstance(error, CredentialUnavailableError) or error.response is None:
+        return errors.MissingCredentials(
+            f"No Azure credentials for {action}: {_attempts(text)}.",
+            fix=_sentence(f"{_SERVICE_PRINCIPAL_FIX}; or {_CLI_FIX}; or {_MSI_FIX}"),
+        )
+    return None
+
+
+def unreachable(service: str, action: str, detail: str) -> errors.Unreachable:
+    """The error for a service from which no answer came."""
+    return errors.Unreachable(
+        service=service,
+        action=action,
+        detail=_one_line(detail),
+        fix="Check that this machine reaches it (https_proxy) and trusts its certificate (ca_bundle).",
+    )
+
+
+def _refused_login(text: str, code: str) -> errors.CloudError:
+    trace = re.search(r"Trace ID: ([0-9a-f-]+)", text)
+    # Entra appends its identifiers and a timestamp to the message; the first of them is kept as request id.
+    message = re.sub(r"\s*(Trace ID|Correlation ID|Timestamp): .*", "", text, flags=re.DOTALL)
+    detail = message.partition(f"{code}:")[2] or message
+    return errors.CloudError(
+        service=ENTRA,
+        action="logging in",
+        code=code,
+        detail=_one_line(detail),
+        request_id=trace[1] if trace else "",
+        fix=_AADSTS_FIXES.get(code, ""),
+    )
+
+
+def _attempts(text: str) -> str:
+    """azure-identity's account of a failed login, without its headline and its link to general advice."""
+    tried = text.partition("Attempted credentials:")[2] or text
+    lines = [line.strip().rstrip(".") for line in tried.partition("To mitigate this issue")[0].splitlines()]
+    return "; ".join(line for line in lines if line)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

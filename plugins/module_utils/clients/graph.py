@@ -1,0 +1,357 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entra applications, their service principals and federated identity credentials by msgraph-sdk.
+
+https://learn.microsoft.com/graph/api/resources/application. The library is asynchronous; each method here runs one
+request to its end, all on one event loop, so that connections are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import ssl
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http
+
+try:
+    import httpx
+    from kiota_abstractions.api_error import APIError
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+    from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+    from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
+    from msgraph.generated.models.application import Application as SdkApplication
+    from msgraph.generated.models.federated_identity_credential import FederatedIdentityCredential
+    from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+    from msgraph.generated.models.service_principal import ServicePrincipal as SdkServicePrincipal
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph.graph_service_client import GraphServiceClient
+    from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # it ships no type information
+except ImportError as error:  # the sanity tests import modules without any SDK
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
+
+SERVICE = "Microsoft Graph"
+TIMEOUT_SECONDS = 60.0
+CONNECT_ATTEMPTS = 3
+
+AnswerT = t.TypeVar("AnswerT")
+
+_CONFLICT_CODES = frozenset({"Directory_ConcurrencyViolation", "Request_MultipleObjectsWithSameKeyValue"})
+#: Texts of a lost race that come with a general code and status 400.
+_CONFLICT_TEXTS = ("same value for property uniqueName", "combination of issuer and subject must be unique")
+_UNSEEN_TEXT = "does not reference a valid application object"
+
+_PERMISSION_FIX = (
+    "Grant the login the Graph application permission Application.ReadWrite.OwnedBy, which is enough for applications "
+    "that it owns, or Application.ReadWrite.All, and give admin consent."
+)
+_CONFLICT_FIX = "Run again when nobody else changes the application."
+_UNIQUE_NAME_FIX = (
+    "If no application shows that name, a deleted one still holds it: restore it, delete it for good in the tenant's "
+    "deleted applications, or choose another name."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """An application registration. ``app_id`` is its client ID."""
+
+    object_id: str
+    app_id: str
+    display_name: str
+    unique_name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ApplicationDraft:
+    """An application to be created. ``unique_name`` is an alternate key that no two applications share."""
+
+    display_name: str
+    unique_name: str | None
+    sign_in_audience: str
+    tags: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ServicePrincipal:
+    """An application's identity in the tenant. ``owner_tenant`` is the tenant of the application."""
+
+    object_id: str
+    owner_tenant: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Credential:
+    """A federated identity credential. ``subject`` is None for one that matches claims by an expression."""
+
+    id: str
+    name: str
+    issuer: str
+    subject: str | None
+    audiences: tuple[str, ...]
+    description: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Trust:
+    """What a federated identity credential compares with a token."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+
+
+class NotYetVisible(errors.CloudError):
+    """A request builds on an object that Graph does not know: a new one needs time to reach all replicas."""
+
+
+class GraphClient:
+    """Microsoft Graph for one login. Use it as a context manager, which closes its connections and its event loop."""
+
+    def __init__(self, session: azure.AzureSession) -> None:
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary("msgraph-sdk", IMPORT_ERROR)
+        host = session.cloud.graph
+        base_url = f"https://{host}/v1.0"
+        provider = AzureIdentityAuthenticationProvider(
+            session.credential, scopes=[session.cloud.graph_scope], allowed_hosts=[host]
+        )
+        self._http = GraphClientFactory.create_with_default_middleware(
+            client=_http_client(base_url, session.auth.transport)
+        )
+        adapter = GraphRequestAdapter(provider, client=self._http)
+        adapter.base_url = base_url
+        self._graph = GraphServiceClient(request_adapter=adapter)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> GraphClient:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._runner.run(self._http.aclose())
+        self._runner.close()
+
+    # Applications
+
+    def application_by_object_id(self, object_id: str) -> Application | None:
+        builder = self._graph.applications.by_application_id(object_id)
+        return _application(self._read(builder.get(), f"reading the application with object ID {object_id}"))
+
+    def application_by_app_id(self, app_id: str) -> Application | None:
+        builder = self._graph.applications_with_app_id(app_id)
+        return _application(self._read(builder.get(), f"reading the application with client ID {app_id}"))
+
+    def application_by_unique_name(self, unique_name: str) -> Application | None:
+        builder = self._graph.applications_with_unique_name(_quoted(unique_name))
+        return _application(self._read(builder.get(), f"reading the application with unique name {unique_name}"))
+
+    def applications_by_display_name(self, display_name: str) -> tuple[Application, ...]:
+        """All applications of that name; Graph ignores case here. New ones may be missing for a while."""
+        query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
+            filter=f"displayName eq '{_quoted(display_name)}'", select=["id", "appId", "displayName", "uniqueName"]
+        )
+        action = f"looking for applications named {display_name}"
+        configuration = RequestConfiguration(query_parameters=query)
+        page = self._run(self._graph.applications.get(configuration), action)
+        found: list[Application | None] = []
+        while page is not None:
+            found += [_application(value) for value in page.value or []]
+            if not page.odata_next_link:
+                break
+            page = self._run(self._graph.applications.with_url(page.odata_next_link).get(), action)
+        return tuple(application for application in found if application is not None)
+
+    def create_application(self, draft: ApplicationDraft) -> Application:
+        """Create an application; with a unique name by upsert, the documented way to set one at creation.
+
+        https://learn.microsoft.com/graph/api/application-upsert. Raises Conflict when another writer has created an
+        application of that unique name in the meantime: it then has the draft's properties, too.
+        """
+        action = f"creating the application {draft.display_name}"
+        body = SdkApplication(
+            display_name=draft.display_name, sign_in_audience=draft.sign_in_audience, tags=list(draft.tags)
+        )
+        if draft.unique_name is None:
+            return _created(_application(self._run(self._graph.applications.post(body), action)), action)
+        configuration: RequestConfiguration[t.Any] = RequestConfiguration()
+        configuration.headers.add("Prefer", "create-if-missing")
+        builder = self._graph.applications_with_unique_name(_quoted(draft.unique_name))
+        created = _application(self._run(builder.patch(body, configuration), action))
+        if created is None:  # 204: there was one
+            detail = f"another writer created an application with the unique name {draft.unique_name}"
+            raise _conflict(action, detail=detail, status=204, fix=_CONFLICT_FIX)
+        return created
+
+    # Service principals
+
+    def service_principal(self, app_id: str) -> ServicePrincipal | None:
+        builder = self._graph.service_principals_with_app_id(app_id)
+        return _service_principal(
+            self._read(builder.get(), f"reading the service principal of the application {app_id}")
+        )
+
+    def create_service_principal(self, app_id: str, tags: Sequence[str]) -> ServicePrincipal:
+        action = f"creating the service principal of the application {app_id}"
+        body = SdkServicePrincipal(app_id=app_id, tags=list(tags))
+        return _created(_service_principal(self._run(self._graph.service_principals.post(body), action)), action)
+
+    # Federated identity credentials
+
+    def credentials(self, object_id: str) -> tuple[Credential, ...]:
+        """All credentials of an application. Raises NotYetVisible for an unknown one."""
+        action = f"reading the federated identity credentials of the application {object_id}"
+        builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
+        page = self._run(builder.get(), action)
+        found: list[Credential] = []
+        while page is not None:
+            found += [_credential(value) for value in page.value or []]
+            if not page.odata_next_link:
+                break
+            page = self._run(builder.with_url(page.odata_next_link).get(), action)
+        return tuple(found)
+
+    def create_credential(self, object_id: str, name: str, trust: Trust, description: str) -> Credential:
+        """Raises Conflict when the name or the trust exists already, NotYetVisible for an unknown application."""
+        action = f"creating the federated identity credential {name}"
+        body = FederatedIdentityCredential(
+            name=name,
+            issuer=trust.issuer,
+            subject=trust.subject,
+            audiences=list(trust.audiences),
+            description=description,
+        )
+        builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
+        answer = self._run(builder.post(body), action)
+        return _created(None if answer is None else _credential(answer), action)
+
+    def update_credential(self, object_id: str, credential: Credential, trust: Trust) -> None:
+        """Change what the credential trusts; its name can't change, its description is left alone."""
+        body = FederatedIdentityCredential(issuer=trust.issuer, subject=trust.subject, audiences=list(trust.audiences))
+        builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
+        self._run(
+            builder.by_federated_identity_credential_id(credential.id).patch(body),
+            f"changing the federated identity credential {credential.name}",
+        )
+
+    # How requests are run
+
+    def _read(self, request: Awaitable[AnswerT], action: str) -> AnswerT | None:
+        """The answer, or None for an object that does not exist."""
+        try:
+            return self._run(request, action)
+        except NotYetVisible:
+            return None
+
+    def _run(self, request: Awaitable[AnswerT], action: str) -> AnswerT:
+        async def answer() -> AnswerT:
+            return await request
+
+        try:
+            with azure.login_errors(SERVICE, action):
+                return self._runner.run(answer())
+        except APIError as error:
+            raise _refusal(error, action) from error
+        except httpx.HTTPError as error:
+            raise azure.unreachable(SERVICE, action, f"{type(error).__name__}: {error}") from error
+
+
+def _http_client(base_url: str, transport: Transport) -> httpx.AsyncClient:
+    verify: ssl.SSLContext | bool = True  # httpx's own roots, or SSL_CERT_FILE's
+    if transport.ca_bundle:
+        verify = ssl.create_default_context(cafile=transport.ca_bundle)
+    return httpx.AsyncClient(
+        timeout=TIMEOUT_SECONDS,
+        transport=httpx.AsyncHTTPTransport(
+            verify=verify, proxy=http.proxy_for(base_url, transport), retries=CONNECT_ATTEMPTS - 1
+        ),
+    )
+
+
+def _quoted(text: str) -> str:
+    """Inside an OData string literal
+    (https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html, 5.1.1.14.1)."""
+    return text.replace("'", "''")
+
+
+def _created(value: AnswerT | None, action: str) -> AnswerT:
+    if value is None:
+        raise errors.CloudError(service=SERVICE, action=action, detail="the answer has no body")
+    return value
+
+
+def _application(value: SdkApplication | None) -> Application | None:
+    if value is None:
+        return None
+    return Application(
+        object_id=str(value.id),
+        app_id=str(value.app_id),
+        display_name=value.display_name or "",
+        unique_name=value.unique_name,
+    )
+
+
+def _service_principal(value: SdkServicePrincipal | None) -> ServicePrincipal | None:
+    if value is None:
+        return None
+    owner = value.app_owner_organization_id
+    return ServicePrincipal(object_id=str(value.id), owner_tenant=None if owner is None else str(owner))
+
+
+def _credential(value: FederatedIdentityCredential) -> Credential:
+    return Credential(
+        id=str(value.id),
+        name=value.name or "",
+        issuer=value.issuer or "",
+        subject=value.subject,
+        audiences=tuple(value.audiences or ()),
+        description=value.description,
+    )
+
+
+def _refusal(error: APIError, action: str) -> errors.CloudError:
+    answer = error.error if isinstance(error, ODataError) else None
+    headers = {name.lower(): value for name, value in (error.response_headers or {}).items()}
+    code = (answer.code if answer else None) or ""
+    detail = (answer.message if answer else None) or error.message or ""
+    status = error.response_status_code or 0
+    inner = answer.inner_error if answer else None
+    request_id = (inner.request_id if inner else None) or headers.get("request-id", "")
+    if status == 409 or code in _CONFLICT_CODES or any(text in detail for text in _CONFLICT_TEXTS):
+        fix = _UNIQUE_NAME_FIX if _CONFLICT_TEXTS[0] in detail else _CONFLICT_FIX
+        return _conflict(
+            action,
+            code=code,
+            status=status,
+            detail=detail,
+            request_id=request_id,
+            fix=fix,
+            retry_after=headers.get("retry-after", ""),
+        )
+    kind: type[errors.CloudError] = errors.CloudError
+    fix = ""
+    if status == 403:
+        kind, fix = errors.Forbidden, _PERMISSION_FIX
+    elif status == 401:
+        fix = "The login's token is not accepted: check tenant (AZURE_TENANT_ID) and cloud_environment."
+    elif status == 404 or _UNSEEN_TEXT in detail:
+        kind = NotYetVisible
+    return kind(service=SERVICE, action=action, code=code, status=status, detail=detail, request_id=request_id, fix=fix)
+
+
+def _conflict(action: str, *, retry_after: str = "", **details: t.Any) -> errors.Conflict:
+    """A lost race. Forks that met once would meet again after equal pauses, so the pause is a random one."""
+    conflict = errors.Conflict(service=SERVICE, action=action, **details)
+    jitter = random.SystemRandom().uniform(0.5, 5.0)
+    conflict.retry_after = float(retry_after) if retry_after.isdecimal() else jitter
+    return conflict
