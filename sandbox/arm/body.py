@@ -125,10 +125,10 @@ def _keys(name: str, new: Json) -> list[str]:
 
 
 def _take(new: Json, old: Json, key: str, *, overwrite: bool) -> None:
-    if overwrite:
+    if overwrite or new.get(key) is None:
         new.pop(key, None)
-    if key in old:
-        new.setdefault(key, copy.deepcopy(old[key]))
+        if key in old:
+            new[key] = copy.deepcopy(old[key])
 
 
 def _carry_over_list(new: t.Any, old: t.Any, tree: Tree, *, overwrite: bool) -> None:
