@@ -11,7 +11,7 @@ import typing as t
 import uuid
 
 import flask
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from sandbox import entra_tokens, web
 from sandbox.entra_tokens import Fault
@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
     from sandbox.world import World
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-_ALTERNATE_KEY = re.compile(r"\((?P<property>\w+)='(?P<value>(?:[^']|'')*)'\)")
 _VERSION = "/<any('v1.0', beta):version>"
 _APPLICATIONS = f"{_VERSION}/applications"
 _APPLICATION = f"{_APPLICATIONS}<key('appId', 'uniqueName'):application>"
@@ -114,22 +113,19 @@ class _CollapsedSlashes:
 
 
 class _KeyConverter(BaseConverter):
-    """``/{id}``, or ``(property='value')`` for one of the type's alternate keys."""
+    """``/{id}``, or ``(property='value')`` for one of the type's alternate keys. A quote in a value is doubled."""
 
-    regex = r"(?:/[^/()]+|\([^/]*\))"
     part_isolating = False
 
     def __init__(self, map: t.Any, *alternates: str) -> None:  # noqa: A002 - the base class's name
         super().__init__(map)
-        self._alternates = alternates
+        self.regex = rf"(?:/[^/()]+|\((?:{'|'.join(alternates)})='(?:[^']|'')*'\))"
 
     def to_python(self, value: str) -> Key:
         if value.startswith("/"):
             return Key("id", value[1:])
-        match = _ALTERNATE_KEY.fullmatch(value)
-        if match is None or match["property"] not in self._alternates:
-            raise ValidationError
-        return Key(match["property"], match["value"].replace("''", "'"))
+        name, _, quoted = value[1:-1].partition("=")
+        return Key(name, quoted[1:-1].replace("''", "'"))
 
 
 def _require_permission(world: World) -> None:

@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import copy
 import os
+import typing as t
 from pathlib import Path
 
 import pytest
 
-from sandbox import entra_tokens
+from sandbox import entra_tokens, graph
 from sandbox.entra_tokens import CONTROLLER, Principal
-from sandbox.world import AZURE_SUBSCRIPTION, AZURE_TENANT, AksCluster, Json, World
+from sandbox.graph import Directory
+from sandbox.world import AZURE_SUBSCRIPTION, AZURE_TENANT, AksCluster, Json, Settings, World
+
+if t.TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
 
 ARM = "https://management.azure.com"
 GRAPH = "https://graph.microsoft.com"
 API_VERSION = "2026-08-01"
 STRANGER = Principal(app_id="11111111-2222-3333-4444-555555555555", object_id="66666666-7777-8888-9999-000000000000")
+
+CREDENTIAL: t.Final[Json] = {
+    "name": "prometheus-sa",
+    "issuer": "https://westeurope.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/d85c7db7/",
+    "subject": "system:serviceaccount:monitoring:prometheus-sa",
+    "audiences": ["api://AzureADTokenExchange"],
+}
+UPSERT: t.Final = {"Prefer": "create-if-missing"}
 
 _BODY: Json = {
     "location": "westeurope",
@@ -112,3 +126,49 @@ def _folder(relative: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} does not exist")
     return folder
+
+
+class GraphClient:
+    """A client of one Graph with an empty directory."""
+
+    def __init__(self, **settings: t.Any) -> None:
+        self.world = World(Settings(**settings))
+        self.directory = Directory(self.world)
+        self._client: FlaskClient = graph.create_app(self.world, self.directory).test_client()
+
+    def call(self, method: str, path: str, content: t.Any = None, **options: t.Any) -> TestResponse:
+        headers = {**bearer(self.world, GRAPH), **options.pop("headers", {})}
+        if content is not None:
+            options["json"] = content
+        return self._client.open(f"/v1.0{path}", method=method, headers=headers, **options)
+
+    def get(self, path: str, **query: str) -> Json:
+        response = self.call("GET", path, query_string={f"${name}": value for name, value in query.items()})
+        assert response.status_code == 200, response.text
+        return json_of(response)
+
+    def post(self, path: str, content: Json) -> Json:
+        response = self.call("POST", path, content)
+        assert response.status_code == 201, response.text
+        return json_of(response)
+
+    def url(self, address: str) -> Json:
+        """GET an address from an answer."""
+        return json_of(self._client.get(address, headers=bearer(self.world, GRAPH)))
+
+
+def json_of(response: TestResponse) -> Json:
+    """A JSON object that was answered."""
+    content = response.get_json()
+    assert isinstance(content, dict)
+    return content
+
+
+def graph_refusal(response: TestResponse) -> tuple[int, str]:
+    """Status and code of an error of Graph's."""
+    return response.status_code, str(json_of(response)["error"]["code"])
+
+
+def names_of(page: Json) -> list[str]:
+    """The display names of a page of applications or service principals."""
+    return [entity["displayName"] for entity in page["value"]]
