@@ -32,13 +32,15 @@ def matches(pattern: str, value: str, substitute: Substitute | None) -> bool:
 
 
 def arn_matches(pattern: str, arn: str, substitute: Substitute | None) -> bool:
-    """Whether an ARN matches: ``*`` alone matches all, else the six parts are compared one by one."""
-    if pattern == "*":
-        return True
-    patterns = pattern.split(":", _ARN_PARTS - 1)
+    """Whether an ARN matches: ``*`` alone matches all, else the six parts are compared one by one.
+
+    IAM completes a pattern that ends early by wildcards.
+    """
     parts = arn.split(":", _ARN_PARTS - 1)
-    if len(patterns) != _ARN_PARTS or len(parts) != _ARN_PARTS:
+    if not pattern.startswith("arn:") or len(parts) != _ARN_PARTS:
         return matches(pattern, arn, substitute)
+    patterns = pattern.split(":", _ARN_PARTS - 1)
+    patterns += ["*"] * (_ARN_PARTS - len(patterns))
     return all(matches(wanted, part, substitute) for wanted, part in zip(patterns, parts, strict=True))
 
 
