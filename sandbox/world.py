@@ -79,14 +79,21 @@ class RequestLog:
 
 
 class SigningKey:
-    """An RSA key with the ``kid`` that Kubernetes would give it (RFC 7517, RS256)."""
+    """An RSA key with the ``kid`` that Kubernetes would give it (RFC 7517, RS256).
+
+    It is made when it is first used: making one takes longer than all else that a reset of the sandbox does.
+    """
 
     def __init__(self) -> None:
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._lock = threading.Lock()
+        self._made: rsa.RSAPrivateKey | None = None
+
+    @property
+    def kid(self) -> str:
         der = self._private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        self.kid = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
     def sign(self, claims: Json) -> str:
         return jwt.encode(claims, self._private, algorithm="RS256", headers={"kid": self.kid})
@@ -94,6 +101,13 @@ class SigningKey:
     def jwk(self) -> Json:
         key: Json = jwt.algorithms.RSAAlgorithm.to_jwk(self._private.public_key(), as_dict=True)
         return {"use": "sig", "kty": key["kty"], "kid": self.kid, "alg": "RS256", "n": key["n"], "e": key["e"]}
+
+    @property
+    def _private(self) -> rsa.RSAPrivateKey:
+        with self._lock:
+            if self._made is None:
+                self._made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            return self._made
 
 
 @dataclasses.dataclass
