@@ -14,7 +14,7 @@ import enum
 import typing as t
 
 # A document before or after a change: structured data, or text that is shown line by line.
-Document = t.Mapping[str, object] | str
+Document: t.TypeAlias = "t.Mapping[str, object] | str"
 
 OperationT = t.TypeVar("OperationT")
 CurrentT = t.TypeVar("CurrentT")
@@ -78,18 +78,15 @@ class Resource(t.Protocol[OperationT, CurrentT]):
 
     def read(self) -> CurrentT:
         """Read everything that the decision needs; the only I/O before it."""
-        ...
 
     def plan(self, current: CurrentT) -> Plan[OperationT, CurrentT]:
         """Decide; pure."""
-        ...
 
     def apply(self, change: Change[OperationT], current: CurrentT) -> CurrentT:
         """Execute one change under its precondition and return what is there then.
 
         Raises an exception for which ``is_conflict`` is true when another writer was faster.
         """
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,23 +126,44 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
         return Outcome(plan.changes, plan.predicted, plan.warnings)
     done: list[Change[OperationT]] = []
     warnings = plan.warnings
-    conflicts = 0
+    races = 0
     while plan.changes:
-        for change in plan.changes:
-            try:
-                current = resource.apply(change, current)
-            except Exception as error:
-                if not retry.is_conflict(error) or conflicts >= retry.attempts:
-                    raise ApplyFailed(tuple(done), change) from error
-                conflict = error
-                break
-            done.append(change)
-        else:
+        current, lost = _execute(resource, plan, current, done)
+        if lost is None:
             break
-        conflicts += 1
-        advised = retry.delay_of(conflict)
-        retry.sleep(retry.delay * conflicts if advised is None else advised)
-        current = resource.read()
-        plan = resource.plan(current)
+        races += 1
+        if not retry.is_conflict(lost.error) or races > retry.attempts:
+            raise ApplyFailed(tuple(done), lost.change) from lost.error
+        try:
+            advised = retry.delay_of(lost.error)
+            retry.sleep(retry.delay * races if advised is None else advised)
+            current = resource.read()
+            plan = resource.plan(current)
+        except Exception as error:
+            raise ApplyFailed(tuple(done), lost.change) from error
         warnings += tuple(warning for warning in plan.warnings if warning not in warnings)
     return Outcome(tuple(done), current, warnings)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failure:
+    """A change that could not be made."""
+
+    change: Change[t.Any]
+    error: Exception
+
+
+def _execute(
+    resource: Resource[OperationT, CurrentT],
+    plan: Plan[OperationT, CurrentT],
+    current: CurrentT,
+    done: list[Change[OperationT]],
+) -> tuple[CurrentT, _Failure | None]:
+    """Make a plan's changes in order, entering each into ``done``, up to the first that fails."""
+    for change in plan.changes:
+        try:
+            current = resource.apply(change, current)
+        except Exception as error:  # the caller decides by kind, and raises all but lost races
+            return current, _Failure(change, error)
+        done.append(change)
+    return current, None

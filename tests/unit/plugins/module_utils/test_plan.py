@@ -146,3 +146,21 @@ def test_the_diff_of_each_kind_of_change() -> None:
     assert change({"a": 1}, None)["after"] == {}
     assert change(None, "text")["before"] == ""
     assert change("old", "new")["before"] == "old"
+
+
+def test_a_reread_that_fails_after_a_lost_race_still_says_what_was_done() -> None:
+    class Vanishing(Register):
+        def apply(self, change: Change[tuple[str, int]], current: Values) -> Values:
+            if change.name == "b":
+                self.races = [{}]
+            return super().apply(change, current)
+
+        def read(self) -> Values:
+            if self.reads:
+                raise RuntimeError("gone")
+            return super().read()
+
+    with pytest.raises(ApplyFailed) as failure:
+        run(Vanishing({}, {"a": 1, "b": 2}))
+    assert [change.name for change in failure.value.done] == ["a"]
+    assert str(failure.value.__cause__) == "gone"
