@@ -1,0 +1,294 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to a Kubernetes API server, with paths and plain dictionaries.
+
+The package's typed API classes would cost half a second of imports and its dynamic client discovery requests, for
+five kinds of objects. What is used of the package is what is hard: the kubeconfig, credential plugins, TLS, proxies.
+API: https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import SERVICE_ACCOUNT, ObjectReference
+
+try:
+    import urllib3
+    from kubernetes.client.rest import RESTClientObject
+except ImportError as error:  # the sanity tests import modules without any SDK
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
+
+Json = dict[str, t.Any]
+
+SERVICE: t.Final = "Kubernetes"
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 30
+
+_MERGE_PATCH = "application/merge-patch+json"
+_REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An API server's answer. ``body`` is empty when it was no JSON object."""
+
+    status: int
+    body: Json
+    request_id: str  # the Audit-Id header, by which the server's audit log names the request
+
+    @property
+    def reason(self) -> str:
+        """The API's own error code, for example ``NotFound``; empty when the answer is none of the API's."""
+        return str(self.body.get("reason") or "") if self.body.get("kind") == "Status" else ""
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message") or "") if self.body.get("kind") == "Status" else ""
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        details = self.body.get("details") if self.body.get("kind") == "Status" else None
+        causes = details.get("causes") if isinstance(details, dict) else None
+        return tuple(str(cause.get("reason", "")) for cause in causes or () if isinstance(cause, dict))
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """A right, as RBAC names it (https://kubernetes.io/docs/reference/access-authn-authz/rbac/)."""
+
+    verb: str
+    resource: str  # plural, with its subresource: "serviceaccounts/token"
+    group: str = ""
+    namespace: str | None = None
+    name: str = ""
+
+    @classmethod
+    def to(cls, verb: str, reference: ObjectReference, subresource: str = "") -> Access:
+        resource = f"{reference.kind.plural}/{subresource}" if subresource else reference.kind.plural
+        # RBAC can't limit a creation to a name, because the object does not exist yet; a subresource's owner does.
+        name = "" if verb == "create" and not subresource else reference.name
+        return cls(verb, resource, reference.kind.group, reference.namespace, name)
+
+    def __str__(self) -> str:
+        group = f" of the API group '{self.group}'" if self.group else ""
+        scope = "the cluster (ClusterRole)" if self.namespace is None else f"namespace '{self.namespace}'"
+        return f"'{self.verb}' on '{self.resource}'{group} in {scope}"
+
+
+class KubeClient:
+    """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too."""
+
+    def __init__(self, auth: KubeAuth) -> None:
+        """Load the configuration; nothing is sent yet. Raises MissingLibrary, MissingCredentials or InvalidInput."""
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary("kubernetes", IMPORT_ERROR)
+        self._configuration = kube_config.load_configuration(auth)
+        try:
+            self._pool = RESTClientObject(self._configuration).pool_manager
+        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+            raise errors.InvalidInput(
+                f"The API server {self.server} can't be addressed: {error}.", fix="Correct proxy or ca_cert."
+            ) from error
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return str(self._configuration.host)
+
+    def get(self, reference: ObjectReference) -> Json | None:
+        """The object, or None when it (or its namespace) does not exist."""
+        action = f"reading {reference}"
+        access = Access.to("get", reference)
+        answer = self._send("GET", reference.path, action)
+        # A wrong URL answers 404 as well, but not with the API's own reason.
+        if answer.status == 404 and answer.reason == "NotFound":
+            return None
+        return self._accepted(answer, action, access)
+
+    def create(self, reference: ObjectReference, body: Json) -> Json:
+        """Create the object from a manifest without kind, name and namespace, which the reference supplies.
+
+        Raises Conflict when it exists meanwhile, NotFound when its namespace does not.
+        """
+        manifest = {
+            **body,
+            "apiVersion": reference.kind.api_version,
+            "kind": reference.kind.name,
+            "metadata": {**body.get("metadata", {}), **_names(reference)},
+        }
+        action = f"creating {reference}"
+        answer = self._send("POST", reference.collection_path, action, manifest)
+        if answer.status == 404 and answer.reason == "NotFound":
+            raise errors.NotFound(
+                f"{SERVICE} failed while {action}: {answer.message}.", fix="Create the namespace first."
+            )
+        return self._accepted(answer, action, Access.to("create", reference))
+
+    def merge_patch(self, reference: ObjectReference, body: Json, *, resource_version: str) -> Json:
+        """Apply a JSON merge patch (RFC 7386) to the version of the object that was read, and to no other.
+
+        Lists are replaced whole. Raises Conflict when another writer changed or deleted the object since.
+        """
+        metadata = {**body.get("metadata", {}), "resourceVersion": resource_version}
+        action = f"updating {reference}"
+        answer = self._send("PATCH", reference.path, action, {**body, "metadata": metadata}, _MERGE_PATCH)
+        if answer.status == 404 and answer.reason == "NotFound":
+            raise errors.Conflict(
+                service=SERVICE,
+                action=action,
+                code=answer.reason,
+                status=answer.status,
+                detail=answer.message,
+                request_id=answer.request_id,
+                fix="It was deleted during the run: rerun.",
+            )
+        return self._accepted(answer, action, Access.to("patch", reference))
+
+    def create_token(self, namespace: str, name: str, audience: str, seconds: int) -> str:
+        """A token of a service account for one audience; ``seconds`` is its lifetime, 600 at least.
+
+        Raises NotFound when the service account does not exist.
+        https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+        """
+        account = SERVICE_ACCOUNT.at(name, namespace)
+        action = f"requesting a token of {account}"
+        body: Json = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [audience], "expirationSeconds": seconds},
+        }
+        answer = self._send("POST", f"{account.path}/token", action, body)
+        if answer.status == 404 and answer.reason == "NotFound":
+            raise errors.NotFound(f"There is no {account} in the cluster.", fix="Create it (tag service_account).")
+        accepted = self._accepted(answer, action, Access.to("create", account, "token"))
+        return str(accepted["status"]["token"])
+
+    def may(self, access: Access) -> bool:
+        """Whether the caller has a right, by a self subject access review: a read, though it is sent as POST.
+
+        https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
+        """
+        resource, _, subresource = access.resource.partition("/")
+        attributes = {
+            "verb": access.verb,
+            "group": access.group,
+            "resource": resource,
+            "subresource": subresource,
+            "namespace": access.namespace or "",
+            "name": access.name,
+        }
+        body: Json = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+        }
+        action = f"asking whether the right {access} is granted"
+        review = self._accepted(
+            self._send("POST", _REVIEW_PATH, action, body),
+            action,
+            Access("create", "selfsubjectaccessreviews", "authorization.k8s.io"),
+        )
+        return bool(review["status"].get("allowed"))
+
+    def _send(
+        self, method: str, path: str, action: str, body: Json | None = None, content_type: str = "application/json"
+    ) -> Answer:
+        headers = {"Accept": "application/json", "User-Agent": "crosscloud.aks_amp", **self._authentication()}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            response = self._pool.request(
+                method,
+                f"{self.server}{path}",
+                headers=headers,
+                body=None if body is None else json.dumps(body).encode(),
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS),
+                retries=_retries(method),
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise errors.Unreachable(
+                service=SERVICE,
+                action=action,
+                detail=f"{self.server} did not answer ({getattr(error, 'reason', None) or error})",
+                fix="Check that this machine reaches the API server (kubeconfig and context, host, proxy; a private "
+                "cluster needs a route to it) and trusts its certificate (ca_cert).",
+            ) from error
+        return Answer(response.status, _json_object(response.data), response.headers.get("Audit-Id", ""))
+
+    def _authentication(self) -> dict[str, str]:
+        """The authorization header; a credential that has expired meanwhile is renewed by the package."""
+        settings = self._configuration.auth_settings().values()
+        return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
+
+    def _accepted(self, answer: Answer, action: str, access: Access) -> Json:
+        """The answer's object. Raises the error that fits any other answer."""
+        if 200 <= answer.status < 300 and answer.body.get("kind") not in (None, "Status"):
+            return answer.body
+        kind, fix = self._failure(answer, access)
+        raise kind(
+            service=SERVICE,
+            action=action,
+            code=answer.reason,
+            status=answer.status,
+            detail=answer.message or f"{self.server} answered HTTP {answer.status} without an object of the API's",
+            request_id=answer.request_id,
+            fix=fix,
+        )
+
+    def _failure(self, answer: Answer, access: Access) -> tuple[type[errors.CloudError], str]:
+        if answer.status == 401:
+            if kube_config.has_credentials(self._configuration):
+                return errors.CloudError, "Renew the kubeconfig's credentials or api_key (K8S_AUTH_API_KEY)."
+            return errors.CloudError, "The request carried no credentials: give a kubeconfig with a user, or api_key."
+        if "NamespaceTerminating" in answer.causes:
+            return errors.CloudError, "Rerun when the namespace is gone, or use another one."
+        if answer.status == 403 and answer.reason == "Forbidden":
+            return errors.Forbidden, f"Grant the right {access} by an RBAC role, if it is missing."
+        if answer.status == 409:
+            return errors.Conflict, "Another writer changed it again and again: rerun when it has finished."
+        if answer.status == 429 or answer.status >= 500:
+            return errors.CloudError, "The API server is overloaded or restarting: rerun later."
+        if not answer.reason:
+            return errors.CloudError, "Check that host (or the kubeconfig's server) and proxy lead to a Kubernetes API."
+        return errors.CloudError, ""
+
+
+def _retries(method: str) -> urllib3.Retry:
+    """What is safe to repeat: a connection that did not come about, a read, and what the server turned away unseen
+    and asks to have repeated (429 and 503 with Retry-After, as kubectl does)."""
+    return urllib3.Retry(
+        total=5,
+        connect=2,
+        read=2 if method == "GET" else 0,
+        redirect=0,
+        status=4,
+        other=0,
+        allowed_methods=None,
+        backoff_factor=0.3,
+        raise_on_redirect=False,
+        raise_on_status=False,
+    )
+
+
+def _names(reference: ObjectReference) -> dict[str, str]:
+    names = {"name": reference.name}
+    return names if reference.namespace is None else {**names, "namespace": reference.namespace}
+
+
+def _json_object(data: bytes) -> Json:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
