@@ -75,7 +75,7 @@ class Issuer:
             raise self.failure
         if url == f"{self.url.rstrip('/')}/.well-known/openid-configuration":
             return self.discovery
-        if url == f"{self.url}openid/v1/jwks":
+        if url.partition("://")[2] == f"{self.url}openid/v1/jwks".partition("://")[2]:
             return {"keys": [self.key.jwk()]}
         raise ConnectionRefusedError(url)
 

@@ -404,4 +404,5 @@ def test_writes_are_marked_when_they_succeed(aws: Aws) -> None:
     failure(lambda: create(aws))
     put(aws, policy(allow("aps:*")))
     aws.iam().get_role_policy(RoleName=ROLE, PolicyName="p")
-    assert [entry.write for entry in aws.world.log.since()] == [True, False, True, False]
+    failure(lambda: aws.iam().delete_role(RoleName=ROLE))  # it still has a policy
+    assert [entry.write for entry in aws.world.log.since()] == [True, False, True, False, False]

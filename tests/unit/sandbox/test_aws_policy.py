@@ -170,6 +170,15 @@ def test_variables_are_replaced_in_policies_of_the_current_version_only() -> Non
     assert evaluate([document(literal)], Question(WRITE.action, WORKSPACE[:-4] + "*")) is Decision.ALLOW
 
 
+def test_a_variable_without_value_is_not_the_empty_text() -> None:
+    appended = statement(Resource=WORKSPACE + "${aws:userid}")
+    assert evaluate([document(appended)], WRITE) is Decision.IMPLICIT_DENY
+    compared = statement(Condition={"StringEquals": {"k:v": "x${aws:userid}"}})
+    assert evaluate([document(compared)], Question(WRITE.action, WORKSPACE, context={"k:v": ("x",)})) is (
+        Decision.IMPLICIT_DENY
+    )
+
+
 def test_a_variables_value_is_no_pattern() -> None:
     own = statement(Condition={"StringLike": {"k:v": "${aws:userid}"}})
     context = {"aws:userid": ("*",), "k:v": ("anything",)}

@@ -207,6 +207,26 @@ def test_nothing_that_is_signed_can_be_changed(aws: Aws, tamper: Callable[[t.Any
     assert answer.headers["x-amzn-ErrorType"] == "InvalidSignatureException"
 
 
+class HostLess(SigV4Auth):  # type: ignore[misc]  # botocore has no types
+    """A signer that leaves the host out."""
+
+    def headers_to_sign(self, request: t.Any) -> t.Any:
+        headers = super().headers_to_sign(request)
+        del headers["host"]
+        return headers
+
+
+def test_the_host_must_be_signed(aws: Aws) -> None:
+    """Else a signature for one host would do for another."""
+    request = AWSRequest("GET", f"https://aps.{REGION}.amazonaws.com/workspaces")
+    keys = Keys()
+    HostLess(Credentials(keys.access_key, keys.secret_key), "aps", REGION).add_auth(request)
+    assert "SignedHeaders=x-amz-date," in request.headers["Authorization"]
+    answer = aws.send(request.prepare())
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-ErrorType"] == "InvalidSignatureException"
+
+
 def test_the_day_of_the_scope_is_that_of_the_date(aws: Aws) -> None:
     prepared = Tampering().prepared
     stamp = prepared.headers["X-Amz-Date"]
