@@ -1,14 +1,15 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The estate that every sandbox starts with: one AMP workspace, one Entra application and three AKS clusters.
+"""The estate that every sandbox starts with: one AMP workspace and three AKS clusters.
 
 ``fresh``
     Nothing is federated: OIDC issuer and workload identity are off, a Prometheus runs.
 ``halfdone``
     Done by the usual guide to the letter, and so with its mistakes: the IAM provider pins the leaf certificate and
     lacks the client ID ``sts.amazonaws.com``, the trust policy has no ``:aud`` and a doubled slash before ``:sub``,
-    the Entra credential has the scheme twice, Prometheus is told ``role_arn`` and has no token.
+    the Entra application has no service principal and its credential the scheme twice, Prometheus is told ``role_arn``
+    and has no token.
 ``finished``
     Federated by hand by a careful engineer, hence without marks of any tool.
 
@@ -59,12 +60,18 @@ class Ground:
 def seed(ground: Ground) -> None:
     """Fill an empty world with the estate."""
     workspace = ground.aws.seed_workspace(WORKSPACE_ALIAS, AWS_REGION)
-    # The clusters share one application. It was made by display name, so it has no unique name.
-    application = ground.directory.seed_application(APPLICATION_NAME)
-    ground.directory.seed_service_principal(application["appId"])
+    # Both were made by display name, so they have no unique name; the guide's command makes no service principal.
+    by_guide = ground.directory.seed_application(application_name("halfdone"))
+    by_hand = ground.directory.seed_application(application_name("finished"))
+    ground.directory.seed_service_principal(by_hand["appId"])
     _seed_fresh(ground)
-    _seed_halfdone(ground, workspace, application)
-    _seed_finished(ground, workspace, application)
+    _seed_halfdone(ground, workspace, by_guide)
+    _seed_finished(ground, workspace, by_hand)
+
+
+def application_name(cluster: str) -> str:
+    """The display name of a cluster's Entra application: the guide's own name where the guide was followed."""
+    return APPLICATION_NAME if cluster == "halfdone" else f"{APPLICATION_NAME}-{cluster}"
 
 
 # --- fresh ------------------------------------------------------------------------------------------------------------

@@ -49,4 +49,5 @@ def _host(cluster: AksCluster) -> Json:
         "aks_amp_resource_group": cluster.resource_group,
         "aks_amp_cluster_name": cluster.name,
         "aks_amp_kube_context": cluster.name,
+        "aks_amp_application_name": estate.application_name(cluster.name),
     }

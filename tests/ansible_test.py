@@ -119,7 +119,7 @@ def ansible_test(*arguments: str) -> None:
 
 def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any]:
     """What the targets know of the sandbox: the inventory's variables, shared ones and those of each cluster."""
-    group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["all"]["children"]["aks"]
+    group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["aks"]
     return {
         "sandbox": {
             "control_url": control_url,

@@ -149,10 +149,10 @@ def test_iam_has_the_guides_role_and_the_right_one(sandbox: Sandbox) -> None:
         assert document["Statement"] == [{"Effect": "Allow", "Action": "aps:RemoteWrite", "Resource": workspace["arn"]}]
 
 
-def test_graph_has_one_application_with_two_credentials(sandbox: Sandbox) -> None:
+def test_graph_holds_the_guides_application_and_the_engineers(sandbox: Sandbox) -> None:
     credential = _credential(sandbox)
 
-    async def read() -> tuple[t.Any, t.Any, t.Any]:
+    async def read() -> tuple[dict[str, t.Any], set[str], dict[str, t.Any]]:
         http = GraphClientFactory.create_with_default_middleware(
             client=httpx.AsyncClient(
                 proxy=sandbox.proxy_url,
@@ -162,24 +162,34 @@ def test_graph_has_one_application_with_two_credentials(sandbox: Sandbox) -> Non
         )
         provider = AzureIdentityAuthenticationProvider(credential, scopes=["https://graph.microsoft.com/.default"])
         graph: t.Any = GraphServiceClient(request_adapter=GraphRequestAdapter(provider, http))
-        (application,) = (await graph.applications.get()).value
-        (principal,) = (await graph.service_principals.get()).value
-        credentials = graph.applications.by_application_id(application.id).federated_identity_credentials
-        return application, principal, (await credentials.get()).value
+        applications = {found.display_name: found for found in (await graph.applications.get()).value}
+        principals = {found.app_id for found in (await graph.service_principals.get()).value}
+        credentials = {}
+        for name, found in applications.items():
+            builder = graph.applications.by_application_id(found.id).federated_identity_credentials
+            (credentials[name],) = (await builder.get()).value
+        return applications, principals, credentials
 
-    application, principal, credentials = asyncio.run(read())
-    assert (application.display_name, application.unique_name) == (estate.APPLICATION_NAME, None)
-    assert principal.app_id == application.app_id
-    assert {c.name: (c.issuer, c.subject, c.audiences) for c in credentials} == {
-        "aks-prometheus-federation-halfdone": (
+    applications, principals, credentials = asyncio.run(read())
+    assert {name: found.unique_name for name, found in applications.items()} == {
+        "Prometheus-AMP-Federation": None,
+        "Prometheus-AMP-Federation-finished": None,
+    }
+    # The guide's command makes an application without a service principal.
+    assert principals == {applications["Prometheus-AMP-Federation-finished"].app_id}
+    audiences = ["api://AzureADTokenExchange"]
+    assert {name: (c.name, c.issuer, c.subject, c.audiences) for name, c in credentials.items()} == {
+        "Prometheus-AMP-Federation": (
+            "aks-prometheus-federation-halfdone",
             f"https://{sandbox.cluster('halfdone').issuer_url}/",
             SUBJECT,
-            ["api://AzureADTokenExchange"],
+            audiences,
         ),
-        "aks-prometheus-federation-finished": (
+        "Prometheus-AMP-Federation-finished": (
+            "aks-prometheus-federation-finished",
             sandbox.cluster("finished").issuer_url,
             SUBJECT,
-            ["api://AzureADTokenExchange"],
+            audiences,
         ),
     }
 
