@@ -1,0 +1,190 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pods as the cluster makes and runs them: admission, the token volume, and a kubelet that starts everything at once.
+
+Nothing is executed: a pod that was admitted is running and ready from then on, whatever its image would do.
+Source: ``plugin/pkg/admission/serviceaccount`` of Kubernetes.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import typing as t
+
+from sandbox.kubernetes import errors, kinds
+from sandbox.kubernetes.defaults import MODE, fill_defaults
+from sandbox.kubernetes.objects import SystemWriter, now, random_suffix
+from sandbox.kubernetes.store import Store
+from sandbox.world import AksCluster, Json
+
+_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_TOKEN_SECONDS = 3607  # a kubelet asks for seven seconds more than an hour
+_NOT_READY_SECONDS = 300
+
+
+class Pods:
+    """Makes the pods of one cluster."""
+
+    def __init__(self, cluster: AksCluster, store: Store, writer: SystemWriter) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._writer = writer
+        self._numbers = itertools.count(1)
+
+    def nodes(self) -> list[str]:
+        """The names of the cluster's nodes, as AKS names virtual machines of its scale sets."""
+        number = int(hashlib.sha256(self._cluster.body["id"].encode()).hexdigest(), 16) % 10**8
+        pools = self._cluster.body["properties"].get("agentPoolProfiles") or [{"name": "nodepool1", "count": 1}]
+        return [
+            f"aks-{pool['name']}-{number:08d}-vmss{index:06d}"
+            for pool in pools
+            for index in range(pool.get("count", 1))
+        ]
+
+    def admit(self, pod: Json) -> None:
+        """Give a pod its service account, the token volume and tolerations, in place.
+
+        :raises ApiError: 403, the service account does not exist.
+        """
+        spec, namespace = pod["spec"], pod["metadata"]["namespace"]
+        name = spec.get("serviceAccountName", "default")
+        account = self._store.find(kinds.SERVICE_ACCOUNTS, namespace, name)
+        if account is None:
+            because = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+            metadata = pod["metadata"]
+            raise errors.forbidden(kinds.PODS, metadata.get("name") or metadata.get("generateName", ""), because)
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        if spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True)):
+            _mount_token(spec)
+        if "imagePullSecrets" not in spec and account.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = copy.deepcopy(account["imagePullSecrets"])
+        spec["tolerations"] = spec.get("tolerations", []) + [
+            {
+                "key": f"node.kubernetes.io/{taint}",
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": _NOT_READY_SECONDS,
+            }
+            for taint in ("not-ready", "unreachable")
+        ]
+        spec.setdefault("priority", 0)
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+        pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+
+    def create(self, namespace: str, template: Json, metadata: Json, manager: str = "kube-controller-manager") -> Json:
+        """Make a pod from a template for a controller.
+
+        ``metadata`` has the name or the generateName, the owner, and labels beside the template's.
+
+        :raises ApiError: 403, the service account does not exist.
+        """
+        of_template = copy.deepcopy(template.get("metadata", {}))
+        labels = of_template.get("labels", {}) | metadata.get("labels", {})
+        pod: Json = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": of_template | metadata | {"namespace": namespace, "labels": labels},
+            "spec": copy.deepcopy(template["spec"]),
+        }
+        if not labels:
+            del pod["metadata"]["labels"]
+        fill_defaults(kinds.PODS, pod)
+        self.admit(pod)
+        return self._writer.create(kinds.PODS, pod, manager)
+
+    def start_pending(self, namespace: str) -> None:
+        """What scheduler and kubelet do: bind pending pods to nodes and run them."""
+        for pod in self._store.select(kinds.PODS, namespace):
+            if pod["status"].get("phase") == "Pending":
+                self._start(pod)
+
+    def _start(self, pod: Json) -> None:
+        number = next(self._numbers)
+        nodes = self.nodes()
+        node = pod["spec"].get("nodeName") or nodes[number % len(nodes)]
+        bound = self._writer.update(kinds.PODS, pod, {"spec": pod["spec"] | {"nodeName": node}}, "kube-scheduler")
+        address = f"10.244.{number // 250 % 250}.{number % 250 + 2}"
+        self._writer.update(kinds.PODS, bound, {"status": _running(bound, address)}, "kubelet")
+
+
+def _mount_token(spec: Json) -> None:
+    if all(_has_token(container) for container in _all_containers(spec)):
+        return
+    volume = f"kube-api-access-{random_suffix()}"
+    mount = {"name": volume, "readOnly": True, "mountPath": _TOKEN_PATH}
+    for container in _all_containers(spec):
+        if not _has_token(container):
+            container["volumeMounts"] = [*container.get("volumeMounts", []), dict(mount)]
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    projected = {"sources": sources, "defaultMode": MODE}
+    spec["volumes"] = [*spec.get("volumes", []), {"name": volume, "projected": projected}]
+
+
+def _all_containers(spec: Json) -> list[Json]:
+    containers: list[Json] = spec.get("initContainers", []) + spec["containers"]
+    return containers
+
+
+def _has_token(container: Json) -> bool:
+    return any(mount["mountPath"] == _TOKEN_PATH for mount in container.get("volumeMounts", []))
+
+
+def _quality(spec: Json) -> str:
+    """The quality-of-service class: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/"""
+    resources = [container["resources"] for container in _all_containers(spec)]
+    if not any(resources):
+        return "BestEffort"
+    guaranteed = all(
+        {"cpu", "memory"} <= r.get("limits", {}).keys() and r.get("requests", r["limits"]) == r["limits"]
+        for r in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _running(pod: Json, address: str) -> Json:
+    moment = now()
+    conditions = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+    status: Json = {
+        "observedGeneration": pod["metadata"]["generation"],
+        "phase": "Running",
+        "conditions": [{"type": c, "status": "True", "lastTransitionTime": moment} for c in conditions],
+        "hostIP": "10.224.0.4",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "startTime": moment,
+        "qosClass": pod["status"]["qosClass"],
+        "containerStatuses": [
+            _container_status(c, {"running": {"startedAt": moment}}) for c in pod["spec"]["containers"]
+        ],
+    }
+    initial = pod["spec"].get("initContainers")
+    if initial:
+        done = {"exitCode": 0, "reason": "Completed", "startedAt": moment, "finishedAt": moment}
+        status["initContainerStatuses"] = [_container_status(c, {"terminated": done}) for c in initial]
+    return status
+
+
+def _container_status(container: Json, state: t.Mapping[str, t.Any]) -> Json:
+    identity = hashlib.sha256(container["image"].encode()).hexdigest()
+    return {
+        "name": container["name"],
+        "state": dict(state),
+        "lastState": {},
+        "ready": True,
+        "restartCount": 0,
+        "image": container["image"],
+        "imageID": f"{container['image'].partition('@')[0]}@sha256:{identity}",
+        "containerID": f"containerd://{identity}",
+        "started": "running" in state,
+    }

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controllers of workloads. They bring a rollout to its end at once, or as far as pods can be made.
+
+Source: the status fields of ``pkg/controller/{statefulset,daemon,job}`` of Kubernetes.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from sandbox.kubernetes import kinds
+from sandbox.kubernetes.deployments import Deployments, ReplicaSets
+from sandbox.kubernetes.objects import now
+from sandbox.kubernetes.ownership import REVISION_HASH, Workshop, template_hash, without_zeros
+from sandbox.world import Json
+
+
+class Workloads:
+    """Reconciles the workloads of a namespace."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        replica_sets = ReplicaSets(workshop)
+        self._controllers = (
+            (kinds.DEPLOYMENTS, Deployments(workshop, replica_sets).reconcile),
+            (kinds.REPLICA_SETS, replica_sets.reconcile),
+            (kinds.STATEFUL_SETS, StatefulSets(workshop).reconcile),
+            (kinds.DAEMON_SETS, DaemonSets(workshop).reconcile),
+            (kinds.JOBS, Jobs(workshop).reconcile),
+        )
+
+    def reconcile(self, namespace: str) -> None:
+        for resource, reconcile in self._controllers:
+            for obj in self._workshop.store.select(resource, namespace):
+                if "deletionTimestamp" not in obj["metadata"]:
+                    reconcile(obj)
+
+
+class StatefulSets:
+    """Keeps the numbered pods of stateful sets; a changed template replaces them from the last to the first."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def reconcile(self, stateful_set: Json) -> None:
+        spec, name = stateful_set["spec"], stateful_set["metadata"]["name"]
+        revision = f"{name}-{template_hash(spec['template'])}"
+        pods = {_ordinal(pod): pod for pod in self._workshop.owned_pods(stateful_set)}
+        for ordinal in [number for number in pods if number >= spec["replicas"]]:
+            self._workshop.writer.remove(kinds.PODS, pods.pop(ordinal))
+        missing = [ordinal for ordinal in range(spec["replicas"]) if ordinal not in pods]
+        # A pod that cannot be made holds up all that come after it, the update of the others too.
+        if all(self._make(stateful_set, ordinal, revision) for ordinal in missing):
+            self._update(stateful_set, pods, revision)
+        self._write_status(stateful_set, revision)
+
+    def _update(self, stateful_set: Json, pods: dict[int, Json], revision: str) -> None:
+        strategy = stateful_set["spec"]["updateStrategy"]
+        if strategy["type"] != "RollingUpdate":
+            return
+        first = strategy["rollingUpdate"].get("partition", 0)
+        for ordinal in sorted(pods, reverse=True):
+            if ordinal >= first and _hash_of(pods[ordinal]) != revision:
+                self._workshop.writer.remove(kinds.PODS, pods[ordinal])
+                if not self._make(stateful_set, ordinal, revision):
+                    return
+
+    def _make(self, stateful_set: Json, ordinal: int, revision: str) -> bool:
+        """Make one pod; false when it is refused."""
+        name = f"{stateful_set['metadata']['name']}-{ordinal}"
+        labels = {
+            REVISION_HASH: revision,
+            "statefulset.kubernetes.io/pod-name": name,
+            "apps.kubernetes.io/pod-index": str(ordinal),
+        }
+        template = copy.deepcopy(stateful_set["spec"]["template"])
+        for claim in stateful_set["spec"].get("volumeClaimTemplates", []):
+            of_claim = claim["metadata"]["name"]
+            volume = {"name": of_claim, "persistentVolumeClaim": {"claimName": f"{of_claim}-{name}"}}
+            others = [v for v in template["spec"].get("volumes", []) if v["name"] != of_claim]
+            template["spec"]["volumes"] = [*others, volume]
+        metadata = {"name": name, "labels": labels}
+        return self._workshop.make_pod(kinds.STATEFUL_SETS, stateful_set, template, metadata) is None
+
+    def _write_status(self, stateful_set: Json, revision: str) -> None:
+        pods = self._workshop.owned_pods(stateful_set)
+        updated = [pod for pod in pods if _hash_of(pod) == revision]
+        complete = len(updated) == len(pods) == stateful_set["spec"]["replicas"]
+        current = revision if complete else stateful_set["status"].get("currentRevision", revision)
+        counts = {
+            "observedGeneration": stateful_set["metadata"]["generation"],
+            "readyReplicas": len(pods),
+            "currentReplicas": sum(_hash_of(pod) == current for pod in pods),
+            "updatedReplicas": len(updated),
+        }
+        status = {
+            "replicas": len(pods),
+            "availableReplicas": len(pods),
+            "currentRevision": current,
+            "updateRevision": revision,
+            "collisionCount": 0,
+            **without_zeros(counts),
+        }
+        self._workshop.writer.update(kinds.STATEFUL_SETS, stateful_set, {"status": status})
+
+
+class DaemonSets:
+    """Keeps one pod of each daemon set on each node."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def reconcile(self, daemon_set: Json) -> None:
+        spec = daemon_set["spec"]
+        revision = template_hash(spec["template"])
+        for pod in self._workshop.owned_pods(daemon_set):
+            if spec["updateStrategy"]["type"] == "RollingUpdate" and _hash_of(pod) != revision:
+                self._workshop.writer.remove(kinds.PODS, pod)
+        nodes = self._workshop.pods.nodes()
+        occupied = {pod["spec"].get("nodeName") for pod in self._workshop.owned_pods(daemon_set)}
+        all(self._make(daemon_set, node, revision) for node in nodes if node not in occupied)
+        self._write_status(daemon_set, revision, len(nodes))
+
+    def _make(self, daemon_set: Json, node: str, revision: str) -> bool:
+        """Make one pod; false when it is refused."""
+        template = copy.deepcopy(daemon_set["spec"]["template"])
+        template["spec"]["nodeName"] = node
+        metadata = {"labels": {REVISION_HASH: revision}}
+        return self._workshop.make_pod(kinds.DAEMON_SETS, daemon_set, template, metadata) is None
+
+    def _write_status(self, daemon_set: Json, revision: str, nodes: int) -> None:
+        pods = self._workshop.owned_pods(daemon_set)
+        counts = {
+            "observedGeneration": daemon_set["metadata"]["generation"],
+            "updatedNumberScheduled": sum(_hash_of(pod) == revision for pod in pods),
+            "numberAvailable": len(pods),
+            "numberUnavailable": nodes - len(pods),
+        }
+        status = {
+            "currentNumberScheduled": len(pods),
+            "numberMisscheduled": 0,
+            "desiredNumberScheduled": nodes,
+            "numberReady": len(pods),
+            **without_zeros(counts),
+        }
+        self._workshop.writer.update(kinds.DAEMON_SETS, daemon_set, {"status": status})
+
+
+class Jobs:
+    """Starts the pods of jobs. They run for ever: nothing is executed, so nothing is reported to have succeeded."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def reconcile(self, job: Json) -> None:
+        spec = job["spec"]
+        wanted = 0 if spec["suspend"] else min(spec["parallelism"], spec.get("completions", spec["parallelism"]))
+        self._workshop.fill(kinds.JOBS, job, wanted - len(self._workshop.owned_pods(job)))
+        active = len(self._workshop.owned_pods(job))
+        if active:
+            started = job["status"].get("startTime", now())
+            status = {"active": active, "ready": active, "startTime": started, "uncountedTerminatedPods": {}}
+            self._workshop.writer.update(kinds.JOBS, job, {"status": status})
+
+
+def _hash_of(pod: Json) -> str | None:
+    labels: dict[str, str] = pod["metadata"].get("labels", {})
+    return labels.get(REVISION_HASH)
+
+
+def _ordinal(pod: Json) -> int:
+    return int(pod["metadata"]["name"].rpartition("-")[2])
