@@ -350,20 +350,24 @@ def _managed_cluster(current: AksCluster) -> Json:
 
 
 def _is_shaped(sent: Json) -> bool:
-    """Whether the parts that the sandbox looks into are objects, or for the pools a list of named ones."""
+    """Whether the parts that the sandbox looks into have the types that the definition gives them."""
     properties = sent.get("properties")
     if not isinstance(properties, dict):
         return False
     security = properties.get("securityProfile") or {}
-    if not isinstance(security, dict):
+    if not isinstance(security, dict) or not _is_tags(sent.get("tags") or {}):
         return False
-    parts = (properties.get("oidcIssuerProfile") or {}, security.get("workloadIdentity") or {})
+    switches = (properties.get("oidcIssuerProfile") or {}, security.get("workloadIdentity") or {})
     pools = properties.get("agentPoolProfiles", [])
     return (
-        all(isinstance(part, dict) for part in parts)
+        all(isinstance(s, dict) and isinstance(s.get("enabled"), bool | None) for s in switches)
         and isinstance(pools, list)
         and all(isinstance(pool, dict) and isinstance(pool.get("name"), str) for pool in pools)
     )
+
+
+def _is_tags(tags: object) -> bool:
+    return isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values())
 
 
 def _require_allowed(current: Json, new: Json) -> None:
@@ -377,6 +381,6 @@ def _tags_object() -> Json:
     """The body of a PATCH: tags, and nothing else, since nothing else would be changed by it."""
     sent = _json_object()
     tags = sent.get("tags", {})
-    if set(sent) - {"tags"} or not isinstance(tags, dict) or not all(isinstance(v, str) for v in tags.values()):
+    if set(sent) - {"tags"} or not _is_tags(tags):
         raise errors.provider(400, "BadRequest", "PATCH takes a TagsObject: tags with text values, and nothing else.")
-    return tags
+    return dict(tags)

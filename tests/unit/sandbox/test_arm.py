@@ -420,6 +420,8 @@ def test_the_location_cannot_change() -> None:
         (b"[]", "InvalidRequestContent"),
         (b'{"location": "westeurope"}', "InvalidParameter"),
         (b'{"location": "westeurope", "properties": {"oidcIssuerProfile": "on"}}', "InvalidParameter"),
+        (b'{"location": "westeurope", "properties": {"oidcIssuerProfile": {"enabled": "yes"}}}', "InvalidParameter"),
+        (b'{"location": "westeurope", "properties": {}, "tags": {"a": 1}}', "InvalidParameter"),
         (b'{"location": "westeurope", "properties": {"securityProfile": [1]}}', "InvalidParameter"),
         (b'{"location": "westeurope", "properties": {"agentPoolProfiles": [{}]}}', "InvalidParameter"),
     ],
