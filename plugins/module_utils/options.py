@@ -85,6 +85,10 @@ class Params:
     def integer(self, name: str) -> int:
         return int(self._values[name])
 
+    def optional_integer(self, name: str) -> int | None:
+        value = self._values[name]
+        return None if value is None else int(value)
+
     def number(self, name: str) -> float:
         return float(self._values[name])
 

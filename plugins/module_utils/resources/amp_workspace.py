@@ -1,0 +1,108 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find one AMP workspace. Reads only."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import (
+    ACTIVE,
+    AmpWorkspaces,
+    WorkspaceDescription,
+    WorkspaceSummary,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import Workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
+    AWS,
+    TRANSPORT,
+    ArgumentSpec,
+    AwsAuth,
+    Params,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+
+ARGUMENT_SPEC = ArgumentSpec(
+    {"workspace_id": {"type": "str"}, "alias": {"type": "str"}},
+    required_one_of=(("workspace_id", "alias"),),
+    mutually_exclusive=(("workspace_id", "alias"),),
+).merge(AWS, TRANSPORT)
+
+#: How many workspaces an error names at most.
+_SHOWN = 10
+
+
+def select(alias: str, candidates: t.Sequence[WorkspaceSummary], region: str) -> WorkspaceSummary:
+    """The one workspace with exactly this alias. Raises NotFound or Ambiguous; either lists the candidates."""
+    matching = [candidate for candidate in candidates if candidate.alias == alias]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise errors.Ambiguous(
+            f"{len(matching)} workspaces in {region} have the alias '{alias}': {_listed(matching)}.",
+            fix="Give the workspace_id of the one that is meant.",
+        )
+    raise errors.NotFound(
+        f"No workspace in {region} has the alias '{alias}'; there are: {_listed(candidates)}.",
+        fix="Correct alias, region or credentials.",
+    )
+
+
+def facts(description: WorkspaceDescription) -> dict[str, str]:
+    """The workspace as the module returns it. Raises NotReady while it is not active."""
+    if description.status != ACTIVE:
+        raise errors.NotReady(
+            f"The workspace {description.workspace_id} is {description.status or 'in an unknown state'}, not {ACTIVE}.",
+            fix="Wait until it is active, or choose another one.",
+        )
+    workspace = Workspace.parse(description.arn, description.prometheus_endpoint)
+    return {
+        "arn": workspace.arn,
+        "workspace_id": workspace.workspace_id,
+        "alias": description.alias,
+        "region": workspace.region,
+        "partition": workspace.partition,
+        "account_id": workspace.account_id,
+        "status": description.status,
+        "prometheus_endpoint": workspace.endpoint,
+        "remote_write_url": workspace.remote_write_url,
+        "query_url": workspace.query_url,
+    }
+
+
+def _listed(candidates: t.Sequence[WorkspaceSummary]) -> str:
+    names = [
+        f"{candidate.workspace_id} ({candidate.alias or 'no alias'}, {candidate.status})"
+        for candidate in sorted(candidates, key=lambda candidate: (candidate.alias, candidate.workspace_id))
+    ]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) + more) or "none"
+
+
+def _find(workspaces: AmpWorkspaces, alias: str) -> str:
+    candidates = workspaces.list(alias)
+    if not any(candidate.alias == alias for candidate in candidates):
+        candidates = workspaces.list()  # for the error only: the alias may be misspelled
+    return select(alias, candidates, workspaces.region).workspace_id
+
+
+def run(params: Params, _context: Context) -> Result:
+    """Find and describe the workspace."""
+    given_id, alias = params.optional_text("workspace_id"), params.optional_text("alias")
+    if given_id is None and alias is None:
+        raise errors.InvalidInput("Both workspace_id and alias are empty.", fix="Give one of them.")
+    workspaces = AmpWorkspaces(AwsSession(AwsAuth.from_params(params)))
+    workspace_id = given_id or _find(workspaces, (alias or "").strip())  # the service strips blanks, too
+    description = workspaces.describe(workspace_id)
+    if description is None:
+        raise errors.NotFound(
+            f"There is no workspace {workspace_id} in {workspaces.region}.",
+            fix="Correct workspace_id, region or credentials.",
+        )
+    return Result({"workspace": facts(description)})
+
+
+DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)
