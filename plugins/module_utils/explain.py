@@ -210,6 +210,14 @@ _DATA_PLANE: t.Final = (
         "are in order.",
         "Ask for a higher quota under Service Quotas, or send less; set retry_on_http_429 in queue_config so that "
         "Prometheus does not drop what is refused.",
+        passes=True,
+    ),
+    _Rule(
+        _codes("500", "502", "503", "504"),
+        "",
+        "The workspace's service is in trouble itself.",
+        "Run the check again; look at the AWS Health Dashboard if it stays.",
+        passes=True,
     ),
 )
 
@@ -220,6 +228,7 @@ _REMOTE_WRITE: t.Final = (
         "",
         "The role {role_arn} lacks aps:RemoteWrite on {workspace_arn}, or its policy names another workspace.",
         "Allow aps:RemoteWrite on exactly this workspace in the role's policy (the step iam_web_identity does).",
+        passes=True,
     ),
     _Rule(
         _codes("400"),
@@ -250,8 +259,8 @@ _QUERY: t.Final = (
 _UNKNOWN_ANSWER: t.Final = _Rule(
     frozenset(),
     "",
-    "AMP gave no reason that this check knows; an answer of 500 or above is the service's own trouble.",
-    "Run the check again; look at the AWS Health Dashboard if it stays.",
+    "AMP gave no reason that this check knows.",
+    "Check that the URL is the workspace's own, and what stands between this machine and AWS.",
 )
 
 

@@ -35,7 +35,8 @@ class LinkName(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """One link's verdict. ``tried`` is false for a link that was not looked at because something before it is missing.
+    """One link's verdict. ``tried`` is false for a link that was not looked at because something before it is missing,
+    ``missing`` is true when the link's own object does not exist.
 
     ``expected`` and ``found`` are short texts, empty where there is nothing to compare.
     """
@@ -47,6 +48,7 @@ class Link:
     found: str = ""
     fix: str = ""
     tried: bool = True
+    missing: bool = False
 
     def report(self) -> dict[str, str]:
         """The link as a module returns it."""

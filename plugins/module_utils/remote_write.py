@@ -35,9 +35,19 @@ class Sample:
     value: float
     timestamp: int
 
+    def selector(self) -> str:
+        """The PromQL selector of the sample's series
+        (https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals)."""
+        return f"{self.name}{{{','.join(f'{name}={_quoted(value)}' for name, value in self.labels)}}}"
+
     def report(self) -> dict[str, object]:
         """The sample as a module returns it: ``name``, ``labels``, ``value``, ``timestamp``."""
         return {"name": self.name, "labels": dict(self.labels), "value": self.value, "timestamp": self.timestamp}
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def body(sample: Sample) -> bytes:

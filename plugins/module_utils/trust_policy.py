@@ -15,6 +15,7 @@ import re
 import typing as t
 from collections.abc import Callable, Iterable, Mapping
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount, WebIdentityTrust
 
 _ACTION: t.Final = "sts:AssumeRoleWithWebIdentity"
@@ -292,36 +293,25 @@ def _statements(document: Mapping[str, t.Any]) -> tuple[_Statement, ...]:
     return tuple(
         _Statement(
             effect=str(statement.get("Effect", "")).lower(),
-            federated=_federated(statement.get("Principal")),
+            federated=_federated(statement.get("Principal", {})),
             conditions=tuple(_conditions(statement.get("Condition") or {})),
         )
-        for statement in _as_list(document.get("Statement"))
-        if isinstance(statement, Mapping) and _concerns_exchange(statement)
+        for statement in policy.statements(document)
+        if _concerns_exchange(statement)
     )
 
 
-def _concerns_exchange(statement: Mapping[str, t.Any]) -> bool:
-    if "Action" in statement:
-        return any(_like(_ACTION.lower(), action.lower()) for action in _texts(statement["Action"]))
-    return not any(_like(_ACTION.lower(), action.lower()) for action in _texts(statement.get("NotAction")))
-
-
 def _federated(principal: object) -> tuple[str, ...]:
-    return _texts(principal.get("Federated")) if isinstance(principal, Mapping) else ()
+    return tuple(sorted(name for kind, name in policy.principals(principal) if kind == "Federated"))
+
+
+def _concerns_exchange(statement: Mapping[str, t.Any]) -> bool:
+    element = "Action" if "Action" in statement else "NotAction"
+    named = any(_like(_ACTION.lower(), action.lower()) for action in policy.values(statement.get(element, ())))
+    return named == (element == "Action")
 
 
 def _conditions(element: Mapping[str, t.Any]) -> t.Iterator[_Condition]:
     for operator, block in element.items():
-        for key, values in block.items():
-            yield _Condition(operator, key, _texts(values))
-
-
-def _as_list(value: object) -> list[t.Any]:
-    """IAM takes one value for a list of one."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in _as_list(value))
+        for key, listed in block.items():
+            yield _Condition(operator, key, policy.values(listed))

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 SERVICE = "Amazon Managed Prometheus"
 _SIGNING_NAME = "aps"
+_LONGEST_DETAIL = 1000
 
 
 class DataPlane:
@@ -39,6 +40,7 @@ class DataPlane:
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("boto3", IMPORT_ERROR)
         self._http = http
+        self._secrets = (credentials.secret_key, credentials.session_token)
         self._signer = botocore.auth.SigV4Auth(
             botocore.credentials.Credentials(credentials.access_key, credentials.secret_key, credentials.session_token),
             _SIGNING_NAME,
@@ -50,7 +52,7 @@ class DataPlane:
         action = f"writing a sample to {url}"
         answer = self._send("POST", url, action, headers=remote_write.HEADERS, body=body)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer, action)
+            raise self._refusal(answer, action)
 
     def sample_times(self, url: str, selector: str) -> tuple[float, ...]:
         """When the newest sample of each series that the selector finds was taken, in seconds since 1970.
@@ -62,7 +64,7 @@ class DataPlane:
         query = urllib.parse.urlencode({"query": f"timestamp({selector})"}, quote_via=urllib.parse.quote)
         answer = self._send("GET", f"{url}?{query}", action, headers={"Accept": "application/json"})
         if answer.status != 200:
-            raise _refusal(answer, action)
+            raise self._refusal(answer, action)
         try:
             return tuple(float(series["value"][1]) for series in json.loads(answer.text())["data"]["result"])
         except (ValueError, LookupError, TypeError) as error:
@@ -79,19 +81,21 @@ class DataPlane:
             method, url, service=SERVICE, action=action, headers=dict(request.headers.items()), body=body
         )
 
-
-def _refusal(answer: Response, action: str) -> errors.CloudError:
-    """AMP's refusal as an error."""
-    code, detail = _reason(answer)
-    kind = errors.Forbidden if answer.status == 403 else errors.CloudError
-    return kind(
-        service=SERVICE,
-        action=action,
-        code=code,
-        status=answer.status,
-        detail=detail,
-        request_id=answer.headers.get("x-amzn-requestid", ""),
-    )
+    def _refusal(self, answer: Response, action: str) -> errors.CloudError:
+        """AMP's refusal as an error. A refused signature is answered with the headers that were signed, and so with
+        the session's token, which is taken out."""
+        code, detail = _reason(answer)
+        for secret in self._secrets:
+            detail = detail.replace(secret, "<secret>")
+        kind = errors.Forbidden if answer.status == 403 else errors.CloudError
+        return kind(
+            service=SERVICE,
+            action=action,
+            code=code,
+            status=answer.status,
+            detail=detail[:_LONGEST_DETAIL],
+            request_id=answer.headers.get("x-amzn-requestid", ""),
+        )
 
 
 def _reason(answer: Response) -> tuple[str, str]:
@@ -101,8 +105,8 @@ def _reason(answer: Response) -> tuple[str, str]:
     try:
         body = json.loads(text)
     except ValueError:
-        return code, text[:500]
+        return code, text
     if not isinstance(body, dict):
-        return code, text[:500]
+        return code, text
     message = body.get("message") or body.get("Message") or body.get("error") or ""
     return code or str(body.get("errorType", "")), str(message)

@@ -92,7 +92,8 @@ def test_every_refusal_of_sts_has_its_own_cause(code: str, message: str, cause: 
         (404, "Workspace not found", "no such workspace in eu-west-1"),
         (429, "ingestion rate limit (70000) exceeded", "quota of the workspace"),
         (400, "out of order sample", "the sample itself was refused"),
-        (503, "", "the service's own trouble"),
+        (503, "", "in trouble itself"),
+        (302, "", "no reason that this check knows"),
     ],
 )
 def test_every_refusal_of_a_write_has_its_own_cause(status: int, message: str, cause: str) -> None:
@@ -108,11 +109,26 @@ def test_every_refusal_of_a_write_has_its_own_cause(status: int, message: str, c
         (403, "User: arn is not authorized to perform: aps:QueryMetrics on resource: b", "lacks aps:QueryMetrics"),
         (403, "Missing Authentication Token", "path is not one that AMP knows"),
         (422, "bad_data", "did not accept the query"),
-        (500, "", "the service's own trouble"),
+        (500, "", "in trouble itself"),
     ],
 )
 def test_every_refusal_of_a_query_has_its_own_cause(status: int, message: str, cause: str) -> None:
     assert cause in explain.query(status, message, CHAIN).cause
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "passes"),
+    [
+        (403, "not authorized to perform: aps:RemoteWrite", True),
+        (429, "", True),
+        (503, "", True),
+        (403, "Missing Authentication Token", False),
+        (400, "", False),
+        (404, "", False),
+    ],
+)
+def test_only_what_may_end_by_itself_is_worth_waiting_for(status: int, message: str, passes: bool) -> None:
+    assert explain.remote_write(status, message, CHAIN).passes is passes
 
 
 @given(st.text(max_size=40), st.text(max_size=200), st.integers(min_value=0, max_value=999))
