@@ -115,7 +115,6 @@ def fresh_objects(name: str) -> list[Json]:
     """The Kubernetes objects of a cluster like ``fresh``."""
     return [
         manifests.namespace(manifests.NAMESPACE),
-        manifests.service_account("default"),
         manifests.config_map(_FRESH_PROMETHEUS_YML.replace("cluster: fresh", f"cluster: {name}")),
         manifests.service(),
         manifests.deployment(),
@@ -193,7 +192,6 @@ def _seed_halfdone(ground: Ground, workspace: str, application: Json) -> None:
     )
     for manifest in (
         manifests.namespace(manifests.NAMESPACE),
-        manifests.service_account("default"),
         _federated_service_account(application["appId"]),
         manifests.config_map(text),
         manifests.service(),
@@ -259,7 +257,6 @@ def _seed_finished(ground: Ground, workspace: str, application: Json) -> None:
     api_server = ground.add_cluster(cluster)
     for manifest in (
         manifests.namespace(manifests.NAMESPACE),
-        manifests.service_account("default"),
         _federated_service_account(application["appId"]),
         manifests.config_map(_FINISHED_PROMETHEUS_YML.format(region=AWS_REGION, workspace=workspace)),
         manifests.service(),

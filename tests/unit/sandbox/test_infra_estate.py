@@ -269,11 +269,13 @@ def test_only_the_finished_cluster_gets_a_session(sandbox: Sandbox) -> None:
 
 
 def test_the_service_accounts_carry_the_applications_client_id(sandbox: Sandbox) -> None:
-    (application,) = sandbox.directory.applications()
+    client_ids = {found["displayName"]: found["appId"] for found in sandbox.directory.applications()}
     for name in ("halfdone", "finished"):
         account = _core(sandbox, name).read_namespaced_service_account("prometheus-sa", "monitoring")
         assert account.metadata.labels == {"azure.workload.identity/use": "true"}
-        assert account.metadata.annotations == {"azure.workload.identity/client-id": application["appId"]}
+        assert account.metadata.annotations == {
+            "azure.workload.identity/client-id": client_ids[estate.application_name(name)]
+        }
 
 
 def test_seeding_is_no_request(sandbox: Sandbox) -> None:
