@@ -47,7 +47,7 @@ def verify(token: str, iam: IamView, issuers: Issuers, now: float) -> VerifiedTo
     for name in _REQUIRED_CLAIMS:
         if claims.get(name) in (None, "", []):
             raise _invalid(f"Missing a required claim: {name}")
-    _check_signature(token, _key(issuers, provider, header))
+    _check_signature(token, _key(issuers, provider, header), header["alg"])
     _check_time(claims, now)
     audience = _audience(claims, provider)
     return VerifiedToken(
@@ -90,10 +90,10 @@ def _key(issuers: Issuers, provider: ProviderView, header: Json) -> jwt.PyJWK:
         raise unavailable from error
 
 
-def _check_signature(token: str, key: jwt.PyJWK) -> None:
+def _check_signature(token: str, key: jwt.PyJWK, algorithm: str) -> None:
     unchecked = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
     try:
-        jwt.decode(token, key=key, algorithms=[key.algorithm_name], options=unchecked)  # type: ignore[arg-type]  # PyJWT types the options as a TypedDict
+        jwt.decode(token, key=key.key, algorithms=[algorithm], options=unchecked)  # type: ignore[arg-type]  # a TypedDict
     except jwt.InvalidTokenError:
         raise _invalid(
             "The web identity token provided could not be validated. "
