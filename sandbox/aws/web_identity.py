@@ -104,10 +104,9 @@ def _check_signature(token: str, key: jwt.PyJWK, algorithm: str) -> None:
 def _check_time(claims: Json, now: float) -> None:
     expires = _number(claims, "exp")
     if now >= expires:
-        # STS writes no space before the second number.
         raise AwsError(
             "ExpiredTokenException",
-            f"Token expired: current date/time {int(now)} must be before the expiration date/time{int(expires)}",
+            f"Token expired: current date/time {int(now)} must be before the expiration date/time {int(expires)}",
         )
     begins = max(_number(claims, "iat"), _number(claims, "nbf") if "nbf" in claims else 0.0)
     if begins > now + _CLOCK_SKEW_SECONDS:

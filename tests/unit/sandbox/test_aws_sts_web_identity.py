@@ -251,7 +251,7 @@ def test_an_expired_token(aws: Aws) -> None:
     assert refused(aws, token) == (
         400,
         "ExpiredTokenException",
-        f"Token expired: current date/time {now} must be before the expiration date/time{now}",
+        f"Token expired: current date/time {now} must be before the expiration date/time {now}",
     )
     assert aws.assume(aws.issuer.token(aws.now - 3598))
 
