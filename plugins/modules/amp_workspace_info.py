@@ -1,0 +1,136 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: amp_workspace_info
+short_description: Find a workspace of Amazon Managed Service for Prometheus
+version_added: "0.1.0"
+description:
+  - Finds one active workspace by its ID or by its exact alias, and returns its ARN and its URLs.
+  - Changes nothing.
+author:
+  - crosscloud.aks_amp contributors (@crosscloud)
+options:
+  workspace_id:
+    description:
+      - ID of the workspace, for example V(ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111).
+      - Exactly one of O(workspace_id) and O(alias) is needed.
+    type: str
+  alias:
+    description:
+      - Alias of the workspace. It must be equal, including case.
+      - Aliases need not be unique. If none or several workspaces of the region have this one, the module fails and
+        lists them.
+    type: str
+extends_documentation_fragment:
+  - crosscloud.aks_amp.aws
+  - crosscloud.aks_amp.transport
+  - crosscloud.aks_amp.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module only reads.
+  diff_mode:
+    support: N/A
+    details:
+      - This module only reads.
+  idempotent:
+    support: full
+    details:
+      - This module only reads.
+notes:
+  - The caller needs C(aps:DescribeWorkspace), and C(aps:ListWorkspaces) for O(alias).
+seealso:
+  - module: crosscloud.aks_amp.iam_web_identity_role
+"""
+
+EXAMPLES = r"""
+- name: Find a workspace by its alias
+  crosscloud.aks_amp.amp_workspace_info:
+    alias: fleet-metrics
+    region: eu-west-1
+  register: metrics
+
+- name: Show where Prometheus has to write to
+  ansible.builtin.debug:
+    var: metrics.workspace.remote_write_url
+
+- name: Find a workspace by its ID with a named profile
+  crosscloud.aks_amp.amp_workspace_info:
+    workspace_id: ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111
+    profile: metrics
+"""
+
+RETURN = r"""
+workspace:
+  description: The workspace.
+  returned: success
+  type: dict
+  contains:
+    arn:
+      description: ARN of the workspace.
+      returned: success
+      type: str
+      sample: arn:aws:aps:eu-west-1:123456789012:workspace/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111
+    workspace_id:
+      description: ID of the workspace.
+      returned: success
+      type: str
+      sample: ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111
+    alias:
+      description: Alias of the workspace, empty if it has none.
+      returned: success
+      type: str
+      sample: fleet-metrics
+    region:
+      description: Region of the workspace.
+      returned: success
+      type: str
+      sample: eu-west-1
+    partition:
+      description: AWS partition of the workspace.
+      returned: success
+      type: str
+      sample: aws
+    account_id:
+      description: AWS account of the workspace.
+      returned: success
+      type: str
+      sample: "123456789012"
+    status:
+      description: Always V(ACTIVE). The module fails for a workspace in another state.
+      returned: success
+      type: str
+      sample: ACTIVE
+    prometheus_endpoint:
+      description: Base URL of the workspace, without a trailing slash.
+      returned: success
+      type: str
+      sample: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111
+    remote_write_url:
+      description: URL for Prometheus' C(remote_write).
+      returned: success
+      type: str
+      sample: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111/api/v1/remote_write
+    query_url:
+      description: URL for instant queries.
+      returned: success
+      type: str
+      sample: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111/api/v1/query
+"""
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(amp_workspace.DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
