@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 import typing as t
 
 import jwt
 import pytest
+import requests
+import yaml
 from azure.core import MatchConditions
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceModifiedError
 from azure.identity import ClientAssertionCredential, ClientSecretCredential
@@ -34,6 +37,7 @@ from tests.unit.sandbox.azure_support import CREDENTIAL, writes
 
 if t.TYPE_CHECKING:
     from collections.abc import Coroutine
+    from pathlib import Path
 
     from sandbox.server import Sandbox
 
@@ -129,12 +133,22 @@ def test_clusters_are_listed_over_pages(
     assert names == in_group == ["fresh", "halfdone", "finished"]
 
 
-def test_kubeconfigs_are_handed_out(azure: Sandbox, aks: ContainerServiceClient) -> None:
-    results = aks.managed_clusters.list_cluster_user_credentials(RESOURCE_GROUP, "fresh")
+def test_the_admin_kubeconfig_opens_the_api_server(azure: Sandbox, aks: ContainerServiceClient, tmp_path: Path) -> None:
+    results = aks.managed_clusters.list_cluster_admin_credentials(RESOURCE_GROUP, "fresh")
     assert results.kubeconfigs is not None
     (kubeconfig,) = results.kubeconfigs
     assert kubeconfig.value is not None
-    assert azure.cluster("fresh").api_server_url.encode() in kubeconfig.value
+    content = yaml.safe_load(kubeconfig.value)
+    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    with requests.Session() as session:
+        session.trust_env = False
+        headers = {"Authorization": f"Bearer {user['token']}"}
+        response = session.get(f"{cluster['server']}/api/v1/namespaces", headers=headers, verify=str(authority))
+    assert response.status_code == 200
+    assert response.json()["kind"] == "NamespaceList"
+    assert writes(azure.world) == []
 
 
 def test_a_wrong_secret_is_an_authentication_error(azure: Sandbox) -> None:  # noqa: ARG001 - for the environment that it sets
