@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import typing as t
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -78,8 +79,6 @@ def test_a_host_header_that_is_not_the_listeners_is_misdirected(web: requests.Se
 
 
 def test_many_clients_at_once(sandbox: Sandbox) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     issuer = next(cluster.issuer_url for cluster in sandbox.world.clusters if cluster.issuer_enabled)
 
     def ask(_: int) -> int:

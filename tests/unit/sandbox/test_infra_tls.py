@@ -13,6 +13,7 @@ import urllib.parse
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sandbox import hosts
 
@@ -34,6 +35,7 @@ def _tunnel(proxy_url: str, host: str) -> socket.socket:
 def _sent_chain(connection: socket.socket, host: str, ca_file: str) -> list[x509.Certificate]:
     """The certificates as sent, after the chain was verified against the trust bundle and the host name."""
     context = ssl.create_default_context(cafile=ca_file)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default since Python 3.13
     with context.wrap_socket(connection, server_hostname=host) as tls:
         if hasattr(tls, "get_unverified_chain"):
             ders = tls.get_unverified_chain()
@@ -43,8 +45,6 @@ def _sent_chain(connection: socket.socket, host: str, ca_file: str) -> list[x509
 
 
 def _sha1(certificate: x509.Certificate) -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return hashlib.sha1(certificate.public_bytes(Encoding.DER), usedforsecurity=False).hexdigest()
 
 
