@@ -46,6 +46,11 @@ class TokenExchange:
             client = aws_client(regional, "sts", unsigned=True)
         self._client = client
 
+    @property
+    def endpoint(self) -> str:
+        """The URL of the endpoint."""
+        return str(self._client.meta.endpoint_url)
+
     def exchange(self, role_arn: str, token: str, session_name: str) -> SessionCredentials:
         """Exchange a token. Raises CloudError with STS's code and text, Unreachable when STS does not answer."""
         action = f"exchanging a service account token for a session of {role_arn}"
