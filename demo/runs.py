@@ -15,6 +15,9 @@ import time
 import typing as t
 from pathlib import Path
 
+# What the collection's plans say for a value that only a write will make known.
+KNOWN_AFTER_APPLY = "<known after apply>"
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Whatever a machine presets, a run on the sandbox must neither use it nor send it anywhere.
@@ -71,6 +74,16 @@ class PlaybookRun:
             for task in self.tasks
             if task.host == host and task.changed
             for change in task.changes
+        )
+
+    def agrees_with_plan(self, planned: PlaybookRun, host: str) -> bool:
+        """Whether this run changed on a host exactly what a check run had planned, in the same order.
+
+        An object whose name only a write can tell is planned under a placeholder.
+        """
+        return len(self.changes(host)) == len(planned.changes(host)) and all(
+            done == plan or (done[:3] == plan[:3] and KNOWN_AFTER_APPLY in plan[3])
+            for done, plan in zip(self.changes(host), planned.changes(host), strict=True)
         )
 
     def result(self, host: str, module: str) -> t.Mapping[str, t.Any]:

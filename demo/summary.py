@@ -63,7 +63,7 @@ class Demonstration:
         if self.writes_while_planning:
             found.append(f"The check run wrote {self.writes_while_planning} times.")
         for cluster in self.clusters:
-            if self.planned.changes(cluster) != self.applied.changes(cluster):
+            if not self.applied.agrees_with_plan(self.planned, cluster):
                 found.append(f"{cluster}: the real run made other changes than the check run had planned.")
             if self.repeated.changed(cluster):
                 found.append(f"{cluster}: the second run changed something.")
@@ -124,7 +124,7 @@ class Demonstration:
 
     def _totals(self) -> t.Iterator[str]:
         changes = sum(len(self.applied.changes(cluster)) for cluster in self.clusters)
-        as_planned = all(self.planned.changes(cluster) == self.applied.changes(cluster) for cluster in self.clusters)
+        as_planned = all(self.applied.agrees_with_plan(self.planned, cluster) for cluster in self.clusters)
         agreement = "exactly those planned" if as_planned else "NOT those planned"
         again = ", ".join(f"{cluster} changed={self.repeated.changed(cluster)}" for cluster in self.clusters)
         wrote = self.writes_while_planning or "nothing"
