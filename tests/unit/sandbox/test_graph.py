@@ -170,7 +170,7 @@ def test_an_upsert_creates_then_updates() -> None:
 @pytest.mark.parametrize(
     ("key", "refusal"),
     [
-        (f"/{uuid.uuid4()}", (404, "Request_ResourceNotFound")),
+        ("/00000000-0000-4000-8000-000000000000", (404, "Request_ResourceNotFound")),
         ("(appId='x')", (404, "Request_ResourceNotFound")),
         ("/Prometheus", (400, "Request_BadRequest")),
         ("(displayName='x')", (400, "BadRequest")),
