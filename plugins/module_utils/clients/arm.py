@@ -25,6 +25,7 @@ try:
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.mgmt.containerservice import ContainerServiceClient
     from azure.mgmt.containerservice import models as sdk
+    from azure.mgmt.core.polling.arm_polling import ARMPolling
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -101,13 +102,13 @@ class ArmClient:
         if not issubclass(sdk.ManagedCluster, Mapping):
             old = ImportError("an older version is installed, which would drop properties that it doesn't know")
             raise errors.MissingLibrary(f"{LIBRARY} {LIBRARY_SINCE}", old)
+        self._poll_interval = poll_interval
         self._wait_timeout = wait_timeout
         self._client = ContainerServiceClient(
             session.credential,
             subscription_id,
             base_url=f"https://{session.cloud.arm}",
             credential_scopes=[session.cloud.arm_scope],
-            polling_interval=poll_interval,
             **session.transport_options,
         )
 
@@ -128,6 +129,9 @@ class ArmClient:
         Raises Conflict when the cluster has changed since it was read or another operation runs on it.
         """
         model = _with_flags(cluster.model, flags)
+        # The pipeline repeats refused requests that carry a Retry-After. Under an ETag that is safe; without one it
+        # could put an outdated cluster over what somebody else has just finished, so then it is planned anew instead.
+        options: dict[str, t.Any] = {} if cluster.etag else {"retry_total": 0}
         with _arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/write"):
             poller = self._client.managed_clusters.begin_create_or_update(
                 ref.resource_group,
@@ -135,6 +139,8 @@ class ArmClient:
                 model,
                 etag=cluster.etag,
                 match_condition=MatchConditions.IfNotModified if cluster.etag else None,
+                polling=ARMPolling(self._poll_interval),
+                **options,
             )
         with _accepted(), _arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
             return _snapshot(self._result(ref, poller))
@@ -228,7 +234,7 @@ def _refusal(error: HttpResponseError, action: str, ref: ClusterRef, permission:
         return _not_found(code, message, ref)
     kind: type[errors.CloudError] = errors.CloudError
     fix = ""
-    if code in _CONFLICT_CODES or status == 412:
+    if code in _CONFLICT_CODES or status in (412, 429):
         kind = errors.Conflict
         fix = "Wait until nobody else changes the cluster and run again."
     elif status == 403:

@@ -171,6 +171,11 @@ class _Login:
         if self.auth.certificate_path:
             return self._certificate(tenant, client_id, self.auth.certificate_path)
         if token_file:
+            if not Path(token_file).is_file():
+                raise errors.MissingCredentials(
+                    f"AZURE_FEDERATED_TOKEN_FILE names {token_file}, which is no file.",
+                    fix="Correct it, or unset it to log in in another way.",
+                )
             return WorkloadIdentityCredential(
                 tenant_id=tenant, client_id=client_id, token_file_path=token_file, **self._options
             )

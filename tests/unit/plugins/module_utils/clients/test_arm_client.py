@@ -1,0 +1,240 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ARM client against answers that were seen in the field: what it sends, and what each refusal becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import time
+import typing as t
+
+import pytest
+import requests
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import HttpTransport
+from azure.core.rest._requests_basic import RestRequestsTransportResponse
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import (
+    ArmClient,
+    Cluster,
+    ClusterRef,
+    Flags,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Transport
+
+Json = dict[str, t.Any]
+
+REF = ClusterRef("0b1f6471-1bf0-4dda-aec3-cb9272f09590", "rg", "one")
+OPERATION = "https://management.azure.com/subscriptions/s/providers/Microsoft.ContainerService/locations/w/operations/o"
+BODY: t.Final[Json] = {
+    "id": "/subscriptions/s/resourcegroups/rg/providers/Microsoft.ContainerService/managedClusters/one",
+    "location": "westeurope",
+    "eTag": "e1",
+    "properties": {"provisioningState": "Succeeded", "powerState": {"code": "Running"}, "securityProfile": {}},
+}
+WITHOUT_ETAG: t.Final[Json] = {key: value for key, value in BODY.items() if key != "eTag"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Json | str = dataclasses.field(default_factory=dict)
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class _Raw(io.BytesIO):
+    """As much of urllib3's answer as requests reads."""
+
+    enforce_content_length = False
+
+    def stream(self, _size: int, decode_content: bool = False) -> t.Iterator[bytes]:  # noqa: ARG002  # urllib3's form
+        yield self.read()
+
+
+_make_response: t.Any = RestRequestsTransportResponse  # its constructor has no annotations
+
+
+class Script(HttpTransport[t.Any, t.Any]):
+    """Answers requests in this order and notes them; one more than that is an error."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.sent: list[t.Any] = []
+
+    def send(self, request: t.Any, **_options: t.Any) -> t.Any:
+        self.sent.append(request)
+        answer = self.answers.pop(0)
+        response = requests.Response()
+        response.status_code = answer.status
+        response.url = request.url
+        response.headers.update({"Content-Type": "application/json", **answer.headers})
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        response.raw = _Raw(text.encode())
+        return _make_response(request=request, internal_response=response)
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def sleep(self, _seconds: float) -> None: ...
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+    @property
+    def lines(self) -> list[str]:
+        return [f"{one.method} {one.url.partition('?')[0].rpartition('/')[2]}" for one in self.sent]
+
+
+class _Token:
+    def get_token(self, *_scopes: str, **_options: t.Any) -> AccessToken:
+        return AccessToken("token", int(time.time()) + 3000)
+
+
+def client(script: Script) -> ArmClient:
+    session = AzureSession(AzureAuth(Transport(), tenant="t", client_id="c", secret="s"), {})
+    session.credential = _Token()
+    session.transport_options = {"transport": script}
+    return ArmClient(session, REF.subscription_id, poll_interval=0.01, wait_timeout=30)
+
+
+def snapshot(body: Json = BODY) -> Cluster:
+    return client(Script(Answer(200, body))).get_cluster(REF)
+
+
+def refusal_of_put(*answers: Answer) -> errors.AksAmpError:
+    with pytest.raises(errors.AksAmpError) as caught:
+        client(Script(*answers)).set_flags(REF, snapshot(), Flags(True, True))
+    return caught.value
+
+
+def test_a_write_is_the_whole_cluster_under_its_etag_and_ends_with_what_is_there_then() -> None:
+    after = {**BODY, "eTag": "e2", "properties": {**BODY["properties"], "oidcIssuerProfile": {"enabled": True}}}
+    running = {"name": "o", "status": "InProgress"}
+    script = Script(
+        Answer(200, BODY, {"Azure-AsyncOperation": OPERATION}),
+        Answer(200, running),
+        Answer(200, {**running, "status": "Succeeded"}),
+        Answer(200, after),
+    )
+    done = client(script).set_flags(REF, snapshot(), Flags(oidc_issuer=True, workload_identity=True))
+    assert (done.etag, done.issuer_enabled) == ("e2", True)
+    assert script.lines == ["PUT one", "GET o", "GET o", "GET one"]
+    put = script.sent[0]
+    assert put.headers["If-Match"] == '"e1"'
+    assert json.loads(put.content) == {
+        "location": "westeurope",
+        "properties": {
+            "oidcIssuerProfile": {"enabled": True},
+            "securityProfile": {"workloadIdentity": {"enabled": True}},
+        },
+    }
+
+
+def test_the_snapshot_is_not_changed_by_a_write() -> None:
+    read = snapshot()
+    client(Script(Answer(200, BODY))).set_flags(REF, read, Flags(oidc_issuer=True))
+    assert "oidcIssuerProfile" not in read.model["properties"]
+
+
+def test_without_etag_there_is_no_precondition() -> None:
+    script = Script(Answer(200, WITHOUT_ETAG))
+    client(script).set_flags(REF, snapshot(WITHOUT_ETAG), Flags(oidc_issuer=True))
+    assert "if-match" not in {name.lower() for name in script.sent[0].headers}
+
+
+def test_a_cluster_with_hardly_any_properties_is_read() -> None:
+    read = snapshot({"id": "i", "location": "l", "properties": {"securityProfile": None, "powerState": None}})
+    assert (read.etag, read.tenant_id, read.power_state, read.workload_identity_enabled) == (None, "", "", False)
+
+
+# Refusals. AKS's resource provider answers without the envelope that ARM's gateway uses.
+
+ETAG_MISMATCH: t.Final[Json] = {
+    "code": "EtagMismatch",
+    "details": [{"code": "Unspecified", "message": "rpc error: code = FailedPrecondition desc = Etag mismatched"}],
+    "message": "Operation is not allowed: Another operation is in progress",
+    "subcode": "PutManagedClusterAndComponents_FailedPrecondition",
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(409, ETAG_MISMATCH),
+        Answer(409, {"code": "OperationNotAllowed", "message": "Another operation (nodepool1 - Updating) is running."}),
+        Answer(412, {"error": {"code": "PreconditionFailed", "message": "The ETag does not match."}}),
+    ],
+)
+def test_a_lost_race_is_a_conflict_that_changed_nothing(answer: Answer) -> None:
+    refused = refusal_of_put(answer)
+    assert isinstance(refused, errors.Conflict)
+    assert refused.accepted is False
+    assert refused.status == answer.status
+
+
+def test_the_services_details_are_kept() -> None:
+    refused = refusal_of_put(Answer(409, ETAG_MISMATCH, {"x-ms-request-id": "r-1"}))
+    assert isinstance(refused, errors.Conflict)
+    assert refused.request_id == "r-1"
+    assert "Another operation is in progress (rpc error" in refused.message
+
+
+def test_without_etag_a_refused_write_is_never_repeated_as_it_was() -> None:
+    script = Script(Answer(409, ETAG_MISMATCH, {"Retry-After": "7"}), Answer(200, WITHOUT_ETAG))
+    with pytest.raises(errors.Conflict) as caught:
+        client(script).set_flags(REF, snapshot(WITHOUT_ETAG), Flags(oidc_issuer=True))
+    assert script.lines == ["PUT one"]
+    assert caught.value.retry_after == 7.0
+
+
+def test_another_409_is_no_lost_race() -> None:
+    refused = refusal_of_put(Answer(409, {"error": {"code": "MissingSomething", "message": "No."}}))
+    assert type(refused) is errors.CloudError
+
+
+def operation_that_ends(code: str) -> errors.AksAmpError:
+    ended = {"name": "o", "status": "Failed", "error": {"code": code, "message": "It did not work."}}
+    return refusal_of_put(Answer(200, BODY, {"Azure-AsyncOperation": OPERATION}), Answer(200, ended))
+
+
+def test_an_operation_that_loses_a_race_later_is_a_conflict_too() -> None:
+    assert isinstance(operation_that_ends("OriginalEtagNotExpect"), errors.Conflict)
+
+
+def test_an_operation_that_fails_says_why_and_counts_as_accepted() -> None:
+    failed = operation_that_ends("QuotaExceeded")
+    assert type(failed) is errors.CloudError
+    assert "QuotaExceeded: It did not work" in failed.message
+    assert failed.accepted is True
+
+
+def test_a_missing_right_is_named() -> None:
+    refused = refusal_of_put(Answer(403, {"error": {"code": "AuthorizationFailed", "message": "No."}}))
+    assert isinstance(refused, errors.Forbidden)
+    assert "Allow Microsoft.ContainerService/managedClusters/write" in refused.fix
+
+
+def test_a_page_of_a_proxy_is_an_error_without_code() -> None:
+    with pytest.raises(errors.CloudError) as caught:
+        client(Script(Answer(400, "<html>blocked</html>"))).get_cluster(REF)
+    assert (caught.value.code, caught.value.status) == ("", 400)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("ResourceNotFound", "AKS cluster one in resource group rg of subscription .* was not found"),
+        ("ResourceGroupNotFound", "Resource group rg of subscription .* was not found"),
+        ("SubscriptionNotFound", "Subscription 0b1f6471-1bf0-4dda-aec3-cb9272f09590 was not found"),
+        ("SomethingElse", "SomethingElse: Not here"),
+    ],
+)
+def test_what_is_missing_is_named(code: str, sentence: str) -> None:
+    script = Script(Answer(404, {"error": {"code": code, "message": "Not here."}}))
+    with pytest.raises(errors.NotFound, match=sentence):
+        client(script).get_cluster(REF)
