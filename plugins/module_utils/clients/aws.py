@@ -61,9 +61,12 @@ _REJECTED_CREDENTIAL_CODES = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "IncompleteSignature",
+        "IncompleteSignatureException",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "InvalidSignatureException",
         "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
         "RequestExpired",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
@@ -181,7 +184,7 @@ def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -
     """The service's own refusal: Forbidden (``fix`` names the IAM action), Conflict, or a plain CloudError."""
     answer = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    code, detail = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    code, detail = str(answer.get("Code", "")), _first_paragraph(str(answer.get("Message", "")))
     operation = str(error.operation_name)
     return _kind(operation, code)(
         service=_title(service),
@@ -250,6 +253,11 @@ def _fix(service: str, operation: str, code: str, detail: str) -> str:
 
 def _title(service: str) -> str:
     return _TITLES.get(service, f"AWS {service}")
+
+
+def _first_paragraph(message: str) -> str:
+    """After a refused signature AWS shows what it had signed itself, session token included: that stays out."""
+    return " ".join(message.split("\n\n", 1)[0].split())
 
 
 def _text(error: Exception) -> str:

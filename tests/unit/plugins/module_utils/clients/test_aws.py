@@ -144,10 +144,21 @@ def test_what_was_deleted_before_a_write_is_a_conflict() -> None:
     assert not isinstance(refused("NoSuchEntity", "not found"), errors.Conflict)
 
 
-def test_rejected_credentials_say_so() -> None:
-    error = refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "InvalidSignatureException", "ExpiredToken"])
+def test_rejected_credentials_say_so(code: str) -> None:
+    error = refused(code, "The security token included in the request is invalid.")
     assert not isinstance(error, (errors.Forbidden, errors.Conflict))
     assert "renew or correct" in error.sentence()
+
+
+def test_what_was_signed_is_not_repeated() -> None:
+    error = refused(
+        "SignatureDoesNotMatch",
+        "The signature does not match.\n\nThe Canonical String for this request should have been\n'GET\n"
+        "x-amz-security-token:very-secret\n'",
+    )
+    assert error.detail == "The signature does not match."
+    assert "very-secret" not in error.sentence()
 
 
 def test_another_refusal_keeps_the_service_s_own_words() -> None:
