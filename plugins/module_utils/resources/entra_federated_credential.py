@@ -367,7 +367,9 @@ class EntraFederation:
         self._wish = wish
         self._graph = graph
         self._patience = Patience(REPLICATION_SECONDS, sleep=context.sleep, monotonic=context.monotonic)
-        self._created_object_id: str | None = None  # look-ups by name may miss for a while what this run created
+        # Look-ups by name may miss for a while what this run, or another one at the same time, has created.
+        self._created_object_id: str | None = None
+        self._lost_creations = 0
 
     def read(self) -> Current:
         application = self._find()
@@ -404,6 +406,10 @@ class EntraFederation:
         if self._created_object_id is not None:
             created = self._created_object_id
             return self._patience.until(lambda: self._graph.application_by_object_id(created))
+        unique_name = self._wish.application.unique_name
+        if self._lost_creations == 1 and unique_name is not None:
+            # Not at each further loss: a deleted application also holds its unique name, and never appears.
+            return self._patience.until(lambda: self._graph.application_by_unique_name(unique_name))
         value = self._wish.application.value
         match self._wish.application.key:
             case ApplicationKey.OBJECT_ID:
@@ -442,7 +448,11 @@ class EntraFederation:
     # Changing the directory. What Graph has confirmed is waited for, so that the next run sees it, too.
 
     def _create_application(self, operation: CreateApplication, current: Current) -> Current:
-        application = self._graph.create_application(operation.draft)
+        try:
+            application = self._graph.create_application(operation.draft)
+        except errors.Conflict:
+            self._lost_creations += 1
+            raise
         self._created_object_id = application.object_id
         self._patience.until(lambda: self._graph.application_by_object_id(application.object_id))
         return dataclasses.replace(current, application=application)
