@@ -96,7 +96,6 @@ class _Certificate(t.Protocol):
 
     def public_bytes(self) -> str:
         """PEM."""
-        ...
 
 
 class _Handshake(t.Protocol):

@@ -156,8 +156,8 @@ class RemoveTags:
     keys: tuple[str, ...]
 
 
-Update = AddClientId | RemoveClientId | SetThumbprints | SetTags | RemoveTags
-Operation = Create | Update
+Update: t.TypeAlias = "AddClientId | RemoveClientId | SetThumbprints | SetTags | RemoveTags"
+Operation: t.TypeAlias = "Create | Update"
 
 
 def advance(current: Current, operation: Operation) -> Current:

@@ -221,8 +221,8 @@ class RemoveTags:
     keys: tuple[str, ...]
 
 
-RoleUpdate = SetTrust | SetSettings | SetBoundary | SetTags | RemoveTags
-Operation = Create | SetInlinePolicy | RoleUpdate
+RoleUpdate: t.TypeAlias = "SetTrust | SetSettings | SetBoundary | SetTags | RemoveTags"
+Operation: t.TypeAlias = "Create | SetInlinePolicy | RoleUpdate"
 
 
 def advance(current: Current, operation: Operation) -> Current:
