@@ -14,7 +14,6 @@ from sandbox import daemon
 from sandbox.state import StateError, StateFolder
 
 if t.TYPE_CHECKING:
-    from sandbox.server import Sandbox
     from sandbox.world import Json
 
 
@@ -51,11 +50,10 @@ def _describe(status: Json) -> list[str]:
 
 def _up(folder: StateFolder, *, foreground: bool) -> int:
     if foreground:
+        # The services take half a second to import, and no other command needs them.
+        from sandbox import foreground as process
 
-        def started(sandbox: Sandbox) -> None:
-            _say(*_describe(sandbox.status()))
-
-        daemon.serve(folder, started)
+        process.serve(folder, lambda sandbox: _say(*_describe(sandbox.status())))
     else:
         _say(*_describe(daemon.start(folder)))
     return 0

@@ -1,29 +1,26 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting, finding and ending the sandbox as a process of its own."""
+"""Starting, finding and ending the sandbox as a process of its own. It imports no service: commands stay quick."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import typing as t
 import urllib.parse
 from pathlib import Path
 
-from sandbox.server import Sandbox
-from sandbox.state import Instance, StateError, StateFolder
+from sandbox.state import FolderLock, Instance, StateError, StateFolder
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sandbox.world import Json
 
@@ -33,54 +30,9 @@ _ASK_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 20
 
-# Settings of the user's own shell that would lead the sandbox's own calls elsewhere.
-_FOREIGN_SETTINGS = ("AWS_", "AZURE_")
-_FOREIGN_NAMES = frozenset(
-    {
-        "ALL_PROXY",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "CURL_CA_BUNDLE",
-        "REQUESTS_CA_BUNDLE",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-    }
-)
-
 
 class SandboxError(Exception):
     """A command failed. The message is a sentence for the user."""
-
-
-def forget_foreign_settings() -> None:
-    """Take proxies, certificate bundles and cloud settings of the user's shell out of this process' environment."""
-    for name in list(os.environ):
-        if name.upper() in _FOREIGN_NAMES or name.startswith(_FOREIGN_SETTINGS):
-            del os.environ[name]
-
-
-def serve(folder: StateFolder, started: Callable[[Sandbox], None]) -> None:
-    """Run the sandbox in this process until it is told to end, by its control API, SIGTERM or SIGINT.
-
-    Raises SandboxError when another sandbox holds the folder.
-    """
-    forget_foreign_settings()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    folder.create()
-    end = threading.Event()
-    with folder.lock(seconds=1.0) as mine:
-        if not mine:
-            raise SandboxError(f"A sandbox already runs in {folder.path}.")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: end.set())
-        sandbox = Sandbox(folder, on_shutdown=end.set)
-        try:
-            started(sandbox)
-            end.wait()
-        finally:
-            sandbox.close()
-            folder.remove()
 
 
 def find(folder: StateFolder) -> Json | None:
@@ -110,15 +62,36 @@ def start(folder: StateFolder) -> Json:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": path},
         )
+    try:
+        running = _wait_for_status(folder, process)
+    except SandboxError:
+        _give_up(process)
+        raise
+    if running["pid"] != process.pid:
+        # Somebody else's start was faster. Ours waits for the folder, and must not take it over when theirs ends.
+        _give_up(process)
+    return running
+
+
+def _wait_for_status(folder: StateFolder, process: subprocess.Popen[bytes]) -> Json:
+    """The status of whichever sandbox comes to hold the folder. Raises SandboxError when none does."""
     for _ in _moments(_START_SECONDS):
         running = find(folder)
         if running is not None:
             return running
-        # When two are started at once, one of them ends and the other one answers.
         if process.poll() is not None and not folder.locked():
             raise SandboxError(f"The sandbox ended while it started.{_tail(folder.server_log)}")
-    process.kill()
     raise SandboxError(f"The sandbox did not answer within {_START_SECONDS:.0f} s.{_tail(folder.server_log)}")
+
+
+def _give_up(process: subprocess.Popen[bytes]) -> None:
+    """End a sandbox that was started here and is not wanted any more."""
+    process.terminate()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def end(folder: StateFolder) -> bool:
@@ -126,20 +99,31 @@ def end(folder: StateFolder) -> bool:
 
     The lock on the folder proves that the process is ours; its number alone would not.
     """
-    if not folder.locked():
-        folder.remove()
+    try:
+        lock = folder.lock()
+    except FileNotFoundError:
         return False
+    with contextlib.closing(lock):
+        ran = not lock.acquire()
+        if ran:
+            _end_holder(folder, lock)
+        if lock.is_current():
+            folder.remove()
+        return ran
+
+
+def _end_holder(folder: StateFolder, lock: FolderLock) -> None:
+    """Have the process that holds the folder end, by asking first; afterwards the lock is ours."""
     instance = _wait_for_instance(folder)
     with contextlib.suppress(OSError, http.client.HTTPException):
         ask(instance.control_url, "POST", "/shutdown", {"instance": instance.instance})
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if _unlocked_in_time(folder):
-            break
-        os.kill(instance.pid, number)
-    if not _unlocked_in_time(folder):
+        if lock.acquire(_END_SECONDS):
+            return
+        with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+            os.kill(instance.pid, number)
+    if not lock.acquire(_END_SECONDS):
         raise SandboxError(f"The sandbox's process {instance.pid} does not end.")
-    folder.remove()
-    return True
 
 
 def ask(control_url: str, method: str, path: str, body: Json | None = None) -> Json:
@@ -175,10 +159,6 @@ def _wait_for_instance(folder: StateFolder) -> Instance:
         if instance is not None:
             return instance
     raise StateError(f"The sandbox in {folder.path} runs but did not say who it is; see {folder.server_log}.")
-
-
-def _unlocked_in_time(folder: StateFolder) -> bool:
-    return any(not folder.locked() for _ in _moments(_END_SECONDS))
 
 
 def _moments(seconds: float) -> Iterator[None]:

@@ -18,9 +18,11 @@ from pathlib import Path
 import yaml
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sandbox.world import Json
+
+_POLL_SECONDS = 0.05
 
 
 class StateError(Exception):
@@ -46,9 +48,40 @@ class KubeContext:
     token: str
 
 
+class FolderLock:
+    """A lock on a folder as it is now; the kernel gives it back when the process ends that acquired it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def acquire(self, seconds: float = 0.0) -> bool:
+        """Take the lock; False when another process still has it after this time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(_POLL_SECONDS)
+            else:
+                return True
+
+    def is_current(self) -> bool:
+        """False when the folder was deleted since, or another one has its place."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
 @dataclasses.dataclass(frozen=True)
 class StateFolder:
-    """The folder's files. Only the process that holds :meth:`lock` writes them."""
+    """The folder's files. Only the process that has the :meth:`lock` writes them."""
 
     path: Path
 
@@ -80,24 +113,18 @@ class StateFolder:
         except OSError as error:
             raise StateError(f"The state folder {self.path} cannot be made: {error.strerror}.") from error
 
-    @contextlib.contextmanager
-    def lock(self, seconds: float = 0.0) -> Iterator[bool]:
-        """Hold the folder for this process; gives False when another process still holds it after this time.
-
-        The kernel gives the lock back when its process ends, however it ends.
-        """
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            yield _locks(descriptor, seconds)
-        finally:
-            os.close(descriptor)
+    def lock(self) -> FolderLock:
+        """The folder's lock, not yet acquired. Raises FileNotFoundError when there is no such folder."""
+        return FolderLock(self.path)
 
     def locked(self) -> bool:
-        """Whether a running sandbox holds this folder."""
-        if not self.path.is_dir():
+        """Whether a sandbox holds this folder."""
+        try:
+            lock = self.lock()
+        except FileNotFoundError:
             return False
-        with self.lock() as mine:
-            return not mine
+        with contextlib.closing(lock):
+            return not lock.acquire()
 
     def write_ca(self, root_pem: str) -> None:
         self.ca_file.write_text(root_pem, encoding="ascii")
@@ -146,19 +173,6 @@ class StateFolder:
         for folder in (self.inventory.parent, self.path):
             with contextlib.suppress(OSError):  # somebody's own files lie in it
                 folder.rmdir()
-
-
-def _locks(descriptor: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
 
 
 def _replace(file: Path, text: str) -> None:

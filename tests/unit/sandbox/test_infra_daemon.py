@@ -208,6 +208,9 @@ def test_two_starts_at_once_make_one_sandbox(folder: StateFolder) -> None:
     first, second = [_end(process) for process in (_start(folder, "up"), _start(folder, "up"))]
     assert first.returncode == 0
     assert first == second
+    assert daemon.end(folder) is True
+    time.sleep(1.5)  # longer than a start waits for the folder
+    assert not folder.locked(), "the start that came second must not take the folder over"
 
 
 def test_two_folders_hold_two_sandboxes(folder: StateFolder, tmp_path: Path) -> None:
