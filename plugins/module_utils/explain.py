@@ -12,6 +12,7 @@ AMP's troubleshooting page (https://docs.aws.amazon.com/prometheus/latest/usergu
 from __future__ import annotations
 
 import dataclasses
+import enum
 import typing as t
 
 
@@ -28,14 +29,21 @@ class Chain:
     region: str
 
 
+class Passing(enum.Enum):
+    """Whether a refusal may end by itself, because what IAM shows already reaches other services a little later."""
+
+    NEVER = "never"
+    SOON = "soon"
+    IF_LISTED = "if listed"  # soon, if the provider is seen to list the audience; never otherwise
+
+
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """Why a service refused and what to do. ``passes`` is true for refusals that end by themselves shortly after the
-    objects were created, because IAM is eventually consistent."""
+    """Why a service refused and what to do."""
 
     cause: str
     fix: str
-    passes: bool = False
+    passing: Passing = Passing.NEVER
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +55,14 @@ class _Rule:
     text: str
     cause: str
     fix: str
-    passes: bool = False
+    passing: Passing = Passing.NEVER
 
     def fits(self, code: str, message: str) -> bool:
         return code in self.codes and self.text.lower() in message.lower()
 
     def explain(self, chain: Chain) -> Explanation:
         values: dict[str, str] = dataclasses.asdict(chain)
-        return Explanation(self.cause.format(**values), self.fix.format(**values), self.passes)
+        return Explanation(self.cause.format(**values), self.fix.format(**values), self.passing)
 
 
 def _codes(*codes: str) -> frozenset[str]:
@@ -76,6 +84,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "The token's audience {audience} is not a client ID of the IAM OIDC provider {provider_arn}.",
         "Add it to the provider's client IDs (the step iam_web_identity does), or let the pod present a token whose "
         "audience is one of them; the Azure webhook's token has the audience api://AzureADTokenExchange.",
+        passing=Passing.IF_LISTED,
     ),
     _Rule(
         _INVALID_TOKEN,
@@ -83,7 +92,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "The role's account has no IAM OIDC provider whose URL is exactly the token's issuer {issuer}: it is compared "
         "letter by letter, trailing slash included.",
         "Create the provider with that URL in the account of {role_arn} (the step iam_web_identity does).",
-        passes=True,
+        passing=Passing.SOON,
     ),
     _Rule(
         _INVALID_TOKEN,
@@ -92,7 +101,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "token is not among them yet.",
         "Check that {issuer} is reachable from the public internet; right after a rotation of the cluster's keys, wait "
         "and run the check again.",
-        passes=True,
+        passing=Passing.SOON,
     ),
     _Rule(
         _INVALID_TOKEN,
@@ -141,7 +150,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "The trust policy of {role_arn} does not allow {subject} with audience {audience} through {provider_arn}, or "
         "the role does not exist; right after a change IAM may not know it everywhere yet.",
         "Give the role a statement for exactly this provider, audience and subject (the step iam_web_identity does).",
-        passes=True,
+        passing=Passing.SOON,
     ),
     _Rule(
         _codes("RegionDisabledException"),
@@ -210,14 +219,14 @@ _DATA_PLANE: t.Final = (
         "are in order.",
         "Ask for a higher quota under Service Quotas, or send less; set retry_on_http_429 in queue_config so that "
         "Prometheus does not drop what is refused.",
-        passes=True,
+        passing=Passing.SOON,
     ),
     _Rule(
         _codes("500", "502", "503", "504"),
         "",
         "The workspace's service is in trouble itself.",
         "Run the check again; look at the AWS Health Dashboard if it stays.",
-        passes=True,
+        passing=Passing.SOON,
     ),
 )
 
@@ -228,7 +237,7 @@ _REMOTE_WRITE: t.Final = (
         "",
         "The role {role_arn} lacks aps:RemoteWrite on {workspace_arn}, or its policy names another workspace.",
         "Allow aps:RemoteWrite on exactly this workspace in the role's policy (the step iam_web_identity does).",
-        passes=True,
+        passing=Passing.SOON,
     ),
     _Rule(
         _codes("400"),

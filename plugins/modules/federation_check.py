@@ -76,8 +76,9 @@ options:
       - Seconds that all retries together may take. Retried is what passes by itself shortly after the objects were
         created, because IAM and AMP are eventually consistent.
       - These are STS's C(AccessDenied), C(No OpenIDConnect provider found) and C(Couldn't retrieve verification key),
-        unless a broken provider or trust policy explains them; missing permission, throttling and server errors of a
-        remote write; and the read back.
+        unless a broken provider or trust policy explains them, and C(Incorrect token audience) when IAM shows that the
+        provider lists the audience; missing permission, throttling and server errors of a remote write; and the read
+        back.
       - Check mode never waits.
     type: int
     default: 120

@@ -22,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, IamRoles
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RoleArn
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Proof, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth
@@ -211,7 +212,7 @@ class FederationCheck:
     ) -> tuple[Link, SessionCredentials | None]:
         """The fifth link, and the session. ``read`` are the links of provider and trust policy.
 
-        A refusal that IAM's propagation explains is retried, unless what was read explains it already.
+        A refusal is retried while IAM's propagation may be its cause, unless what was read explains it already.
         """
         name, wish = LinkName.TOKEN_EXCHANGE, self.wish
         if minted is None:
@@ -229,12 +230,14 @@ class FederationCheck:
             except errors.CloudError as error:
                 return error
 
+        provider, _ = read
+        waited_for = {Passing.SOON, *((Passing.IF_LISTED,) if provider.status is Status.OK else ())}
         explained = any(link.status is Status.BROKEN for link in read)
         answer = (self.budget.spent() if explained else self.budget).poll(
             attempt,
             again=lambda answer: (
                 isinstance(answer, errors.CloudError)
-                and explain.token_exchange(answer.code, answer.detail, chain).passes
+                and explain.token_exchange(answer.code, answer.detail, chain).passing in waited_for
             ),
         )
         if isinstance(answer, errors.Unreachable):
@@ -277,7 +280,7 @@ class FederationCheck:
         answer = self.budget.poll(
             attempt,
             again=lambda answer: (
-                answer is not None and explain.remote_write(answer.status, answer.detail, chain).passes
+                answer is not None and explain.remote_write(answer.status, answer.detail, chain).passing is Passing.SOON
             ),
         )
         if answer is None:
@@ -302,7 +305,7 @@ class FederationCheck:
         answer = self.budget.poll(
             attempt,
             again=lambda answer: (
-                explain.query(answer.status, answer.detail, chain).passes
+                explain.query(answer.status, answer.detail, chain).passing is Passing.SOON
                 if isinstance(answer, errors.CloudError)
                 else not answer
             ),

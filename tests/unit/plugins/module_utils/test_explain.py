@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import explain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
 
 CHAIN = explain.Chain(
     issuer="https://westeurope.oic.prod-aks.azure.com/{t}/g/",  # braces: values must never be templates themselves
@@ -22,14 +23,19 @@ CHAIN = explain.Chain(
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "cause", "passes"),
+    ("code", "message", "cause", "passing"),
     [
-        ("InvalidIdentityToken", "Incorrect token audience", "is not a client ID of the IAM OIDC provider", False),
+        (
+            "InvalidIdentityToken",
+            "Incorrect token audience",
+            "is not a client ID of the IAM OIDC provider",
+            Passing.IF_LISTED,
+        ),
         (
             "InvalidIdentityToken",
             "No OpenIDConnect provider found in your account for https://x/",
             "no IAM OIDC provider whose URL is exactly",
-            True,
+            Passing.SOON,
         ),
         (
             "InvalidIdentityToken",
@@ -38,46 +44,51 @@ CHAIN = explain.Chain(
                 "AssumeRoleWithWebIdentity documentation for requirements"
             ),
             "could not fetch the issuer's discovery document or keys",
-            True,
+            Passing.SOON,
         ),
         (
             "InvalidIdentityToken",
             "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
             "thumbprint is not one",
-            False,
+            Passing.NEVER,
         ),
-        ("InvalidIdentityToken", "something new", "could not validate the token", False),
+        ("InvalidIdentityToken", "something new", "could not validate the token", Passing.NEVER),
         (
             "ExpiredTokenException",
             "Token expired: current date/time 1 must be before the expiration date/time 0",
             "clock is wrong",
-            False,
+            Passing.NEVER,
         ),
-        ("IDPRejectedClaim", "revoked", "revoked or expired", False),
-        ("IDPCommunicationError", "", "could not reach the issuer", False),
-        ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", "trust policy of", True),
+        ("IDPRejectedClaim", "revoked", "revoked or expired", Passing.NEVER),
+        ("IDPCommunicationError", "", "could not reach the issuer", Passing.NEVER),
+        (
+            "AccessDenied",
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            "trust policy of",
+            Passing.SOON,
+        ),
         (
             "AccessDenied",
             "User: a is not authorized to perform: sts:AssumeRole on resource: b",
             "is not web identity",
-            False,
+            Passing.NEVER,
         ),
-        ("RegionDisabledException", "", "not active in eu-west-1", False),
+        ("RegionDisabledException", "", "not active in eu-west-1", Passing.NEVER),
         (
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
             "maximum session duration",
-            False,
+            Passing.NEVER,
         ),
-        ("ValidationError", "roleArn is invalid", "refused the request's form", False),
-        ("SomethingNew", "text", "no reason that this check knows", False),
+        ("ValidationError", "roleArn is invalid", "refused the request's form", Passing.NEVER),
+        ("SomethingNew", "text", "no reason that this check knows", Passing.NEVER),
     ],
 )
-def test_every_refusal_of_sts_has_its_own_cause(code: str, message: str, cause: str, passes: bool) -> None:
+def test_every_refusal_of_sts_has_its_own_cause(code: str, message: str, cause: str, passing: Passing) -> None:
     explanation = explain.token_exchange(code, message, CHAIN)
 
     assert cause in explanation.cause
-    assert explanation.passes is passes
+    assert explanation.passing is passing
     assert explanation.fix
 
 
@@ -117,18 +128,18 @@ def test_every_refusal_of_a_query_has_its_own_cause(status: int, message: str, c
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "passes"),
+    ("status", "message", "passing"),
     [
-        (403, "not authorized to perform: aps:RemoteWrite", True),
-        (429, "", True),
-        (503, "", True),
-        (403, "Missing Authentication Token", False),
-        (400, "", False),
-        (404, "", False),
+        (403, "not authorized to perform: aps:RemoteWrite", Passing.SOON),
+        (429, "", Passing.SOON),
+        (503, "", Passing.SOON),
+        (403, "Missing Authentication Token", Passing.NEVER),
+        (400, "", Passing.NEVER),
+        (404, "", Passing.NEVER),
     ],
 )
-def test_only_what_may_end_by_itself_is_worth_waiting_for(status: int, message: str, passes: bool) -> None:
-    assert explain.remote_write(status, message, CHAIN).passes is passes
+def test_only_what_may_end_by_itself_is_worth_waiting_for(status: int, message: str, passing: Passing) -> None:
+    assert explain.remote_write(status, message, CHAIN).passing is passing
 
 
 @given(st.text(max_size=40), st.text(max_size=200), st.integers(min_value=0, max_value=999))
