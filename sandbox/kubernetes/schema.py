@@ -37,6 +37,14 @@ _QUANTITIES = frozenset(
         ("V1PodSpec", "overhead"),
     }
 )
+# Base64 in JSON. Older releases of the client describe these fields as plain strings.
+_BYTES = frozenset(
+    {
+        ("V1Secret", "data"),
+        ("V1ConfigMap", "binaryData"),
+        ("AdmissionregistrationV1WebhookClientConfig", "caBundle"),
+    }
+)
 _INT_OR_STRING = frozenset({"maxSurge", "maxUnavailable", "port", "targetPort"})
 _MICRO_TIMES = frozenset({"eventTime", "lastObservedTime"})
 # Pointers in Go: an empty string is a value of its own there and stays.
@@ -112,8 +120,10 @@ def fields_of(model: str) -> dict[str, FieldType]:
 
 
 def _field_type(model: str, field: str, spelled: str) -> FieldType:
-    if (model, field) in _QUANTITIES:
-        return MapOf(Scalar("quantity")) if spelled.lower().startswith("dict") else Scalar("quantity")
+    special = {_QUANTITIES: "quantity", _BYTES: "bytes"}
+    for fields, scalar in special.items():
+        if (model, field) in fields:
+            return MapOf(Scalar(scalar)) if spelled.lower().startswith("dict") else Scalar(scalar)
     if spelled == "object":
         return Scalar("int-or-string") if field in _INT_OR_STRING else Free()
     return _parse_type(spelled)

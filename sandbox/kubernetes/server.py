@@ -154,10 +154,7 @@ class ApiServer:
             return self._serve_path(path, verb, user)
         self._access.check(user, incoming.attempt_of(verb, target), target.resource)
         incoming.check_accept()
-        served = target.subresource.verbs if target.subresource else target.resource.verbs
-        one_namespace = bool(target.namespace) or not target.resource.namespaced
-        if verb not in served or "watch" in flask.request.args or (verb != "list" and not one_namespace):
-            raise errors.method_not_allowed()
+        _check_served(verb, target)
         if target.resource in kinds.REVIEWS:
             return self._review(target.resource, user)
         handlers: dict[str, t.Callable[[Target], flask.Response]] = {
@@ -187,6 +184,9 @@ class ApiServer:
         self._access.check_path(user, verb, path)
         if verb != "get":
             raise errors.method_not_allowed()
+        path = (
+            path.rstrip("/") or "/"
+        )  # the OpenAPI description, and so its clients, spell /version/ and /apis/apps/v1/
         if path in _HEALTH:
             return flask.Response("ok", content_type="text/plain; charset=utf-8")
         document = self._document(path)
@@ -246,8 +246,6 @@ class ApiServer:
     def _create(self, target: Target) -> flask.Response:
         if target.subresource == kinds.TOKEN_SUBRESOURCE:
             return self._create_token(target)
-        if target.name:
-            raise errors.method_not_allowed()
         options = incoming.write_options()
         obj = self._registry.create(target.resource, target.namespace, incoming.read_body(), options)
         return _json(obj, 201, options.warnings)
@@ -279,6 +277,15 @@ class ApiServer:
     def _delete(self, target: Target) -> flask.Response:
         conditions, options = incoming.delete_options()
         return _json(self._registry.delete(target.resource, target.namespace, target.name, conditions, options))
+
+
+def _check_served(verb: str, target: Target) -> None:
+    """:raises ApiError: 405, the path takes no such request."""
+    served = target.subresource.verbs if target.subresource else target.resource.verbs
+    placed = bool(target.namespace) or not target.resource.namespaced or verb == "list"
+    of_collection = verb in ("list", "create") and target.subresource is None
+    if verb not in served or not placed or of_collection is bool(target.name) or "watch" in flask.request.args:
+        raise errors.method_not_allowed()
 
 
 def _json(
