@@ -167,7 +167,7 @@ class _Login:
             return None
         client_id, tenant = self._identity()
         if self.auth.secret:
-            return ClientSecretCredential(tenant, client_id, self.auth.secret, **self._options)
+            return ClientSecretCredential(tenant, client_id, self.auth.secret, **self._msal_options)
         if self.auth.certificate_path:
             return self._certificate(tenant, client_id, self.auth.certificate_path)
         if token_file:
@@ -193,7 +193,7 @@ class _Login:
 
     def _certificate(self, tenant: str, client_id: str, path: str) -> TokenCredential:
         try:
-            return CertificateCredential(tenant, client_id, path, **self._options)
+            return CertificateCredential(tenant, client_id, path, **self._msal_options)
         except (OSError, ValueError) as error:
             raise errors.InvalidInput(
                 f"x509_certificate_path: {path} can't be used: {_one_line(str(error))}.",
@@ -202,12 +202,15 @@ class _Login:
 
     @property
     def _options(self) -> dict[str, t.Any]:
-        return {
-            "authority": f"https://{self.cloud.login}",
-            # The hosts are the table's own, so asking the public cloud whether they exist would only cost requests.
-            "disable_instance_discovery": True,
-            **self.transport_options,
-        }
+        return {"authority": f"https://{self.cloud.login}", **self.transport_options}
+
+    @property
+    def _msal_options(self) -> dict[str, t.Any]:
+        """For credentials that are built on MSAL.
+
+        The hosts are the table's own, so asking the public cloud whether they exist would only cost requests.
+        """
+        return {**self._options, "disable_instance_discovery": True}
 
 
 @contextlib.contextmanager
