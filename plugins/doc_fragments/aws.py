@@ -19,7 +19,8 @@ options:
   profile:
     description:
       - Named profile of the AWS configuration files.
-      - Without any credential option, boto3's own chain decides (environment, profile, SSO, web identity, instance role).
+      - Without any credential option, boto3's own chain decides (environment, profile, SSO, web identity, instance
+        role).
       - Mutually exclusive with O(access_key), O(secret_key) and O(session_token).
     type: str
     aliases: [aws_profile]

@@ -9,8 +9,8 @@ module: federated_service_account
 short_description: Manage a Kubernetes service account for federation
 version_added: "0.1.0"
 description:
-  - Ensures a service account, and its namespace when asked to, with the label of Microsoft Entra Workload ID and, when a
-    client ID is given, its annotation.
+  - Ensures a service account, and its namespace when asked to, with the label of Microsoft Entra Workload ID and, when
+    a client ID is given, its annotation.
   - All labels, annotations and other fields that the objects have already are kept.
   - Tokens of the service account are trusted by AWS through the IAM role, which needs neither label nor annotation.
 author:
@@ -30,14 +30,15 @@ options:
     default: true
   workload_identity_label:
     description:
-      - Whether the label C(azure.workload.identity/use) is set to V(true). With V(false), an existing label is left alone.
+      - Whether the label C(azure.workload.identity/use) is set to V(true). With V(false), an existing label is left
+        alone.
       - The Azure webhook looks at the label of the pod, not at this one.
     type: bool
     default: true
   client_id:
     description:
-      - Client ID of the Entra application for the annotation C(azure.workload.identity/client-id). Another value there is
-        replaced; without this option, an annotation is left alone.
+      - Client ID of the Entra application for the annotation C(azure.workload.identity/client-id). Another value there
+        is replaced; without this option, an annotation is left alone.
       - In check mode, V(<known after apply>) stands for an application that does not exist yet.
     type: str
 extends_documentation_fragment:

@@ -135,7 +135,7 @@ class PatchAccount:
     resource_version: str
 
 
-Operation = CreateNamespace | CreateAccount | PatchAccount
+Operation: t.TypeAlias = "CreateNamespace | CreateAccount | PatchAccount"
 
 
 def plan_service_account(current: Current, wish: Wish) -> Plan[Operation, Current]:
