@@ -22,6 +22,8 @@ options:
       - Where credentials come from.
       - V(auto) uses O(client_id) with O(secret) or O(x509_certificate_path) when they are given, and otherwise
         azure-identity's default chain (environment, workload identity, managed identity, Azure CLI).
+      - A federated token is read from the file that E(AZURE_FEDERATED_TOKEN_FILE) names, or from
+        E(AZURE_FEDERATED_TOKEN) itself.
       - V(env) uses only these options and their environment variables, V(cli) only the Azure CLI's login,
         V(msi) only a managed identity, of which O(client_id) names a user-assigned one.
       - Falls back to the environment variable E(ANSIBLE_AZURE_AUTH_SOURCE).
