@@ -152,9 +152,9 @@ def _judge(root: yaml.MappingNode, wanted: RemoteWrite, place: str) -> _Verdict:
     judged = [_judge_entry(entry, index, wanted, place) for index, entry in entries]
     return _Verdict(
         add=False,
-        repairs=tuple(repair for repair, _, _ in judged if repair.url or repair.values or repair.removed),
-        summaries=tuple(summary for _, summaries, _ in judged for summary in summaries),
-        warnings=tuple(warning for _, _, warnings in judged for warning in warnings),
+        repairs=tuple(repair for repair, *_unused in judged if repair.url or repair.values or repair.removed),
+        summaries=tuple(summary for _repair, summaries, _warnings in judged for summary in summaries),
+        warnings=tuple(warning for _repair, _summaries, warnings in judged for warning in warnings),
     )
 
 
@@ -190,10 +190,14 @@ def _normal_url(url: str) -> tuple[str, str, str, str]:
     return (parts.scheme.lower(), host if port is None else f"{host}:{port}", path, parts.query)
 
 
-_JudgedEntry = tuple[EntryRepair, list[str], list[str]]
+@dataclasses.dataclass(frozen=True)
+class _Finding:
+    repair: EntryRepair
+    summaries: list[str]
+    warnings: list[str]
 
 
-def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place: str) -> _JudgedEntry:
+def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place: str) -> _Finding:
     _refuse_other_credentials(entry, wanted, place)
     summaries: list[str] = []
     url = wanted.url if _text(entry, "url") != wanted.url else None
@@ -203,7 +207,7 @@ def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place
     if sigv4 is None or not is_mapping(sigv4.value) or not sigv4.value.value:
         values: dict[str, str] = dict(wanted.entry()["sigv4"])
         summaries.append(f"sign requests for {wanted.url} with the pod's web identity (sigv4, region {wanted.region})")
-        return EntryRepair(index, url, values, ()), summaries, []
+        return _Finding(EntryRepair(index, url, values, ()), summaries, [])
     values = {}
     region = _text(sigv4.value, "region")
     if region != wanted.region:
@@ -211,7 +215,7 @@ def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place
         was = f" (it was {region})" if region else ", without which Prometheus signs for no region"
         summaries.append(f"set sigv4.region to {wanted.region}{was}")
     removed, warnings = _judge_role(sigv4.value, wanted, values, summaries)
-    return EntryRepair(index, url, values, removed), summaries, warnings
+    return _Finding(EntryRepair(index, url, values, removed), summaries, warnings)
 
 
 def _judge_role(

@@ -23,6 +23,27 @@ except ImportError as error:  # the sanity tests import modules without any libr
 else:
     IMPORT_ERROR = None
 
+    class _MarkingLoader(yaml.SafeLoader):
+        """PyYAML's pure-Python loader, but with tabs allowed where libyaml, and so Prometheus' parser, allows them."""
+
+        def scan_to_next_token(self) -> None:
+            super().scan_to_next_token()
+            while self.peek() == "\t" and (self.flow_level or not self.allow_simple_key):
+                self.forward()
+                super().scan_to_next_token()
+
+        def scan_plain_spaces(self, indent: t.Any, start_mark: t.Any) -> list[t.Any] | None:
+            length = 0
+            while self.peek(length) in (" ", "\t"):
+                length += 1
+            blanks = self.prefix(length)
+            if "\t" in blanks:
+                self.forward(length)
+                if self.peek() not in "\r\n\x85\u2028\u2029":
+                    return [blanks]
+            return super().scan_plain_spaces(indent, start_mark)
+
+
 _PLAIN_WORD = re.compile(r"[A-Za-z]([A-Za-z0-9_./@+=:,-]*[A-Za-z0-9_/])?")
 _RESERVED_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _PLACEHOLDER = re.compile(r"<[a-z ]+>")
@@ -49,7 +70,7 @@ def compose(text: str, *, marks: bool) -> yaml.Node | None:
     """
     if IMPORT_ERROR is not None:
         raise errors.MissingLibrary("PyYAML", IMPORT_ERROR)
-    loader: t.Any = yaml.SafeLoader if marks else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader: t.Any = _MarkingLoader if marks else getattr(yaml, "CSafeLoader", _MarkingLoader)
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
@@ -224,10 +245,10 @@ class Edit:
 
 
 def apply_edits(text: str, edits: t.Iterable[Edit]) -> str:
-    """The text after all edits. Those at one place are made in the order given; deletions may overlap."""
+    """The text after all edits. Insertions at one place keep their order; deletions may overlap."""
     parts: list[str] = []
     done = 0
-    for edit in sorted(edits, key=lambda edit: edit.start):
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):  # insertions before what they stand at
         if edit.start < done and edit.text:
             raise ValueError("Two edits touch the same characters.")
         parts += [text[done : edit.start], edit.text]
