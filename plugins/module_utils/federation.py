@@ -27,6 +27,7 @@ MAX_ISSUER_LENGTH: t.Final = 255
 #: IAM's default quota for a role's trust policy in characters without white space ("Role trust policy length").
 MAX_TRUST_POLICY_LENGTH: t.Final = 2048
 
+_AS_REPORTED = "give it exactly as the cluster reports it"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _ROLE_ARN = re.compile(
@@ -62,15 +63,23 @@ class Issuer:
             raise FederationError(f"The issuer '{url}' has white space around it: remove it.")
         parts = urllib.parse.urlsplit(url)
         if parts.scheme != "https":
-            raise FederationError(f"The issuer '{url}' is not an https URL: give it exactly as the cluster reports it.")
-        if not parts.hostname or parts.path.startswith("/https:"):
-            raise FederationError(f"The issuer '{url}' has no host of its own: is the scheme in it twice?")
+            raise FederationError(f"The issuer '{url}' is not an https URL: {_AS_REPORTED}.")
+        if parts.netloc in ("https:", "http:") or parts.path.startswith("/https:"):
+            raise FederationError(f"The issuer '{url}' has its scheme twice: {_AS_REPORTED}.")
+        if not parts.hostname:
+            raise FederationError(f"The issuer '{url}' has no host: {_AS_REPORTED}.")
         if ":" in parts.netloc or "@" in parts.netloc:
-            raise FederationError(f"The issuer '{url}' carries a port or user: IAM accepts neither.")
+            raise FederationError(
+                f"The issuer '{url}' carries a port or user, and IAM accepts neither: {_AS_REPORTED}."
+            )
         if parts.query or parts.fragment or "?" in url or "#" in url:
-            raise FederationError(f"The issuer '{url}' carries a query or fragment: IAM accepts neither.")
+            raise FederationError(
+                f"The issuer '{url}' carries a query or fragment, and IAM accepts neither: {_AS_REPORTED}."
+            )
         if len(url) > MAX_ISSUER_LENGTH:
-            raise FederationError(f"The issuer has {len(url)} characters, IAM accepts {MAX_ISSUER_LENGTH}: {url}")
+            raise FederationError(
+                f"The issuer '{url}' has {len(url)} characters, and IAM accepts {MAX_ISSUER_LENGTH}: {_AS_REPORTED}."
+            )
         return cls(url)
 
     @property

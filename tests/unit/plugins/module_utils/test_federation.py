@@ -74,7 +74,8 @@ def test_the_slash_of_an_aks_issuer_stays_single_in_every_derived_string() -> No
         ("https://issuer.example/?", "query"),
         ("https://issuer.example/#a", "query or fragment"),
         (" https://issuer.example/", "white space"),
-        ("https://https://issuer.example/", "port"),
+        ("https://https://issuer.example/", "scheme twice"),
+        ("https://https:/issuer.example/", "scheme twice"),
         ("https:///path", "no host"),
         ("https://issuer.example/" + "a" * 250, "273 characters"),
         ("", "not an https URL"),
@@ -192,7 +193,7 @@ def test_a_chained_role_is_another_role() -> None:
     other = "arn:aws:iam::210987654321:role/hub"
     assert chain(chained_role_arn=other).remote_write.entry()["sigv4"]["role_arn"] == other
     with pytest.raises(FederationError, match="federated role itself"):
-        _ = chain(chained_role_arn="arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role").remote_write
+        _unused = chain(chained_role_arn="arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role").remote_write
 
 
 def test_permission_is_least_unless_queries_are_asked_for() -> None:
