@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import typing as t
 from pathlib import Path
@@ -78,6 +79,7 @@ def _log(folder: StateFolder, since: int) -> int:
     if status is None:
         _say(f"No sandbox runs in {folder.path}.")
         return 1
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may stop early
     answer = daemon.ask(status["control_url"], "GET", f"/log?since={since}")
     for request in answer["requests"]:
         mark = "WRITE" if request["write"] else "     "

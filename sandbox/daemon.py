@@ -75,7 +75,7 @@ def start(folder: StateFolder) -> Json:
 
 def _wait_for_status(folder: StateFolder, process: subprocess.Popen[bytes]) -> Json:
     """The status of whichever sandbox comes to hold the folder. Raises SandboxError when none does."""
-    for _ in _moments(_START_SECONDS):
+    for _unused in _moments(_START_SECONDS):
         running = find(folder)
         if running is not None:
             return running
@@ -154,7 +154,7 @@ def _status(instance: Instance) -> Json | None:
 
 def _wait_for_instance(folder: StateFolder) -> Instance:
     """The instance that holds the folder; one that is still starting gets time to say so."""
-    for _ in _moments(_END_SECONDS):
+    for _unused in _moments(_END_SECONDS):
         instance = folder.read_instance()
         if instance is not None:
             return instance

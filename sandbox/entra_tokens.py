@@ -102,7 +102,7 @@ def verify(world: World, authorization: str | None, audiences: tuple[str, ...]) 
 
     Raises TokenRefusedError otherwise.
     """
-    scheme, _, token = (authorization or "").partition(" ")
+    scheme, _unused, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenRefusedError(Fault.MISSING)
     claims = _claims(world, token.strip())

@@ -45,7 +45,7 @@ class _Handler(WSGIRequestHandler):
         environ["wsgi.input"] = io.BytesIO(_body(environ))
         chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         body = b"".join(chunks)
-        code, _, reason = status.partition(" ")
+        code, _unused, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
             if name.lower() not in ("content-length", "connection"):

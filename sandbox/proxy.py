@@ -56,7 +56,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
 
     def do_CONNECT(self) -> None:
-        host, _, port = self.path.rpartition(":")
+        host, _unused, port = self.path.rpartition(":")
         address = self.server.route(host.lower()) if port == "443" else None
         if address is None:
             self._refuse()

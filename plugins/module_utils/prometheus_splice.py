@@ -182,7 +182,7 @@ class Splicer:
     @property
     def _indentation(self) -> int:
         """How far the file's other top-level lists stand from their key."""
-        for _, value in self._root.value:
+        for _unused, value in self._root.value:
             if is_sequence(value) and not value.flow_style and self._text[value.start_mark.index] == "-":
                 return max(0, int(value.start_mark.column) - self._column)
         return _STEP

@@ -244,7 +244,7 @@ def _is_about(condition: _Condition, key: str) -> bool:
 
 def _bare(key: str) -> tuple[str, str]:
     """A key's host and path without scheme and trailing slashes, and its claim; case does not matter."""
-    host_and_path, _, claim = key.lower().rpartition(":")
+    host_and_path, _unused, claim = key.lower().rpartition(":")
     return host_and_path.removeprefix("https://").rstrip("/"), claim
 
 

@@ -113,11 +113,11 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
 
     @app.errorhandler(404)
     @app.errorhandler(405)
-    def unknown(_: Exception) -> flask.Response:
+    def unknown(_unused: Exception) -> flask.Response:
         return rest_json(missing_token())
 
-    @app.route("/<path:_>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def dispatch(_: str) -> flask.Response:
+    @app.route("/<path:_unused>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def dispatch(_unused: str) -> flask.Response:
         request = AwsRequest.of(flask.request)
         route = _route(request)
         if route is None:

@@ -85,18 +85,18 @@ def _arn_like(actual: str, expected: str, substitute: Substitute | None) -> bool
     return arn_matches(expected, actual, substitute)
 
 
-def _bool(actual: str, expected: str, _: Substitute | None) -> bool:
+def _bool(actual: str, expected: str, _unused: Substitute | None) -> bool:
     return actual.lower() == expected.lower()
 
 
-def _in_network(actual: str, expected: str, _: Substitute | None) -> bool:
+def _in_network(actual: str, expected: str, _unused: Substitute | None) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(actual) in ipaddress.ip_network(expected, strict=False)
     return False
 
 
 def _numbers(compare: Callable[[float, float], bool]) -> Callable[[str, str, Substitute | None], bool]:
-    def holds(actual: str, expected: str, _: Substitute | None) -> bool:
+    def holds(actual: str, expected: str, _unused: Substitute | None) -> bool:
         with contextlib.suppress(ValueError):
             return compare(float(actual), float(expected))
         return False
@@ -105,7 +105,7 @@ def _numbers(compare: Callable[[float, float], bool]) -> Callable[[str, str, Sub
 
 
 def _dates(compare: Callable[[float, float], bool]) -> Callable[[str, str, Substitute | None], bool]:
-    def holds(actual: str, expected: str, _: Substitute | None) -> bool:
+    def holds(actual: str, expected: str, _unused: Substitute | None) -> bool:
         with contextlib.suppress(ValueError):
             return compare(_seconds(actual), _seconds(expected))
         return False

@@ -82,11 +82,11 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
 
     @app.errorhandler(404)
     @app.errorhandler(405)
-    def unknown(_: Exception) -> flask.Response:
+    def unknown(_unused: Exception) -> flask.Response:
         return rest_json(missing_token())
 
-    @app.route("/<path:_>", methods=["GET", "POST"])
-    def dispatch(_: str) -> flask.Response:
+    @app.route("/<path:_unused>", methods=["GET", "POST"])
+    def dispatch(_unused: str) -> flask.Response:
         request = AwsRequest.of(flask.request)
         route, found = _route(request)
         web.name_operation(route.operation)
@@ -159,14 +159,14 @@ def _series(call: _Call) -> flask.Response:
 
 
 def _labels(call: _Call) -> flask.Response:
-    return _success(sorted({name for labels in _matching(call) for name, _ in labels}))
+    return _success(sorted({name for labels in _matching(call) for name, _unused in labels}))
 
 
 def _label_values(call: _Call) -> flask.Response:
     return _success(sorted({value for labels in _matching(call) for name, value in labels if name == call.label}))
 
 
-def _metadata(_: _Call) -> flask.Response:
+def _metadata(_unused: _Call) -> flask.Response:
     """Remote write's metadata is not kept."""
     return _success({})
 

@@ -75,7 +75,7 @@ class Credentials:
     def issue(self, identity: Identity, expires: float) -> Credential:
         """New temporary credentials, as unguessable as real ones."""
         credential = Credential(
-            access_key="ASIA" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(16)),
+            access_key="ASIA" + "".join(secrets.choice(_ID_CHARACTERS) for _unused in range(16)),
             secret_key=base64.b64encode(secrets.token_bytes(30)).decode(),
             identity=identity,
             token=base64.b64encode(secrets.token_bytes(240)).decode(),

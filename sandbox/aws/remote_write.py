@@ -48,7 +48,7 @@ class Point:
 
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raise :class:`BadRequestError` unless these are the headers of remote write 1.0 (names in lower case)."""
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    media_type, _unused, parameters = headers.get("content-type", "").partition(";")
     protocol = parameters.strip().removeprefix("proto=")
     if media_type.strip().lower() != "application/x-protobuf" or protocol not in ("", "prometheus.WriteRequest"):
         raise BadRequestError(f"unsupported Content-Type {headers.get('content-type', '')!r}")
@@ -98,7 +98,7 @@ def _labels(series: t.Any) -> Labels:
     """A series' labels: sorted, each once, none empty, one of them the metric's name."""
     labels = tuple((label.name, label.value) for label in series.labels)
     shown = "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
-    names = [name for name, _ in labels]
+    names = [name for name, _unused in labels]
     metric = dict(labels).get("__name__")
     if metric is None:
         raise BadRequestError(f"received a series without a metric name, series: '{shown}'")

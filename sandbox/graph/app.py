@@ -124,7 +124,7 @@ class _KeyConverter(BaseConverter):
     def to_python(self, value: str) -> Key:
         if value.startswith("/"):
             return Key("id", value[1:])
-        name, _, quoted = value[1:-1].partition("=")
+        name, _unused, quoted = value[1:-1].partition("=")
         return Key(name, quoted[1:-1].replace("''", "'"))
 
 

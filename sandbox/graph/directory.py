@@ -79,7 +79,7 @@ class _Table:
         row.write({**latest, **changes}, visible_at)
 
     def delete(self, object_id: str, visible_at: float) -> None:
-        row, _ = self._existing(object_id)
+        row, _unused = self._existing(object_id)
         row.write(None, visible_at)
 
     def _existing(self, object_id: str) -> tuple[_Replicated, Json]:

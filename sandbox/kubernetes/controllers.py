@@ -44,7 +44,7 @@ class Controllers:
 
     def settle(self, namespace: str) -> None:
         """Let the controllers work on a namespace until none has anything left to do."""
-        for _ in range(_MAX_ROUNDS):
+        for _unused in range(_MAX_ROUNDS):
             before = self._store.version
             self._round(namespace)
             if self._store.version == before:
@@ -83,7 +83,7 @@ class Controllers:
     def _collect_garbage(self, namespace: str) -> None:
         """Delete objects all of whose owners are gone."""
         content = self._store.content(namespace)
-        alive = {obj["metadata"]["uid"] for _, obj in content}
+        alive = {obj["metadata"]["uid"] for _unused, obj in content}
         alive |= {obj["metadata"]["uid"] for r in kinds.STORED if not r.namespaced for obj in self._store.select(r)}
         for resource, obj in content:
             owners = obj["metadata"].get("ownerReferences", [])

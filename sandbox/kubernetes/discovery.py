@@ -18,7 +18,7 @@ def server_version(cluster: AksCluster) -> Json:
     """``GET /version``: the version that ARM names for the control plane."""
     properties = cluster.body["properties"]
     named = properties.get("currentKubernetesVersion") or properties.get("kubernetesVersion") or _DEFAULT_VERSION
-    major, minor, *_ = f"{named}.0".split(".")
+    major, minor, *_unused = f"{named}.0".split(".")
     full = named if named.count(".") >= 2 else f"{major}.{minor}.0"
     return {
         "major": major,

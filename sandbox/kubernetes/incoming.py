@@ -92,7 +92,7 @@ def check_accept() -> None:
 
 
 def bearer_token() -> str:
-    scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
+    scheme, _unused, token = flask.request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 

@@ -31,6 +31,11 @@ _KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',"
     "  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
+_PERCENT = re.compile(r"[0-9]+%")
+_PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for"
+    " validation is '[0-9]+%')"
+)
 _MAX_DATA = 1024 * 1024
 _IMMUTABLE = "field is immutable"
 _IMMUTABLE_SET = "field is immutable when `immutable` is set"
@@ -162,20 +167,41 @@ def _deployment(obj: Json) -> list[Cause]:
     spec = obj["spec"]
     causes = _check_counts(spec, ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
     causes += _check_selector(spec, "deployment") + _check_template(spec)
-    strategy = spec["strategy"]
-    kind = strategy["type"]
-    if kind == "Recreate" and "rollingUpdate" in strategy:
-        detail = "may not be specified when strategy `type` is 'Recreate'"
-        causes.append(forbidden_field("spec.strategy.rollingUpdate", detail))
-    elif kind not in ("Recreate", "RollingUpdate"):
-        causes.append(unsupported("spec.strategy.type", kind, ("Recreate", "RollingUpdate")))
-    elif kind == "RollingUpdate" and all(str(v) in ("0", "0%") for v in strategy["rollingUpdate"].values()):
-        detail = "may not be 0 when `maxSurge` is 0"
-        causes.append(invalid("spec.strategy.rollingUpdate.maxUnavailable", 0, detail))
+    causes += _check_strategy(spec["strategy"])
     if spec["progressDeadlineSeconds"] <= spec.get("minReadySeconds", 0):
         value = spec["progressDeadlineSeconds"]
         causes.append(invalid("spec.progressDeadlineSeconds", value, "must be greater than minReadySeconds"))
     return causes
+
+
+def _check_strategy(strategy: Json) -> list[Cause]:
+    field, kind = "spec.strategy", strategy["type"]
+    if kind not in ("Recreate", "RollingUpdate"):
+        return [unsupported(f"{field}.type", kind, ("Recreate", "RollingUpdate"))]
+    rolling = strategy.get("rollingUpdate")
+    if kind == "Recreate":
+        detail = "may not be specified when strategy `type` is 'Recreate'"
+        return [] if rolling is None else [forbidden_field(f"{field}.rollingUpdate", detail)]
+    return _check_rolling(strategy["rollingUpdate"], f"{field}.rollingUpdate")
+
+
+def _check_rolling(rolling: Json, field: str) -> list[Cause]:
+    causes = [
+        cause
+        for name in ("maxUnavailable", "maxSurge")
+        for cause in _check_int_or_percent(rolling[name], f"{field}.{name}")
+    ]
+    if all(str(rolling[name]) in ("0", "0%") for name in ("maxUnavailable", "maxSurge")):
+        causes.append(
+            invalid(f"{field}.maxUnavailable", rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
+        )
+    return causes
+
+
+def _check_int_or_percent(value: int | str, field: str) -> list[Cause]:
+    if isinstance(value, str):
+        return [] if _PERCENT.fullmatch(value) else [invalid(field, value, _PERCENT_TEXT)]
+    return [] if value >= 0 else [invalid(field, value, "must be greater than or equal to 0")]
 
 
 def _stateful_set(obj: Json) -> list[Cause]:

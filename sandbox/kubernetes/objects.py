@@ -31,7 +31,7 @@ def new_uid() -> str:
 
 
 def random_suffix(length: int = 5) -> str:
-    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _unused in range(length))
 
 
 def namespace_of(obj: Json) -> str:

@@ -60,7 +60,7 @@ class Workshop:
 
     def fill(self, resource: Resource, owner: Json, missing: int) -> str | None:
         """Make missing pods under random names. Gives the message of the refusal that stopped it, if any."""
-        for _ in range(missing):
+        for _unused in range(missing):
             failure = self.make_pod(resource, owner, owner["spec"]["template"], {})
             if failure is not None:
                 return failure

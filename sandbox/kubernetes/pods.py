@@ -132,12 +132,12 @@ def _mount_token(spec: Json) -> None:
 
 
 def _all_containers(spec: Json) -> list[Json]:
-    containers: list[Json] = spec.get("initContainers", []) + spec["containers"]
+    containers: list[Json] = spec.get("initContainers", []) + spec.get("containers", [])
     return containers
 
 
 def _has_token(container: Json) -> bool:
-    return any(mount["mountPath"] == _TOKEN_PATH for mount in container.get("volumeMounts", []))
+    return any(mount.get("mountPath") == _TOKEN_PATH for mount in container.get("volumeMounts", []))
 
 
 def _quality(spec: Json) -> str:

@@ -56,8 +56,8 @@ def matches_selector(selector: Json, labels: Labels) -> bool:
 
 
 def _holds(expression: Json, labels: Labels) -> bool:
-    key, values = expression["key"], expression.get("values", [])
-    match expression["operator"]:
+    key, values = expression.get("key", ""), expression.get("values", [])
+    match expression.get("operator"):
         case "In":
             return labels.get(key) in values
         case "NotIn":

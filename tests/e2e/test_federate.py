@@ -38,7 +38,7 @@ def test_check_mode_plans_everything_on_a_fresh_cluster_and_writes_nothing(estat
     run = estate.federate("--check", "--diff", "--limit", "fresh")
     assert run.exit_code == 0, explain(run)
     assert estate.writes() == []
-    assert {(role, action) for role, action, _, _ in run.changes("fresh")} == FRESH_CHANGES
+    assert {(role, action) for role, action, _unused, _unused in run.changes("fresh")} == FRESH_CHANGES
     for task in run.tasks:
         assert len(task.changes) == len(task.result.get("diff") or ()), task.task
     assert KNOWN_AFTER_APPLY in run.output
@@ -104,7 +104,7 @@ def test_each_step_alone_by_its_tag_is_predicted_as_well(estate: Estate, cluster
         applied = estate.federate("--limit", cluster, "--tags", step)
         assert applied.exit_code == 0, explain(applied)
         assert applied.agrees_with_plan(planned, cluster), (step, planned.changes(cluster), applied.changes(cluster))
-        assert {role for role, *_ in applied.changes(cluster)} <= {step}
+        assert {role for role, *_unused in applied.changes(cluster)} <= {step}
     assert estate.federate("--limit", cluster).changed(cluster) == 0
 
 

@@ -116,14 +116,16 @@ def transport_options(transport: Transport) -> dict[str, t.Any]:
 class AzureSession:
     """One login for all of a module's Azure clients. Making it costs no request: tokens are fetched when needed."""
 
-    def __init__(self, auth: AzureAuth, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, auth: AzureAuth, environ: Mapping[str, str] | None = None) -> None:
         """Raises MissingLibrary, MissingCredentials, or InvalidInput (no such CA or certificate file)."""
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("azure-identity", IMPORT_ERROR)
         self.auth = auth
         self.cloud = CLOUDS[auth.cloud_environment]
         self.transport_options = transport_options(auth.transport)
-        self.credential = _Login(auth, self.cloud, self.transport_options, environ).credential()
+        self.credential = _Login(
+            auth, self.cloud, self.transport_options, os.environ if environ is None else environ
+        ).credential()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -179,7 +179,7 @@ class KubeClient:
 
         https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
         """
-        resource, _, subresource = access.resource.partition("/")
+        resource, _unused, subresource = access.resource.partition("/")
         attributes = {
             "verb": access.verb,
             "group": access.group,

@@ -214,7 +214,7 @@ class UpdateCredential:
     trust: Trust
 
 
-Operation = CreateApplication | CreateServicePrincipal | CreateCredential | UpdateCredential
+Operation: t.TypeAlias = "CreateApplication | CreateServicePrincipal | CreateCredential | UpdateCredential"
 
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:

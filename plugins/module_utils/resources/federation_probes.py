@@ -230,7 +230,7 @@ class FederationCheck:
             except errors.CloudError as error:
                 return error
 
-        provider, _ = read
+        provider, _unused = read
         waited_for = {Passing.SOON, *((Passing.IF_LISTED,) if provider.status is Status.OK else ())}
         explained = any(link.status is Status.BROKEN for link in read)
         answer = (self.budget.spent() if explained else self.budget).poll(

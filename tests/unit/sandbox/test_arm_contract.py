@@ -41,7 +41,7 @@ class Recorded:
         self.before = self._answer("GET", 200, lambda content: "identity" in content)["body"]
         self.world = World(Settings(aks_operation_seconds=0.0, aks_etags=False))
         issuer = self.before["properties"]["oidcIssuerProfile"]["issuerURL"].rstrip("/").split("/")
-        _, _, subscription, _, group, *_, name = self.before["id"].split("/")
+        _unused, _unused, subscription, _unused, group, *_unused, name = self.before["id"].split("/")
         cluster = AksCluster(
             subscription=subscription,
             resource_group=group,
@@ -163,7 +163,7 @@ def test_an_etag_conflict_is_answered_as_collected() -> None:
     response = arm.create_app(world).test_client().put(address, json=cluster.body, headers=headers)
     assert response.status_code == collected["status"]
     ours, expected = json_of(response), dict(collected["body"])
-    known, _, _ = expected.pop("subcode").partition("…")  # the source cuts it
+    known, _unused, _unused = expected.pop("subcode").partition("…")  # the source cuts it
     assert ours.pop("subcode").startswith(known)
     assert ours == expected
 

@@ -150,10 +150,10 @@ def test_client_ids_are_added_and_removed_idempotently(aws: Aws) -> None:
     create(aws)
     iam = aws.iam()
     arn = {"OpenIDConnectProviderArn": PROVIDER_ARN}
-    for _ in range(2):
+    for _unused in range(2):
         iam.add_client_id_to_open_id_connect_provider(**arn, ClientID="api://AzureADTokenExchange")
         assert provider(aws)["ClientIDList"] == [AUDIENCE, "api://AzureADTokenExchange"]
-    for _ in range(2):
+    for _unused in range(2):
         iam.remove_client_id_from_open_id_connect_provider(**arn, ClientID=AUDIENCE)
         assert provider(aws)["ClientIDList"] == ["api://AzureADTokenExchange"]
 

@@ -174,7 +174,7 @@ def test_a_key_that_is_not_published_is_not_taken(aws: Aws) -> None:
 def test_a_forged_signature_is_seen(aws: Aws) -> None:
     aws.federate()
     real = aws.issuer.token(aws.now)
-    header, _, signature = real.split(".")
+    header, _unused, signature = real.split(".")
     claims = jwt.decode(real, options={"verify_signature": False}) | {"sub": "system:serviceaccount:kube-system:root"}
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
     status, code, message = refused(aws, f"{header}.{payload}.{signature}")

@@ -95,7 +95,7 @@ def test_an_application_is_created_read_changed_and_deleted() -> None:
 
 def test_display_names_are_not_unique() -> None:
     azure = GraphClient()
-    ids = {azure.post("/applications", {"displayName": "same"})["id"] for _ in range(2)}
+    ids = {azure.post("/applications", {"displayName": "same"})["id"] for _unused in range(2)}
     assert len(ids) == 2
 
 

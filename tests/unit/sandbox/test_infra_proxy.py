@@ -81,7 +81,7 @@ def test_a_host_header_that_is_not_the_listeners_is_misdirected(web: requests.Se
 def test_many_clients_at_once(sandbox: Sandbox) -> None:
     issuer = next(cluster.issuer_url for cluster in sandbox.world.clusters if cluster.issuer_enabled)
 
-    def ask(_: int) -> int:
+    def ask(_unused: int) -> int:
         with requests.Session() as session:
             session.trust_env = False
             session.proxies = {"https": sandbox.proxy_url}

@@ -65,7 +65,7 @@ def test_leaf_and_intermediate_are_sent_and_verify(sandbox: Sandbox, host: str) 
 
 def test_the_issuers_leaf_is_known_by_its_thumbprint(sandbox: Sandbox) -> None:
     host = "northeurope.oic.prod-aks.azure.com"
-    leaf, _ = _sent_chain(_tunnel(sandbox.proxy_url, host), host, str(sandbox.ca_file))
+    leaf, _unused = _sent_chain(_tunnel(sandbox.proxy_url, host), host, str(sandbox.ca_file))
     assert _sha1(leaf) == sandbox.issuer_certificate.leaf_thumbprint
     assert leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
         x509.DNSName

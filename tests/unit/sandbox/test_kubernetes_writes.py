@@ -64,7 +64,8 @@ def test_a_new_object_may_not_carry_a_version(api: Api) -> None:
 
 def test_a_name_is_generated(api: Api) -> None:
     names = {
-        api.post(MAPS, {"metadata": {"generateName": "part-"}, "data": {"a": "b"}})["metadata"]["name"] for _ in "ab"
+        api.post(MAPS, {"metadata": {"generateName": "part-"}, "data": {"a": "b"}})["metadata"]["name"]
+        for _unused in "ab"
     }
     assert len(names) == 2
     assert all(name.startswith("part-") and len(name) == 10 for name in names)

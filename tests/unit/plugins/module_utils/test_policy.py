@@ -141,16 +141,16 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("case", EQUAL)
 def test_equal_in_meaning(case: str) -> None:
-    first, second = EQUAL[case]
-    assert policy.equivalent(first, second)
-    assert policy.equivalent(second, first)
+    one, other = EQUAL[case]
+    assert policy.equivalent(one, other)
+    assert policy.equivalent(other, one)
 
 
 @pytest.mark.parametrize("case", DIFFERENT)
 def test_different_in_meaning(case: str) -> None:
-    first, second = DIFFERENT[case]
-    assert not policy.equivalent(first, second)
-    assert not policy.equivalent(second, first)
+    one, other = DIFFERENT[case]
+    assert not policy.equivalent(one, other)
+    assert not policy.equivalent(other, one)
 
 
 def test_size_leaves_white_space_out() -> None:
@@ -250,9 +250,9 @@ def equivalent_pairs(draw: st.DrawFn) -> tuple[Json, Json]:
 
 @given(equivalent_pairs())
 def test_rewriting_keeps_the_meaning(pair: tuple[Json, Json]) -> None:
-    first, second = pair
-    assert policy.equivalent(first, second)
-    assert policy.equivalent(second, first)
+    one, other = pair
+    assert policy.equivalent(one, other)
+    assert policy.equivalent(other, one)
 
 
 @st.composite

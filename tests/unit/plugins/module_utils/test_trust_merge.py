@@ -235,7 +235,7 @@ def test_an_unknown_issuer_adds_a_statement_of_placeholders() -> None:
     assert merged.document["Statement"][1]["Principal"] == {"Federated": PREFIX + KNOWN_AFTER_APPLY}
 
 
-wrong_statements = st.sampled_from([present for present, _ in REPAIRED.values()])
+wrong_statements = st.sampled_from([present for present, _unused in REPAIRED.values()])
 
 
 @given(st.lists(st.one_of(st.sampled_from(FOREIGN), wrong_statements, st.just(statement())), max_size=5))

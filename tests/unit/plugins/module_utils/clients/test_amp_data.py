@@ -59,7 +59,7 @@ def test_a_query_asks_when_the_newest_samples_were_taken() -> None:
     http = Answering(200, json.dumps(vector).encode())
 
     assert DataPlane(http, SESSION, "eu-west-1").sample_times(f"{URL}/query", 'm{a="b c"}') == (1789999999.5,)
-    ((method, url, _, _),) = http.sent
+    ((method, url, _unused, _unused),) = http.sent
     assert method == "GET"
     assert url == f"{URL}/query?query=timestamp%28m%7Ba%3D%22b%20c%22%7D%29"
 
@@ -110,7 +110,7 @@ def test_a_refusal_keeps_the_service_s_own_words(
     with pytest.raises(errors.CloudError) as caught:
         DataPlane(Answering(status, body, headers), SESSION, "eu-west-1").remote_write(f"{URL}/remote_write", b"")
 
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert (caught.value.status, caught.value.code, caught.value.detail) == (status, code, detail)
     assert caught.value.request_id == headers.get("x-amzn-requestid", "")
 

@@ -102,8 +102,8 @@ def client(script: Script) -> ArmClient:
     return ArmClient(session, REF.subscription_id, poll_interval=0.01, wait_timeout=30)
 
 
-def snapshot(body: Json = BODY) -> Cluster:
-    return client(Script(Answer(200, body))).get_cluster(REF)
+def snapshot(body: Json | None = None) -> Cluster:
+    return client(Script(Answer(200, body or BODY))).get_cluster(REF)
 
 
 def refusal_of_put(*answers: Answer) -> errors.AksAmpError:
@@ -194,7 +194,7 @@ def test_without_etag_a_refused_write_is_never_repeated_as_it_was() -> None:
 
 def test_another_409_is_no_lost_race() -> None:
     refused = refusal_of_put(Answer(409, {"error": {"code": "MissingSomething", "message": "No."}}))
-    assert type(refused) is errors.CloudError
+    assert refused.__class__ is errors.CloudError
 
 
 def operation_that_ends(code: str) -> errors.AksAmpError:
@@ -208,7 +208,7 @@ def test_an_operation_that_loses_a_race_later_is_a_conflict_too() -> None:
 
 def test_an_operation_that_fails_says_why_and_counts_as_accepted() -> None:
     failed = operation_that_ends("QuotaExceeded")
-    assert type(failed) is errors.CloudError
+    assert failed.__class__ is errors.CloudError
     assert "QuotaExceeded: It did not work" in failed.message
     assert failed.accepted is True
 

@@ -78,7 +78,7 @@ def test_what_is_not_there_is_none(graph: GraphClient) -> None:
 
 def test_all_pages_are_read(estate: AzureEstate, graph: GraphClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estate.sandbox.world.settings, "graph_page_size", 2)
-    ids = {estate.sandbox.directory.seed_application("same")["id"] for _ in range(5)}
+    ids = {estate.sandbox.directory.seed_application("same")["id"] for _unused in range(5)}
     assert {one.object_id for one in graph.applications_by_display_name("same")} == ids
     application = estate.sandbox.directory.seed_application("many")
     for number in range(5):
@@ -156,7 +156,7 @@ def test_a_malformed_value_is_the_services_own_refusal(estate: AzureEstate, grap
         errors.CloudError, match=r"creating the federated identity credential x: .*is invalid"
     ) as caught:
         graph.create_credential(application["id"], "x", TRUST, "")
-    assert type(caught.value) is errors.CloudError
+    assert caught.value.__class__ is errors.CloudError
     assert caught.value.status == 400
 
 

@@ -67,7 +67,7 @@ def server(pki: Pki) -> Iterator[int]:
         def serve() -> None:
             while True:
                 try:
-                    connection, _ = listener.accept()
+                    connection, _unused = listener.accept()
                 except OSError:
                     return  # the test is over
                 try:
@@ -104,7 +104,7 @@ class ConnectProxy:
 
     def _serve(self) -> None:
         try:
-            client, _ = self._listener.accept()
+            client, _unused = self._listener.accept()
         except OSError:
             return
         head = b""

@@ -199,7 +199,7 @@ def test_an_id_without_application_is_an_error(estate: AzureEstate, key: str) ->
 
 
 def test_a_shared_display_name_is_ambiguous(estate: AzureEstate) -> None:
-    seeded = [estate.sandbox.directory.seed_application("twin") for _ in range(2)]
+    seeded = [estate.sandbox.directory.seed_application("twin") for _unused in range(2)]
     with pytest.raises(errors.Ambiguous, match="there are 2 of them") as caught:
         run(estate, display_name="twin")
     assert all(one["id"] in caught.value.message for one in seeded)
