@@ -152,9 +152,9 @@ def _judge(root: yaml.MappingNode, wanted: RemoteWrite, place: str) -> _Verdict:
     judged = [_judge_entry(entry, index, wanted, place) for index, entry in entries]
     return _Verdict(
         add=False,
-        repairs=tuple(repair for repair, *_unused in judged if repair.url or repair.values or repair.removed),
-        summaries=tuple(summary for _repair, summaries, _warnings in judged for summary in summaries),
-        warnings=tuple(warning for _repair, _summaries, warnings in judged for warning in warnings),
+        repairs=tuple(finding.repair for finding in judged if finding.summaries),
+        summaries=tuple(summary for finding in judged for summary in finding.summaries),
+        warnings=tuple(warning for finding in judged for warning in finding.warnings),
     )
 
 
