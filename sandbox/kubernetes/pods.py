@@ -23,6 +23,8 @@ from sandbox.world import AksCluster, Json
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TOKEN_SECONDS = 3607  # a kubelet asks for seven seconds more than an hour
 _NOT_READY_SECONDS = 300
+_TEMPLATE_METADATA = ("annotations", "finalizers", "labels")  # a template's other metadata means nothing
+_PODS_OF_A_NODE = 30  # AKS's default for Azure CNI
 
 
 class Pods:
@@ -37,25 +39,36 @@ class Pods:
     def nodes(self) -> list[str]:
         """The names of the cluster's nodes, as AKS names virtual machines of its scale sets."""
         number = int(hashlib.sha256(self._cluster.body["id"].encode()).hexdigest(), 16) % 10**8
-        pools = self._cluster.body["properties"].get("agentPoolProfiles") or [{"name": "nodepool1", "count": 1}]
         return [
             f"aks-{pool['name']}-{number:08d}-vmss{index:06d}"
-            for pool in pools
+            for pool in self._pools()
             for index in range(pool.get("count", 1))
         ]
+
+    def _pools(self) -> list[Json]:
+        pools: list[Json] = self._cluster.body["properties"].get("agentPoolProfiles") or []
+        return pools or [{"name": "nodepool1", "count": 1}]
+
+    def _check_room(self, pod: Json) -> None:
+        """A cluster of virtual machines leaves pods pending when it is full; this one refuses them by a quota."""
+        room = sum(pool.get("count", 1) * (pool.get("maxPods") or _PODS_OF_A_NODE) for pool in self._pools())
+        used = len(self._store.select(kinds.PODS))
+        if used >= room:
+            because = f"exceeded quota: nodes, requested: pods=1, used: pods={used}, limited: pods={room}"
+            raise errors.forbidden(kinds.PODS, _called(pod), because)
 
     def admit(self, pod: Json) -> None:
         """Give a pod its service account, the token volume and tolerations, in place.
 
-        :raises ApiError: 403, the service account does not exist.
+        :raises ApiError: 403, the service account does not exist or the cluster is full.
         """
+        self._check_room(pod)
         spec, namespace = pod["spec"], pod["metadata"]["namespace"]
         name = spec.get("serviceAccountName", "default")
         account = self._store.find(kinds.SERVICE_ACCOUNTS, namespace, name)
         if account is None:
             because = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-            metadata = pod["metadata"]
-            raise errors.forbidden(kinds.PODS, metadata.get("name") or metadata.get("generateName", ""), because)
+            raise errors.forbidden(kinds.PODS, _called(pod), because)
         spec["serviceAccountName"] = spec["serviceAccount"] = name
         if spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True)):
             _mount_token(spec)
@@ -79,9 +92,10 @@ class Pods:
 
         ``metadata`` has the name or the generateName, the owner, and labels beside the template's.
 
-        :raises ApiError: 403, the service account does not exist.
+        :raises ApiError: 403, as by :meth:`admit`.
         """
-        of_template = copy.deepcopy(template.get("metadata", {}))
+        given = template.get("metadata", {})
+        of_template = {name: copy.deepcopy(given[name]) for name in _TEMPLATE_METADATA if name in given}
         labels = of_template.get("labels", {}) | metadata.get("labels", {})
         pod: Json = {
             "apiVersion": "v1",
@@ -108,6 +122,12 @@ class Pods:
         bound = self._writer.update(kinds.PODS, pod, {"spec": pod["spec"] | {"nodeName": node}}, "kube-scheduler")
         address = f"10.244.{number // 250 % 250}.{number % 250 + 2}"
         self._writer.update(kinds.PODS, bound, {"status": _running(bound, address)}, "kubelet")
+
+
+def _called(pod: Json) -> str:
+    metadata = pod["metadata"]
+    name: str = metadata.get("name") or metadata.get("generateName", "")
+    return name
 
 
 def _mount_token(spec: Json) -> None:

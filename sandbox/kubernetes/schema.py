@@ -46,6 +46,22 @@ _BYTES = frozenset(
     }
 )
 _INT_OR_STRING = frozenset({"maxSurge", "maxUnavailable", "port", "targetPort"})
+_INT64 = frozenset(
+    {
+        "activeDeadlineSeconds",
+        "deletionGracePeriodSeconds",
+        "expirationSeconds",
+        "fsGroup",
+        "generation",
+        "gracePeriodSeconds",
+        "observedGeneration",
+        "runAsGroup",
+        "runAsUser",
+        "supplementalGroups",
+        "terminationGracePeriodSeconds",
+        "tolerationSeconds",
+    }
+)
 _MICRO_TIMES = frozenset({"eventTime", "lastObservedTime"})
 # Pointers in Go: an empty string is a value of its own there and stays.
 _KEPT_EMPTY = frozenset(
@@ -282,8 +298,11 @@ def _is_int_or_text(raw: t.Any) -> bool:
 
 
 def _integer(raw: float, place: _Place) -> int:
-    if raw != int(raw):
-        raise DecodeError(f"json: cannot unmarshal number {raw} into Go struct field {_go_field(place)} of type int32")
+    bits = 64 if place.field in _INT64 else 32
+    limit = 1 << (bits - 1)
+    if raw != int(raw) or not -limit <= raw < limit:
+        field = _go_field(place)
+        raise DecodeError(f"json: cannot unmarshal number {raw} into Go struct field {field} of type int{bits}")
     return int(raw)
 
 

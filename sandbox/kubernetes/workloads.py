@@ -50,7 +50,7 @@ class StatefulSets:
         pods = {_ordinal(pod): pod for pod in self._workshop.owned_pods(stateful_set)}
         for ordinal in [number for number in pods if number >= spec["replicas"]]:
             self._workshop.writer.remove(kinds.PODS, pods.pop(ordinal))
-        missing = [ordinal for ordinal in range(spec["replicas"]) if ordinal not in pods]
+        missing = (ordinal for ordinal in range(spec["replicas"]) if ordinal not in pods)
         # A pod that cannot be made holds up all that come after it, the update of the others too.
         if all(self._make(stateful_set, ordinal, revision) for ordinal in missing):
             self._update(stateful_set, pods, revision)

@@ -174,6 +174,7 @@ def test_values_of_environment_variables_are_strings(api: Api) -> None:
     [
         deployment(replicas="1"),
         deployment(replicas=1.5),
+        deployment(replicas=2**31),
         deployment(paused="no"),
         deployment(template=[]),
         with_pod_spec(containers={}),

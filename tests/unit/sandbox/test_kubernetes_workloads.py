@@ -248,6 +248,27 @@ def test_a_pod_without_its_service_account_is_forbidden(api: Api) -> None:
     assert status["details"] == {"name": "one", "kind": "pods"}
 
 
+def test_a_name_in_a_template_means_nothing(api: Api) -> None:
+    template = deployment()["spec"]["template"]
+    template["metadata"] |= {"name": "same", "namespace": "default", "annotations": {"a": "b"}}
+    api.post(DEPLOYMENTS, deployment(replicas=2, template=template))
+    assert len({pod["metadata"]["name"] for pod in pods(api)} - {"same"}) == 2
+    assert {pod["metadata"]["annotations"]["a"] for pod in pods(api)} == {"b"}
+
+
+def test_a_cluster_has_room_for_so_many_pods(api: Api) -> None:
+    api.cluster.body["properties"]["agentPoolProfiles"] = [{"name": "system", "count": 2, "maxPods": 2}]
+    api.post(DEPLOYMENTS, deployment(replicas=2**31 - 1))
+    assert len(pods(api)) == 4
+    stored = api.get(PROMETHEUS)
+    assert stored["status"]["readyReplicas"] == 4
+    failure = next(c for c in stored["status"]["conditions"] if c["type"] == "ReplicaFailure")
+    assert failure["message"].endswith("exceeded quota: nodes, requested: pods=1, used: pods=4, limited: pods=4")
+    api.delete(PROMETHEUS)
+    api.post(STATEFUL_SETS, stateful_set(replicas=2**31 - 1))
+    assert len(pods(api)) == 4
+
+
 # --- stateful sets ----------------------------------------------------------------------------------------------------
 
 
