@@ -11,6 +11,7 @@ Fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/p
 from __future__ import annotations
 
 import dataclasses
+import enum
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
@@ -64,13 +65,13 @@ class PodChange:
     warnings: tuple[str, ...] = ()
 
 
-def select_container(template: t.Mapping[str, t.Any], name: str | None, *, place: str) -> str:
+def choose_container(containers: t.Sequence[t.Mapping[str, t.Any]], name: str | None, place: str) -> str:
     """The container of Prometheus: the named one, else the one called so, else the only one."""
-    names = [str(container["name"]) for container in template["spec"]["containers"]]
+    names = [str(container["name"]) for container in containers]
     if name is not None:
         if name not in names:
             raise errors.NotFound(
-                f"{place} has no container '{name}', but {', '.join(names)}.", fix="Name one of them."
+                f"{place} has no container '{name}', but {', '.join(names)}.", fix="Name one of these by 'container'."
             )
         return name
     if PROMETHEUS in names:
@@ -79,11 +80,20 @@ def select_container(template: t.Mapping[str, t.Any], name: str | None, *, place
         return names[0]
     raise errors.Ambiguous(
         f"{place} has no container '{PROMETHEUS}', but several others: {', '.join(names)}.",
-        fix="Name that of Prometheus by the option 'container'.",
+        fix="Name that of Prometheus by 'container'.",
     )
 
 
-def plan_pod(template: t.Mapping[str, t.Any], wish: PodWish, *, place: str) -> PodChange:
+def patched(template: t.Mapping[str, t.Any], patch: t.Mapping[str, t.Any]) -> Json:
+    """What the API server makes of a template by a JSON merge patch that removes nothing (RFC 7386)."""
+    merged = dict(template)
+    for key, value in patch.items():
+        present = merged.get(key)
+        merged[key] = patched(present if isinstance(present, dict) else {}, value) if isinstance(value, dict) else value
+    return merged
+
+
+def merge_pod_template(template: t.Mapping[str, t.Any], wish: PodWish, place: str) -> PodChange:
     """Decide. ``place`` names the workload for messages. Raises NotFound, Ambiguous or Refused."""
     planner = _Planner(template, wish, place)
     planner.set_service_account()
@@ -108,8 +118,8 @@ class _Planner:
         self._labels: dict[str, str] = dict((template.get("metadata") or {}).get("labels") or {})
         self._wish = wish
         self._place = place
-        self._name = select_container(template, wish.container, place=place)
         containers = self._spec["containers"]
+        self._name = choose_container(containers, wish.container, place)
         self._index = next(index for index, container in enumerate(containers) if container["name"] == self._name)
         self._variables: list[Json] = list(self._container.get("env") or [])
         self._mounts: list[Json] = list(self._container.get("volumeMounts") or [])
@@ -313,17 +323,23 @@ def service_account_of(spec: t.Mapping[str, t.Any]) -> str:
     return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
 
 
-def mounts_config_map(
-    template: t.Mapping[str, t.Any], container: str, config_map: str
-) -> t.Literal["", "file", "whole"]:
-    """How a container mounts a ConfigMap: ``whole`` follows its changes, a single ``file`` (subPath) does not."""
+class ConfigMapMount(enum.Enum):
+    """How a container mounts a ConfigMap."""
+
+    NONE = "none"
+    WHOLE = "whole"  # as a folder, which follows the ConfigMap's changes
+    SINGLE_FILE = "file"  # by subPath, which does not
+
+
+def mounts_config_map(template: t.Mapping[str, t.Any], container: str, config_map: str) -> ConfigMapMount:
     spec = template["spec"]
     names = {volume["name"] for volume in spec.get("volumes") or () if config_map in _config_maps(volume)}
     found = next(item for item in spec["containers"] if item["name"] == container)
     mounts = [mount for mount in found.get("volumeMounts") or () if mount["name"] in names]
     if not mounts:
-        return ""
-    return "file" if all(mount.get("subPath") or mount.get("subPathExpr") for mount in mounts) else "whole"
+        return ConfigMapMount.NONE
+    single = all(mount.get("subPath") or mount.get("subPathExpr") for mount in mounts)
+    return ConfigMapMount.SINGLE_FILE if single else ConfigMapMount.WHOLE
 
 
 def _config_maps(volume: t.Mapping[str, t.Any]) -> list[str]:

@@ -1,0 +1,369 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prometheus' remote write to an AMP workspace: the entry in its configuration, and the web identity of its pods.
+
+Both objects exist before and belong to somebody else, so they are never marked, and everything else in them is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    AWS_AUDIENCE,
+    ProjectedToken,
+    RemoteWrite,
+    RoleArn,
+    ServiceAccount,
+    is_known,
+    parse_audience,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    CONFIG_MAP,
+    SERVICE_ACCOUNT,
+    WORKLOAD_KINDS,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
+    KUBERNETES,
+    ArgumentSpec,
+    KubeAuth,
+    Params,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+    ConfigMapMount,
+    PodWish,
+    choose_container,
+    merge_pod_template,
+    mounts_config_map,
+    patched,
+    service_account_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+
+Json = dict[str, t.Any]
+
+#: What the API server accepts for a projected token (ServiceAccountTokenProjection, and AKS' own upper bound).
+MIN_TOKEN_SECONDS = 600
+MAX_TOKEN_SECONDS = 86400
+
+_REGION_OF_HOST = re.compile(r"https://(?:[\w-]+\.)?aps-workspaces(?:-fips)?\.([a-z0-9-]+)\.")
+
+ARGUMENT_SPEC = ArgumentSpec(
+    {
+        "namespace": {"type": "str", "required": True},
+        "configmap": {"type": "str", "required": True},
+        "key": {"type": "str", "default": "prometheus.yml", "no_log": False},
+        "workload_kind": {"type": "str", "default": "Deployment", "choices": sorted(WORKLOAD_KINDS)},
+        "workload_name": {"type": "str", "required": True},
+        "container": {"type": "str"},
+        "service_account": {"type": "str", "required": True},
+        "role_arn": {"type": "str", "required": True},
+        "region": {"type": "str", "required": True},
+        "remote_write_url": {"type": "str", "required": True},
+        "chained_role_arn": {"type": "str"},
+        "audience": {"type": "str", "default": AWS_AUDIENCE},
+        "token_expiration_seconds": {"type": "int", "default": 3600, "no_log": False},
+        "pod_label": {"type": "bool", "default": False},
+    }
+).merge(KUBERNETES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What configuration and pods shall be."""
+
+    config_map: ObjectReference
+    key: str
+    workload: ObjectReference
+    entry: RemoteWrite
+    pod: PodWish
+
+    @classmethod
+    def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
+        """Raises InvalidInput and FederationError for what can't be, a chained role equal to the role among it."""
+        account = ServiceAccount.parse(params.text("namespace"), params.text("service_account"))
+        role_arn = _known(params, "role_arn", check_mode=check_mode)
+        region = _known(params, "region", check_mode=check_mode)
+        url = _known(params, "remote_write_url", check_mode=check_mode)
+        chained = params.optional_text("chained_role_arn")
+        for arn in (role_arn, chained):
+            if arn is not None and is_known(arn):
+                RoleArn.parse(arn)
+        _check_url(url, region)
+        audience = parse_audience(params.text("audience"))
+        token = ProjectedToken(role_arn, region, audience, _token_seconds(params))
+        return cls(
+            config_map=CONFIG_MAP.at(params.text("configmap"), account.namespace),
+            key=params.text("key"),
+            workload=WORKLOAD_KINDS[params.text("workload_kind")].at(params.text("workload_name"), account.namespace),
+            entry=RemoteWrite(url, region, role_arn, chained),
+            pod=PodWish(account.name, token, params.optional_text("container"), params.flag("pod_label")),
+        )
+
+    @property
+    def account(self) -> ObjectReference:
+        """The service account that the pods shall run as."""
+        return SERVICE_ACCOUNT.at(self.pod.service_account, self.workload.namespace)
+
+    @property
+    def text_place(self) -> str:
+        """The configuration's place in words."""
+        return f"{self.key} in {self.config_map}"
+
+
+def _known(params: Params, option: str, *, check_mode: bool) -> str:
+    return require_known(params.text(option), option=option, step="iam_web_identity", check_mode=check_mode)
+
+
+def _check_url(url: str, region: str) -> None:
+    if not is_known(url):
+        return
+    if not url.startswith("https://") or "@" in url.partition("/api/")[0]:
+        raise errors.InvalidInput(
+            "remote_write_url is not an https URL without credentials in it.",
+            fix="Take it from the result of amp_workspace_info.",
+        )
+    named = _REGION_OF_HOST.match(url)
+    if named and is_known(region) and named[1] != region:
+        raise errors.InvalidInput(
+            f"The region is {region}, but remote_write_url is that of a workspace in {named[1]}.",
+            fix="Requests are signed for the workspace's region: take both from the result of amp_workspace_info.",
+        )
+
+
+def _token_seconds(params: Params) -> int:
+    seconds = params.integer("token_expiration_seconds")
+    if not MIN_TOKEN_SECONDS <= seconds <= MAX_TOKEN_SECONDS:
+        raise errors.InvalidInput(
+            f"token_expiration_seconds is {seconds}.",
+            fix=f"Kubernetes on AKS takes {MIN_TOKEN_SECONDS} to {MAX_TOKEN_SECONDS}.",
+        )
+    return seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Current:
+    """The ConfigMap, which holds the key, and the workload, as they were read.
+
+    ``account_exists`` is None where it does not matter, because the pods run as the service account already.
+    """
+
+    config_map: Json
+    workload: Json
+    account_exists: bool | None
+
+    @property
+    def template(self) -> Json:
+        return t.cast("Json", self.workload["spec"]["template"])
+
+
+@dataclasses.dataclass(frozen=True)
+class SetText:
+    text: str
+    resource_version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchTemplate:
+    patch: Json
+    resource_version: str
+
+
+Operation: t.TypeAlias = "SetText | PatchTemplate"
+
+
+def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
+    """Decide; pure. Raises Refused, NotFound or Ambiguous before anything is written.
+
+    The configuration comes first: the pods that the workload's new template starts then find it, and Prometheus,
+    which resolves its credentials when it loads its configuration, has both at once. The old pods go on with the
+    configuration that they have loaded, even if a reloader offers them the new one.
+    """
+    text = str(current.config_map["data"][wish.key])
+    merged = merge_remote_write(text, wish.entry, place=wish.text_place)
+    pod = merge_pod_template(current.template, wish.pod, str(wish.workload))
+    changes: list[Change[Operation]] = []
+    if merged.summaries:
+        _refuse_unwritable_config_map(current.config_map, wish)
+        changes.append(
+            Change(
+                action=Action.UPDATE,
+                kind=wish.config_map.kind.name,
+                name=wish.config_map.full_name,
+                summary=_sentence(f"In {wish.text_place}", merged.summaries),
+                before=merged.shown_before,
+                after=merged.shown_after,
+                operation=SetText(merged.text, _version(current.config_map)),
+            )
+        )
+    if pod.summaries:
+        _refuse_controlled(current.workload, wish.workload)
+        if current.account_exists is False:
+            raise errors.NotFound(
+                f"There is no {wish.account} in the cluster, so the pods of {wish.workload} could not start.",
+                fix="Run the step service_account first (--tags service_account).",
+            )
+        changes.append(
+            Change(
+                action=Action.UPDATE,
+                kind=wish.workload.kind.name,
+                name=wish.workload.full_name,
+                summary=_sentence(f"In the pod template of {wish.workload}", pod.summaries),
+                before=pod.before,
+                after=pod.after,
+                operation=PatchTemplate(pod.patch, _version(current.workload)),
+            )
+        )
+    predicted = dataclasses.replace(
+        current,
+        config_map={**current.config_map, "data": {**current.config_map["data"], wish.key: merged.text}},
+        workload={
+            **current.workload,
+            "spec": {**current.workload["spec"], "template": patched(current.template, pod.patch)},
+        },
+    )
+    mount = mounts_config_map(current.template, pod.container, wish.config_map.name)
+    warnings = (*merged.warnings, *pod.warnings, *_warnings(wish, current, rollout(changes), mount))
+    return Plan(tuple(changes), predicted, warnings)
+
+
+def _sentence(place: str, parts: t.Sequence[str]) -> str:
+    return f"{place}: {', '.join(parts)}."
+
+
+def _version(found: t.Mapping[str, t.Any]) -> str:
+    return str(found["metadata"]["resourceVersion"])
+
+
+def _refuse_unwritable_config_map(config_map: t.Mapping[str, t.Any], wish: Wish) -> None:
+    if config_map.get("immutable"):
+        raise errors.Refused(
+            f"{wish.config_map} is immutable, so its {wish.key} can't be changed.",
+            fix="Let Prometheus use a ConfigMap that is not, and name that one in 'configmap'.",
+        )
+    _refuse_controlled(config_map, wish.config_map)
+
+
+def _refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
+    """What a controller generates it also resets, so a change there would not last."""
+    owners = found["metadata"].get("ownerReferences") or ()
+    controller = next((owner for owner in owners if owner.get("controller")), None)
+    if controller is not None:
+        raise errors.Refused(
+            f"{reference} is generated from {controller['kind']} {controller['name']}, whose controller would undo a "
+            "change of it.",
+            fix=f"Change that {controller['kind']} instead.",
+        )
+
+
+def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: ConfigMapMount) -> list[str]:
+    warnings: list[str] = []
+    if mount is ConfigMapMount.NONE:
+        warnings.append(
+            f"{wish.workload} does not mount {wish.config_map}: is it the configuration of this Prometheus?"
+        )
+    if consequence is Rollout.RELOAD:
+        advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"
+        if mount is ConfigMapMount.SINGLE_FILE:
+            advice = "restart its pods, because a file mounted by subPath does not follow the ConfigMap"
+        warnings.append(f"Only the configuration of {wish.workload} changes, so its pods are not replaced: {advice}.")
+    spec = current.workload["spec"]
+    if consequence is Rollout.RESTART and spec.get("paused"):
+        warnings.append(f"{wish.workload} is paused: its pods are replaced when it is resumed.")
+    if consequence is Rollout.RESTART and (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        warnings.append(f"{wish.workload} has the update strategy OnDelete: delete its pods to have them replaced.")
+    return warnings
+
+
+class Rollout(enum.Enum):
+    """What the changes mean for the running Prometheus."""
+
+    RESTART = "restart"  # the workload replaces its pods by itself
+    RELOAD = "reload"
+    NONE = "none"
+
+
+def rollout(changes: t.Iterable[Change[t.Any]]) -> Rollout:
+    """What these changes mean for the running Prometheus."""
+    operations = {type(change.operation) for change in changes}
+    if PatchTemplate in operations:
+        return Rollout.RESTART
+    return Rollout.RELOAD if operations else Rollout.NONE
+
+
+class RemoteWriteResource:
+    """Reads and writes ConfigMap and workload. In check mode the service account may still be a plan."""
+
+    def __init__(self, wish: Wish, client: KubeClient, *, check_mode: bool) -> None:
+        self._wish = wish
+        self._client = client
+        self._check_mode = check_mode
+
+    def read(self) -> Current:
+        wish = self._wish
+        config_map = self._existing(wish.config_map, "'configmap'")
+        data = config_map.get("data") or {}
+        if wish.key not in data:
+            keys = ", ".join(sorted(data)) or "none"
+            binary = " as text, but as binary data" if wish.key in (config_map.get("binaryData") or {}) else ""
+            raise errors.NotFound(
+                f"{wish.config_map} has no key '{wish.key}'{binary}; its keys with text are: {keys}.",
+                fix="Correct 'key' or 'configmap'.",
+            )
+        workload = self._existing(wish.workload, "'workload_kind', 'workload_name'")
+        account_exists = None
+        if not self._check_mode and service_account_of(workload["spec"]["template"]["spec"]) != wish.account.name:
+            account_exists = self._client.get(wish.account) is not None
+        return Current(config_map, workload, account_exists)
+
+    def _existing(self, reference: ObjectReference, options: str) -> Json:
+        found = self._client.get(reference)
+        if found is None:
+            raise errors.NotFound(
+                f"There is no {reference} in the cluster.", fix=f"Correct {options}, 'namespace' or 'context'."
+            )
+        return found
+
+    def plan(self, current: Current) -> Plan[Operation, Current]:
+        return plan_remote_write(current, self._wish)
+
+    def apply(self, change: Change[Operation], current: Current) -> Current:
+        wish, operation = self._wish, change.operation
+        if isinstance(operation, SetText):
+            body: Json = {"data": {wish.key: operation.text}}
+            written = self._client.merge_patch(wish.config_map, body, resource_version=operation.resource_version)
+            return dataclasses.replace(current, config_map=written)
+        body = {"spec": {"template": operation.patch}}
+        written = self._client.merge_patch(wish.workload, body, resource_version=operation.resource_version)
+        return dataclasses.replace(current, workload=written)
+
+
+def run(params: Params, context: Context) -> Result:
+    """Ensure entry and web identity; see the module's documentation for the result."""
+    wish = Wish.from_params(params, check_mode=context.check_mode)
+    client = KubeClient(KubeAuth.from_params(params))
+    outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
+    containers = outcome.state.template["spec"]["containers"]
+    return Result.of(
+        outcome,
+        {
+            "configmap": wish.config_map.full_name,
+            "workload": str(wish.workload),
+            "container": choose_container(containers, wish.pod.container, str(wish.workload)),
+            "remote_write": wish.entry.entry(),
+            "rollout": rollout(outcome.changes).value,
+        },
+    )
+
+
+DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)

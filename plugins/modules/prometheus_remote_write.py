@@ -1,0 +1,215 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prometheus_remote_write
+short_description: Let a Prometheus in Kubernetes write to an AMP workspace by its web identity
+version_added: "0.1.0"
+description:
+  - Merges the C(remote_write) entry of an Amazon Managed Service for Prometheus workspace into a C(prometheus.yml) that
+    is in a ConfigMap already. Comments, order, anchors, quotes and line ends stay; only the entry's own lines change.
+  - Gives the pod template of a Deployment or StatefulSet the service account, a projected token for AWS and the
+    environment from which the AWS SDK in Prometheus takes the role. Everything else of the pod stays.
+  - An entry for the workspace that signs without credentials, without region, with the federated role as its own
+    C(role_arn), or whose URL ends in a slash, is repaired. An entry with other credentials is an error that shows both.
+  - A projected token for the same audience to which E(AWS_WEB_IDENTITY_TOKEN_FILE) points already is accepted as it is.
+  - Both objects must exist. They are not marked as managed.
+author:
+  - crosscloud.aks_amp contributors (@crosscloud)
+options:
+  namespace:
+    description: Namespace of ConfigMap, workload and service account.
+    type: str
+    required: true
+  configmap:
+    description: Name of the ConfigMap with Prometheus' configuration.
+    type: str
+    required: true
+  key:
+    description: Key of the configuration in the ConfigMap.
+    type: str
+    default: prometheus.yml
+  workload_kind:
+    description: Kind of the workload that runs Prometheus.
+    type: str
+    choices: [Deployment, StatefulSet]
+    default: Deployment
+  workload_name:
+    description: Name of the workload that runs Prometheus.
+    type: str
+    required: true
+  container:
+    description: Container of Prometheus; when unset the one called V(prometheus), else the only one, else it is an error.
+    type: str
+  service_account:
+    description:
+      - Service account as which the pods run. It must exist when the pods are to be changed to it, except in check
+        mode.
+    type: str
+    required: true
+  role_arn:
+    description:
+      - ARN of the role that the service account's token is trusted for.
+      - In check mode, V(<known after apply>) stands for a role that does not exist yet.
+    type: str
+    required: true
+  region:
+    description:
+      - AWS region of the workspace.
+      - In check mode, V(<known after apply>) is accepted.
+    type: str
+    required: true
+  remote_write_url:
+    description:
+      - Remote write URL of the workspace, see RV(crosscloud.aks_amp.amp_workspace_info#module:workspace.remote_write_url).
+      - In check mode, V(<known after apply>) is accepted.
+    type: str
+    required: true
+  chained_role_arn:
+    description:
+      - ARN of a different role that Prometheus assumes with the session of O(role_arn), for example in the account of
+        the workspace. A role can't be chained to itself.
+    type: str
+  audience:
+    description: Audience of the projected token; it must be a client ID of the IAM OIDC provider.
+    type: str
+    default: sts.amazonaws.com
+  token_expiration_seconds:
+    description: Lifetime of the projected token, from 600 to 86400 seconds. The kubelet renews it in time.
+    type: int
+    default: 3600
+  pod_label:
+    description:
+      - Whether the pod template gets the label C(azure.workload.identity/use), so that the Azure webhook acts on the
+        pods. With V(false), an existing label is left alone.
+      - The projected token for AWS needs no webhook.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - crosscloud.aks_amp.kubernetes
+  - crosscloud.aks_amp.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Secrets in the configuration are shown as C(<redacted>), other variables of the container not at all.
+  idempotent:
+    support: full
+notes:
+  - The caller needs C(get) on C(configmaps), on C(deployments) or C(statefulsets) of the API group C(apps) and on
+    C(serviceaccounts), and to change something C(patch) on the first two.
+  - Prometheus resolves its credentials when it loads its configuration, so the role should work before; see
+    M(crosscloud.aks_amp.federation_check) with O(crosscloud.aks_amp.federation_check#module:scope=token_exchange).
+  - Objects that a controller generates, such as those of the Prometheus operator, are refused, because it would undo
+    the change.
+seealso:
+  - module: crosscloud.aks_amp.federated_service_account
+  - module: crosscloud.aks_amp.iam_web_identity_role
+  - module: crosscloud.aks_amp.federation_check
+"""
+
+EXAMPLES = r"""
+- name: Let Prometheus write to the workspace
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    configmap: prometheus-config
+    workload_name: prometheus
+    service_account: prometheus-sa
+    role_arn: "{{ role.arn }}"
+    region: "{{ found.workspace.region }}"
+    remote_write_url: "{{ found.workspace.remote_write_url }}"
+    context: payments-prod
+
+- name: The same into a workspace of another account
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    configmap: prometheus-server
+    key: prometheus.yml
+    workload_kind: StatefulSet
+    workload_name: prometheus-server
+    container: prometheus-server
+    service_account: prometheus-sa
+    role_arn: arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role
+    chained_role_arn: arn:aws:iam::210987654321:role/AMP-Writer
+    region: eu-central-1
+    remote_write_url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
+    context: payments-prod
+"""
+
+RETURN = r"""
+configmap:
+  description: ConfigMap with the configuration, with its namespace.
+  returned: success
+  type: str
+  sample: monitoring/prometheus-config
+workload:
+  description: The workload, with its kind and namespace.
+  returned: success
+  type: str
+  sample: Deployment monitoring/prometheus
+container:
+  description: Container of Prometheus.
+  returned: success
+  type: str
+  sample: prometheus
+remote_write:
+  description: The entry as it was asked for. One that was there keeps its other settings.
+  returned: success
+  type: dict
+  sample:
+    url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
+    sigv4:
+      region: eu-central-1
+rollout:
+  description:
+    - What the changes mean for the running Prometheus.
+    - V(restart) when the pod template changes, so that the workload replaces its pods; V(reload) when only the
+      configuration changes and must be loaded again; V(none) without changes.
+  returned: success
+  type: str
+  sample: restart
+changes:
+  description: What was changed, or would be in check mode, in this order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: Always V(update).
+      returned: success
+      type: str
+      sample: update
+    kind:
+      description: Kind of the object, V(ConfigMap), V(Deployment) or V(StatefulSet).
+      returned: success
+      type: str
+      sample: ConfigMap
+    name:
+      description: Name of the object, with its namespace.
+      returned: success
+      type: str
+      sample: monitoring/prometheus-config
+    summary:
+      description: One sentence that says what is changed and why.
+      returned: success
+      type: str
+      sample: >-
+        In prometheus.yml in ConfigMap monitoring/prometheus-config: add a remote_write entry for
+        https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write.
+"""
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(prometheus_remote_write.DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
