@@ -42,7 +42,8 @@ options:
     type: str
     required: true
   container:
-    description: Container of Prometheus; when unset the one called V(prometheus), else the only one, else it is an error.
+    description:
+      - Container of Prometheus. When unset, it is the one called V(prometheus), else the only one, else it is an error.
     type: str
   service_account:
     description:
@@ -64,7 +65,7 @@ options:
     required: true
   remote_write_url:
     description:
-      - Remote write URL of the workspace, see RV(crosscloud.aks_amp.amp_workspace_info#module:workspace.remote_write_url).
+      - Remote write URL of the workspace, which M(crosscloud.aks_amp.amp_workspace_info) returns.
       - In check mode, V(<known after apply>) is accepted.
     type: str
     required: true
