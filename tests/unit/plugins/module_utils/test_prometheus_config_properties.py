@@ -71,7 +71,7 @@ def configurations(draw: st.DrawFn, remote_write: st.SearchStrategy[t.Any]) -> s
     ]
     lines = [line for section in sections for line in section.splitlines()]
     comments = st.sampled_from(["", "# comment", "  # indented: comment", "    # - url: x", "\t"])
-    for _ in range(draw(st.integers(0, 4))):
+    for _unused in range(draw(st.integers(0, 4))):
         lines.insert(draw(st.integers(0, len(lines))), draw(comments))
     if draw(st.booleans()) and lines:
         at = draw(st.integers(0, len(lines) - 1))

@@ -42,7 +42,7 @@ def test_marks_count_every_character() -> None:
     root = compose("\ufeffé: 1\r\nb: x\r\n", marks=True)
     assert root is not None
     assert is_mapping(root)
-    assert [(key.start_mark.index, key.start_mark.column) for key, _ in root.value] == [(1, 0), (7, 0)]
+    assert [(key.start_mark.index, key.start_mark.column) for key, _unused in root.value] == [(1, 0), (7, 0)]
 
 
 def test_fingerprints_are_equal_for_equal_content_only() -> None:
