@@ -51,7 +51,7 @@ class Case:
 
 
 def wrong(case: str, /, *says: str, on: str, without: str = "", by_ansible: bool = False, **variables: t.Any) -> Case:
-    """A host on which these ``aks_amp_`` variables are wrong; those beginning with a word of ``without`` are missing."""
+    """A host with these wrong ``aks_amp_`` variables; those beginning with a word of ``without`` are missing."""
     values = {f"aks_amp_{name}": value for name, value in variables.items()}
     return Case(case, says, values, on, tuple(f"aks_amp_{word}" for word in without.split()), by_ansible)
 
