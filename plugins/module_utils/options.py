@@ -11,6 +11,7 @@ credential types.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
@@ -101,6 +102,29 @@ class Params:
     def items(self, name: str) -> tuple[Params, ...]:
         """The elements of a list of dictionaries."""
         return tuple(Params(value) for value in self._values[name] or ())
+
+
+class State(enum.Enum):
+    """Whether a module's object shall be there; the values are those of the option ``state``."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+    @classmethod
+    def from_params(cls, params: Params) -> State:
+        return cls(params.text("state"))
+
+
+#: Each module documents for itself what its ``absent`` removes and what it keeps.
+STATE = ArgumentSpec(
+    {
+        "state": {
+            "type": "str",
+            "default": State.PRESENT.value,
+            "choices": [State.PRESENT.value, State.ABSENT.value],
+        }
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
