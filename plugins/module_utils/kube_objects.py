@@ -42,6 +42,17 @@ DEPLOYMENT: t.Final = ObjectKind("apis/apps/v1", "deployments", "Deployment")
 STATEFUL_SET: t.Final = ObjectKind("apis/apps/v1", "statefulsets", "StatefulSet")
 WORKLOAD_KINDS: t.Final = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET)}
 
+POD: t.Final = ObjectKind("api/v1", "pods", "Pod")
+SECRET: t.Final = ObjectKind("api/v1", "secrets", "Secret")
+SERVICE: t.Final = ObjectKind("api/v1", "services", "Service")
+VOLUME_CLAIM: t.Final = ObjectKind("api/v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+DAEMON_SET: t.Final = ObjectKind("apis/apps/v1", "daemonsets", "DaemonSet")
+REPLICA_SET: t.Final = ObjectKind("apis/apps/v1", "replicasets", "ReplicaSet")
+JOB: t.Final = ObjectKind("apis/batch/v1", "jobs", "Job")
+CRON_JOB: t.Final = ObjectKind("apis/batch/v1", "cronjobs", "CronJob")
+#: Kinds whose objects run pods.
+POD_RUNNERS: t.Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB, POD)
+
 
 @dataclasses.dataclass(frozen=True)
 class ObjectReference:

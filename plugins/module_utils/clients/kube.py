@@ -13,10 +13,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing as t
+import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import SERVICE_ACCOUNT, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    SERVICE_ACCOUNT,
+    ObjectKind,
+    ObjectReference,
+)
 
 try:
     import urllib3
@@ -34,6 +39,7 @@ Json = dict[str, t.Any]
 SERVICE: t.Final = "Kubernetes"
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 30
+PAGE_SIZE = 500
 
 _MERGE_PATCH = "application/merge-patch+json"
 _REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -154,6 +160,42 @@ class KubeClient:
                 fix="It was deleted during the run: rerun.",
             )
         return self._accepted(answer, action, Access.to("patch", reference))
+
+    def delete(self, reference: ObjectReference, *, uid: str, resource_version: str) -> None:
+        """Delete the version of the object that was read, and no other; one that is gone already is no error.
+
+        Raises Conflict when another writer changed it, or put another object in its place, since.
+        """
+        action = f"deleting {reference}"
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        }
+        answer = self._send("DELETE", reference.path, action, body)
+        if answer.status == 404 and answer.reason == "NotFound":
+            return
+        # A deletion is answered with the object's last state, or with a Status that says Success.
+        if not (200 <= answer.status < 300 and answer.body.get("status") == "Success"):
+            self._accepted(answer, action, Access.to("delete", reference))
+
+    def list_in(self, kind: ObjectKind, namespace: str) -> list[Json]:
+        """All objects of a kind in a namespace; none where the API server does not know the kind."""
+        action = f"listing {kind.plural} in namespace {namespace}"
+        collection = kind.at("", namespace).collection_path
+        access = Access("list", kind.plural, kind.group, namespace)
+        found: list[Json] = []
+        token = ""
+        while True:
+            more = f"&continue={urllib.parse.quote(token, safe='')}" if token else ""
+            answer = self._send("GET", f"{collection}?limit={PAGE_SIZE}{more}", action)
+            if answer.status == 404:
+                return found
+            page = self._accepted(answer, action, access)
+            found += page.get("items") or ()
+            token = str((page.get("metadata") or {}).get("continue") or "")
+            if not token:
+                return found
 
     def create_token(self, namespace: str, name: str, audience: str, seconds: int) -> str:
         """A token of a service account for one audience; ``seconds`` is its lifetime, 600 at least.

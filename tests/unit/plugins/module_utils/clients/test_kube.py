@@ -19,6 +19,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     CONFIG_MAP,
     DEPLOYMENT,
     NAMESPACE,
+    POD,
     SERVICE_ACCOUNT,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
@@ -191,6 +192,43 @@ def test_an_object_that_vanished_before_the_patch_is_a_conflict(api: Api) -> Non
     api.answers = [failure(404, "NotFound")]
     with pytest.raises(errors.Conflict):
         api.client().merge_patch(CONFIG, {}, resource_version="7")
+
+
+def test_a_deletion_is_of_the_version_that_was_read(api: Api) -> None:
+    api.answers = [Prepared(200, configmap()), Prepared(200, {"kind": "Status", "status": "Success"})]
+    for _unused in range(2):
+        api.client().delete(CONFIG, uid="u-1", resource_version="7")
+    request = api.requests[0]
+    assert (request.method, request.path) == ("DELETE", CONFIG.path)
+    assert request.body["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
+
+
+def test_what_is_gone_already_is_deleted(api: Api) -> None:
+    api.answers = [failure(404, "NotFound")]
+    api.client().delete(CONFIG, uid="u-1", resource_version="7")
+
+
+def test_another_writer_before_a_deletion_is_a_conflict(api: Api) -> None:
+    api.answers = [failure(409, "Conflict")]
+    with pytest.raises(errors.Conflict, match="deleting ConfigMap monitoring/prometheus-config"):
+        api.client().delete(CONFIG, uid="u-1", resource_version="7")
+
+
+def test_a_list_is_read_to_its_last_page(api: Api) -> None:
+    def page(name: str, token: str) -> Prepared:
+        return Prepared(200, {"kind": "PodList", "metadata": {"continue": token}, "items": [{"name": name}]})
+
+    api.answers = [page("a", "x/y="), page("b", "")]
+    assert [item["name"] for item in api.client().list_in(POD, "monitoring")] == ["a", "b"]
+    assert [request.path for request in api.requests] == [
+        "/api/v1/namespaces/monitoring/pods?limit=500",
+        "/api/v1/namespaces/monitoring/pods?limit=500&continue=x%2Fy%3D",
+    ]
+
+
+def test_a_list_of_a_kind_that_the_server_does_not_know_is_empty(api: Api) -> None:
+    api.answers = [Prepared(404, "404 page not found")]
+    assert api.client().list_in(POD, "monitoring") == []
 
 
 def test_a_creation_in_a_missing_namespace_is_not_found(api: Api) -> None:
