@@ -89,7 +89,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815  # http.server's names
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815  # http.server's names
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         stub = Api(server)
