@@ -105,6 +105,10 @@ class Conflict(CloudError):
     retry_after: float | None = None
 
 
+class Interrupted(Conflict):
+    """A write to which no answer came, or one that leaves open whether it was done: read and plan again."""
+
+
 class Forbidden(CloudError):
     """The caller lacks a right; ``fix`` names it where it is known."""
 

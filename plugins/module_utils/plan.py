@@ -99,50 +99,85 @@ class Outcome(t.Generic[CurrentT]):
 
 
 class ApplyFailed(Exception):
-    """A write failed. ``done`` lists the changes that were made before it; ``__cause__`` is the failure."""
+    """A write failed. ``done`` lists the changes that were made before it; ``__cause__`` is the failure.
 
-    def __init__(self, done: tuple[Change[t.Any], ...], failed: Change[t.Any]) -> None:
+    ``uncertain`` is true when nobody knows whether the failed change was made all the same.
+    """
+
+    def __init__(self, done: tuple[Change[t.Any], ...], failed: Change[t.Any], *, uncertain: bool = False) -> None:
         super().__init__(failed.summary)
         self.done = done
         self.failed = failed
+        self.uncertain = uncertain
 
 
 @dataclasses.dataclass(frozen=True)
 class Retry:
-    """How lost races are retried: at most ``attempts`` new plans, ``delay`` seconds apart unless the service says."""
+    """How lost races are retried: with a new plan, ``delay`` seconds later unless the service says when.
+
+    Without ``seconds_left`` there are at most ``attempts`` new plans, with growing delays. With it, a resource that
+    others may keep busy for long gives its own budget: races are retried until no second is left. A write of which
+    nobody knows whether it was done (``is_uncertain``) is looked into ``attempts`` times in either case.
+    """
 
     is_conflict: t.Callable[[Exception], bool]
     delay_of: t.Callable[[Exception], float | None]
     sleep: t.Callable[[float], None]
+    is_uncertain: t.Callable[[Exception], bool] = lambda _: False
+    seconds_left: t.Callable[[], float] | None = None
     attempts: int = 6
     delay: float = 2.0
 
+    def pause(self, error: Exception, races: int, doubts: int) -> float | None:
+        """Seconds until the next plan after this many lost races and writes in doubt; None to give up."""
+        if not self.is_conflict(error) or doubts > self.attempts:
+            return None
+        advised = self.delay_of(error)
+        if self.seconds_left is None:
+            return None if races > self.attempts else self.delay * races if advised is None else advised
+        left = self.seconds_left()
+        if left <= 0 or (advised is not None and advised > left):
+            return None
+        return min(self.delay, left) if advised is None else advised
+
 
 def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retry: Retry) -> Outcome[CurrentT]:
-    """Read, plan and, outside check mode, apply; a lost race reads and plans again instead of forcing anything."""
+    """Read, plan and, outside check mode, apply; a lost race reads and plans again instead of forcing anything.
+
+    A write in doubt counts as made when the next plan no longer asks for it.
+    """
     current = resource.read()
     plan = resource.plan(current)
     if check_mode:
         return Outcome(plan.changes, plan.predicted, plan.warnings)
     done: list[Change[OperationT]] = []
     warnings = plan.warnings
-    races = 0
+    races = doubts = 0
     while plan.changes:
         current, lost = _execute(resource, plan, current, done)
         if lost is None:
             break
         races += 1
-        if not retry.is_conflict(lost.error) or races > retry.attempts:
-            raise ApplyFailed(tuple(done), lost.change) from lost.error
+        uncertain = retry.is_uncertain(lost.error)
+        doubts += uncertain
+        pause = retry.pause(lost.error, races, doubts)
+        if pause is None:
+            raise ApplyFailed(tuple(done), lost.change, uncertain=uncertain) from lost.error
         try:
-            advised = retry.delay_of(lost.error)
-            retry.sleep(retry.delay * races if advised is None else advised)
+            retry.sleep(pause)
             current = resource.read()
             plan = resource.plan(current)
         except Exception as error:
-            raise ApplyFailed(tuple(done), lost.change) from error
+            raise ApplyFailed(tuple(done), lost.change, uncertain=uncertain) from error
+        if uncertain and not any(_same(lost.change, change) for change in plan.changes):
+            done.append(lost.change)
         warnings += tuple(warning for warning in plan.warnings if warning not in warnings)
     return Outcome(tuple(done), current, warnings)
+
+
+def _same(one: Change[OperationT], other: Change[OperationT]) -> bool:
+    """Whether both are the same write on the same object, whatever it looked like before."""
+    return (one.kind, one.name, one.operation) == (other.kind, other.name, other.operation)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,14 @@ OperationT = t.TypeVar("OperationT")
 
 
 @dataclasses.dataclass(frozen=True)
+class Pace:
+    """A resource's own budget for lost races: every ``delay`` seconds, until none of ``seconds_left()`` are left."""
+
+    delay: float
+    seconds_left: t.Callable[[], float]
+
+
+@dataclasses.dataclass(frozen=True)
 class Context:
     """What a resource may know about the run. ``sleep`` takes seconds; tests pass their own clock."""
 
@@ -27,17 +35,19 @@ class Context:
     sleep: t.Callable[[float], None] = time.sleep
     monotonic: t.Callable[[], float] = time.monotonic
 
-    def converge(self, resource: plan.Resource[OperationT, CurrentT]) -> plan.Outcome[CurrentT]:
-        """Read, plan and apply, with lost races planned anew."""
-        return plan.converge(
-            resource,
-            check_mode=self.check_mode,
-            retry=plan.Retry(
-                is_conflict=lambda error: isinstance(error, errors.Conflict),
-                delay_of=lambda error: error.retry_after if isinstance(error, errors.Conflict) else None,
-                sleep=self.sleep,
-            ),
+    def converge(
+        self, resource: plan.Resource[OperationT, CurrentT], pace: Pace | None = None
+    ) -> plan.Outcome[CurrentT]:
+        """Read, plan and apply, with lost races planned anew: some times, or as long as ``pace`` allows."""
+        retry = plan.Retry(
+            is_conflict=lambda error: isinstance(error, errors.Conflict),
+            delay_of=lambda error: error.retry_after if isinstance(error, errors.Conflict) else None,
+            is_uncertain=lambda error: isinstance(error, errors.Interrupted),
+            sleep=self.sleep,
         )
+        if pace is not None:
+            retry = dataclasses.replace(retry, delay=pace.delay, seconds_left=pace.seconds_left)
+        return plan.converge(resource, check_mode=self.check_mode, retry=retry)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,12 +110,17 @@ def _partial_failure_values(failed: plan.ApplyFailed) -> dict[str, object]:
     accepted = isinstance(cause, errors.AksAmpError) and cause.accepted
     made = (*failed.done, failed.failed) if accepted else failed.done
     done = "; ".join(change.summary.rstrip(".") for change in failed.done)
-    state = "" if accepted else "Nothing was changed."
+    uncertain = not accepted and (failed.uncertain or isinstance(cause, errors.Unreachable))
+    state = ["" if accepted else "Nothing was changed."]
+    if uncertain:
+        state = ["It is not known whether the change was made."]
     if done:
-        state = f"Already done in this run: {done}. A rerun continues from there."
+        state = [*state[: int(uncertain)], f"Already done in this run: {done}."]
+    if done or uncertain:
+        state.append("A rerun continues from there.")
     return {
         **values,
-        "msg": f"{values['msg']} {state}".strip(),
+        "msg": " ".join((str(values["msg"]), *state)).strip(),
         "changed": bool(made),
         "changes": [change.report() for change in made],
         "diff": [change.diff() for change in made],

@@ -23,7 +23,13 @@ Values = dict[str, int]
 
 
 class Race(Exception):
-    pass
+    """Another writer was faster; ``advised`` is the service's advice in seconds."""
+
+    advised: float | None = None
+
+
+class Silence(Race):
+    """A write without an answer."""
 
 
 @dataclasses.dataclass
@@ -164,3 +170,133 @@ def test_a_reread_that_fails_after_a_lost_race_still_says_what_was_done() -> Non
         run(Vanishing({}, {"a": 1, "b": 2}))
     assert [change.name for change in failure.value.done] == ["a"]
     assert str(failure.value.__cause__) == "gone"
+
+
+# A budget of time
+
+
+class Clock:
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+        self.naps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.left -= seconds
+
+    def seconds_left(self) -> float:
+        return self.left
+
+
+def run_within(register: Register, clock: Clock) -> Outcome[Values]:
+    return converge(
+        register,
+        check_mode=False,
+        retry=Retry(
+            is_conflict=lambda error: isinstance(error, Race),
+            delay_of=lambda error: error.advised if isinstance(error, Race) else None,
+            is_uncertain=lambda error: isinstance(error, Silence),
+            sleep=clock.sleep,
+            seconds_left=clock.seconds_left,
+            attempts=3,
+            delay=10.0,
+        ),
+    )
+
+
+def test_with_a_budget_races_are_retried_as_often_as_time_allows() -> None:
+    clock = Clock(600.0)
+    outcome = run_within(Register({}, {"a": 1}, races=[{"z": value} for value in range(40)]), clock)
+    assert [change.name for change in outcome.changes] == ["a"]
+    assert clock.naps == [10.0] * 40
+
+
+def test_a_budget_ends_races_that_never_end_and_is_never_overdrawn() -> None:
+    clock = Clock(25.0)
+    with pytest.raises(ApplyFailed) as failure:
+        run_within(Register({}, {"a": 1}, races=[{"z": value} for value in range(40)]), clock)
+    assert clock.naps == [10.0, 10.0, 5.0]
+    assert failure.value.uncertain is False
+
+
+class Advising(Register):
+    """The service says how long to wait after a lost race."""
+
+    seconds = 0.0
+
+    def apply(self, change: Change[tuple[str, int]], current: Values) -> Values:
+        try:
+            return super().apply(change, current)
+        except Race as race:
+            race.advised = self.seconds
+            raise
+
+
+def test_the_services_advice_is_honoured() -> None:
+    register = Advising({}, {"a": 1}, races=[{"z": 1}])
+    register.seconds = 42.0
+    clock = Clock(600.0)
+    run_within(register, clock)
+    assert clock.naps == [42.0]
+
+
+def test_advice_that_exceeds_the_budget_ends_the_run_at_once() -> None:
+    register = Advising({}, {"a": 1}, races=[{"z": 1}])
+    register.seconds = 42.0
+    clock = Clock(41.0)
+    with pytest.raises(ApplyFailed):
+        run_within(register, clock)
+    assert clock.naps == []
+
+
+# Writes without an answer
+
+
+class Silent(Register):
+    """Answers none of its first writes; ``done`` says which of them were done all the same."""
+
+    done: list[bool]
+
+    def apply(self, change: Change[tuple[str, int]], current: Values) -> Values:
+        if not self.done:
+            return super().apply(change, current)
+        if self.done.pop(0):
+            super().apply(change, current)
+        raise Silence
+
+
+def silent(*done: bool) -> Silent:
+    register = Silent({}, {"a": 1, "b": 2})
+    register.done = list(done)
+    return register
+
+
+@pytest.mark.parametrize("done", [[True], [False], [False, True], [True, False], [True, True]])
+def test_a_write_without_an_answer_is_reported_exactly_once(done: list[bool]) -> None:
+    register = silent(*done)
+    outcome = run_within(register, Clock(600.0))
+    assert [change.name for change in outcome.changes] == ["a", "b"]
+    assert register.stored == {"a": 1, "b": 2}
+    assert register.writes == 2
+
+
+def test_a_service_that_never_answers_is_given_up_on_and_the_doubt_is_told() -> None:
+    clock = Clock(600.0)
+    with pytest.raises(ApplyFailed) as failure:
+        run_within(silent(*[False] * 20), clock)
+    assert failure.value.uncertain is True
+    assert len(clock.naps) == 3
+
+
+def test_the_doubt_is_told_when_not_even_a_look_is_possible() -> None:
+    class Vanishing(Silent):
+        def read(self) -> Values:
+            if self.reads:
+                raise RuntimeError("gone")
+            return super().read()
+
+    register = Vanishing({}, {"a": 1})
+    register.done = [True]
+    with pytest.raises(ApplyFailed) as failure:
+        run_within(register, Clock(600.0))
+    assert failure.value.uncertain is True

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed, Change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result, failure_values, result_values
@@ -71,6 +73,17 @@ def test_a_write_that_failed_after_it_was_accepted_counts_as_changed() -> None:
     assert values["msg"] == "Accepted, but not finished."
     assert values["changed"] is True
     assert [entry["name"] for entry in t.cast("list[dict[str, str]]", values["changes"])] == ["b"]
+
+
+@pytest.mark.parametrize(("done", "earlier"), [((), ""), ((change("a"),), "Already done in this run: Create role a. ")])
+def test_a_write_without_an_answer_is_never_called_undone(done: tuple[Change[None], ...], earlier: str) -> None:
+    told = f"It is not known whether the change was made. {earlier}A rerun continues from there."
+    failed = ApplyFailed(done, change("b"))
+    failed.__cause__ = errors.Unreachable(service="IAM", action="creating role b", detail="no answer")
+    assert failure_values(failed)["msg"] == f"IAM failed while creating role b: no answer. {told}"
+    failed = ApplyFailed(done, change("b"), uncertain=True)
+    failed.__cause__ = errors.InvalidInput("Bad.")
+    assert failure_values(failed)["msg"] == f"Bad. {told}"
 
 
 def test_a_failed_check_returns_its_findings_with_the_message() -> None:
