@@ -26,9 +26,11 @@ options:
         E(AZURE_FEDERATED_TOKEN) itself.
       - V(env) uses only these options and their environment variables, V(cli) only the Azure CLI's login,
         V(msi) only a managed identity, of which O(client_id) names a user-assigned one.
+      - V(client_secret), V(certificate) and V(workload_identity) use only O(secret), only O(x509_certificate_path), or
+        only the federated token, whatever else is given.
       - Falls back to the environment variable E(ANSIBLE_AZURE_AUTH_SOURCE).
     type: str
-    choices: [auto, cli, env, msi]
+    choices: [auto, certificate, cli, client_secret, env, msi, workload_identity]
     default: auto
   tenant:
     description:
@@ -51,6 +53,27 @@ options:
       - File with certificate and private key (PEM) of the service principal that the module logs in as.
       - Falls back to the environment variables E(AZURE_X509_CERTIFICATE_PATH) and E(AZURE_CLIENT_CERTIFICATE_PATH).
     type: path
+  x509_certificate_password:
+    description:
+      - Password of the private key in O(x509_certificate_path).
+      - Falls back to the environment variable E(AZURE_CLIENT_CERTIFICATE_PASSWORD).
+    type: str
+  authority_host:
+    description:
+      - Login endpoint in place of the cloud's own, a host or an https URL without path.
+      - Falls back to the environment variable E(AZURE_AUTHORITY_HOST).
+    type: str
+  arm_endpoint:
+    description:
+      - Endpoint of Azure Resource Manager in place of the cloud's own, a host or an https URL without path, for example
+        of a private link. Access tokens are still those for the cloud of O(cloud_environment).
+    type: str
+  graph_endpoint:
+    description:
+      - Endpoint of Microsoft Graph in place of the cloud's own, a host or an https URL without path, for example
+        V(https://dod-graph.microsoft.us). Access tokens are those for the cloud of O(cloud_environment), unless the
+        endpoint is itself one of Microsoft's.
+    type: str
 requirements:
   - azure-identity
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
@@ -99,6 +100,11 @@ class Params:
     def text_map(self, name: str) -> dict[str, str]:
         return {str(key): str(value) for key, value in (self._values[name] or {}).items()}
 
+    def optional_item(self, name: str) -> Params | None:
+        """A dictionary with options of its own; None when it is not given."""
+        value = self._values[name]
+        return None if value is None else Params(value)
+
     def items(self, name: str) -> tuple[Params, ...]:
         """The elements of a list of dictionaries."""
         return tuple(Params(value) for value in self._values[name] or ())
@@ -149,7 +155,10 @@ TRANSPORT = ArgumentSpec(
 
 @dataclasses.dataclass(frozen=True)
 class AwsAuth:
-    """Where boto3 takes credentials and region from; None leaves the choice to its own chain."""
+    """Where boto3 takes credentials and region from; None leaves the choice to its own chain.
+
+    With ``assume_role_arn`` these credentials only serve to assume that role, whose session does everything else.
+    """
 
     transport: Transport
     region: str | None = None
@@ -158,6 +167,10 @@ class AwsAuth:
     secret_key: str | None = None
     session_token: str | None = None
     endpoint_url: str | None = None
+    assume_role_arn: str | None = None
+    assume_role_external_id: str | None = None
+    assume_role_session_name: str | None = None
+    use_fips_endpoint: bool | None = None
 
     @classmethod
     def from_params(cls, params: Params) -> AwsAuth:
@@ -169,6 +182,10 @@ class AwsAuth:
             secret_key=params.optional_text("secret_key"),
             session_token=params.optional_text("session_token"),
             endpoint_url=params.optional_text("endpoint_url"),
+            assume_role_arn=params.optional_text("assume_role_arn"),
+            assume_role_external_id=params.optional_text("assume_role_external_id"),
+            assume_role_session_name=params.optional_text("assume_role_session_name"),
+            use_fips_endpoint=params.optional_flag("use_fips_endpoint"),
         )
 
 
@@ -183,7 +200,12 @@ AWS = ArgumentSpec(
         "access_key": {"type": "str", "aliases": ["aws_access_key_id", "aws_access_key"], "no_log": False},
         "secret_key": {"type": "str", "aliases": ["aws_secret_access_key", "aws_secret_key"], "no_log": True},
         "session_token": {"type": "str", "aliases": ["aws_session_token", "security_token"], "no_log": True},
-        "endpoint_url": {"type": "str", "fallback": (env_fallback, ["AWS_ENDPOINT_URL"])},
+        # No fallback: boto3 reads AWS_ENDPOINT_URL itself, after the variable of the single service.
+        "endpoint_url": {"type": "str"},
+        "assume_role_arn": {"type": "str"},
+        "assume_role_external_id": {"type": "str"},
+        "assume_role_session_name": {"type": "str"},
+        "use_fips_endpoint": {"type": "bool"},
     },
     mutually_exclusive=(("profile", "access_key"), ("profile", "secret_key"), ("profile", "session_token")),
     required_together=(("access_key", "secret_key"),),
@@ -199,8 +221,12 @@ class AzureAuth:
     auth_source: str = "auto"
     tenant: str | None = None
     client_id: str | None = None
-    secret: str | None = None
+    secret: str | None = dataclasses.field(default=None, repr=False)
     certificate_path: str | None = None
+    certificate_password: str | None = dataclasses.field(default=None, repr=False)
+    authority_host: str | None = None
+    arm_endpoint: str | None = None
+    graph_endpoint: str | None = None
 
     @classmethod
     def from_params(cls, params: Params) -> AzureAuth:
@@ -212,6 +238,10 @@ class AzureAuth:
             client_id=params.optional_text("client_id"),
             secret=params.optional_text("secret"),
             certificate_path=params.optional_text("x509_certificate_path"),
+            certificate_password=params.optional_text("x509_certificate_password"),
+            authority_host=params.optional_text("authority_host"),
+            arm_endpoint=params.optional_text("arm_endpoint"),
+            graph_endpoint=params.optional_text("graph_endpoint"),
         )
 
 
@@ -226,7 +256,7 @@ AZURE = ArgumentSpec(
         "auth_source": {
             "type": "str",
             "default": "auto",
-            "choices": ["auto", "cli", "env", "msi"],
+            "choices": ["auto", "certificate", "cli", "client_secret", "env", "msi", "workload_identity"],
             "fallback": (env_fallback, ["ANSIBLE_AZURE_AUTH_SOURCE"]),
         },
         "tenant": {
@@ -244,13 +274,103 @@ AZURE = ArgumentSpec(
             "type": "path",
             "fallback": (env_fallback, ["AZURE_X509_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PATH"]),
         },
+        "x509_certificate_password": {
+            "type": "str",
+            "no_log": True,
+            "fallback": (env_fallback, ["AZURE_CLIENT_CERTIFICATE_PASSWORD"]),
+        },
+        "authority_host": {"type": "str", "fallback": (env_fallback, ["AZURE_AUTHORITY_HOST"])},
+        "arm_endpoint": {"type": "str"},
+        "graph_endpoint": {"type": "str"},
     }
 )
 
 
+class AksCredential(enum.Enum):
+    """By which of AKS' ways a cluster's API server is reached; the values are those of the option ``aks.access``."""
+
+    USER = "user"
+    ADMIN = "admin"
+    RUN_COMMAND = "run_command"
+
+
+@dataclasses.dataclass(frozen=True)
+class AksAccess:
+    """An AKS cluster whose API server is reached through Azure Resource Manager.
+
+    ``poll_interval`` is in seconds and ``wait_timeout`` in minutes; both matter to run commands only.
+    """
+
+    azure: AzureAuth
+    subscription_id: str
+    resource_group: str
+    name: str
+    credential: AksCredential = AksCredential.USER
+    public_fqdn: bool = False
+    poll_interval: float = 2.0
+    wait_timeout: float = 10.0
+
+    @classmethod
+    def from_params(cls, params: Params) -> AksAccess:
+        """Raises InvalidInput unless the options name exactly one cluster."""
+        subscription_id, resource_group, name = _aks_cluster(params)
+        poll_interval, wait_timeout = params.number("poll_interval"), params.number("wait_timeout")
+        if poll_interval <= 0 or wait_timeout <= 0:
+            raise InvalidInput("aks: poll_interval and wait_timeout must be greater than zero.")
+        return cls(
+            azure=AzureAuth.from_params(params),
+            subscription_id=subscription_id,
+            resource_group=resource_group,
+            name=name,
+            credential=AksCredential(params.text("access")),
+            public_fqdn=params.flag("public_fqdn"),
+            poll_interval=poll_interval,
+            wait_timeout=wait_timeout,
+        )
+
+
+_AKS_RESOURCE_ID = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.ContainerService/managedClusters/([^/]+)/?",
+    re.IGNORECASE,
+)
+
+
+def _aks_cluster(params: Params) -> tuple[str, str, str]:
+    """Subscription, resource group and name. The resource ID wins over the subscription, which may come from the
+    environment, and must not stand beside the other two."""
+    resource_id = params.optional_text("resource_id")
+    parts = {name: params.optional_text(name) for name in ("resource_group", "name")}
+    if resource_id is not None:
+        if any(parts.values()):
+            raise InvalidInput(
+                "aks: resource_id says which cluster is meant, and resource_group and name say it again.",
+                fix="Give one or the other.",
+            )
+        match = _AKS_RESOURCE_ID.fullmatch(resource_id.strip())
+        if match is None:
+            raise InvalidInput(
+                f"aks: resource_id '{resource_id}' is not the ID of an AKS cluster.",
+                fix="Give /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.ContainerService/"
+                "managedClusters/<name>, for example from 'az aks show --query id'.",
+            )
+        return match[1], match[2], match[3]
+    parts = {"subscription_id": params.optional_text("subscription_id"), **parts}
+    missing = [name for name, value in parts.items() if value is None]
+    if missing:
+        raise InvalidInput(
+            f"aks: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not given.",
+            fix="Name the cluster by subscription_id (AZURE_SUBSCRIPTION_ID), resource_group and name, or by "
+            "resource_id.",
+        )
+    return str(parts["subscription_id"]), str(parts["resource_group"]), str(parts["name"])
+
+
 @dataclasses.dataclass(frozen=True)
 class KubeAuth:
-    """How the cluster's API server is reached; None leaves the choice to the kubeconfig."""
+    """How the cluster's API server is reached; None leaves the choice to the kubeconfig.
+
+    With ``aks`` everything but ``validate_certs`` and ``proxy`` comes from Azure Resource Manager.
+    """
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -259,9 +379,11 @@ class KubeAuth:
     ca_cert: str | None = None
     validate_certs: bool | None = None
     proxy: str | None = None
+    aks: AksAccess | None = None
 
     @classmethod
     def from_params(cls, params: Params) -> KubeAuth:
+        aks = params.optional_item("aks")
         return cls(
             kubeconfig=params.optional_text("kubeconfig"),
             context=params.optional_text("context"),
@@ -270,6 +392,7 @@ class KubeAuth:
             ca_cert=params.optional_text("ca_cert"),
             validate_certs=params.optional_flag("validate_certs"),
             proxy=params.optional_text("proxy"),
+            aks=None if aks is None else AksAccess.from_params(aks),
         )
 
 
@@ -290,5 +413,24 @@ KUBERNETES = ArgumentSpec(
             "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"]),
         },
         "proxy": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_PROXY"])},
+        "aks": {
+            "type": "dict",
+            "options": {
+                "access": {
+                    "type": "str",
+                    "default": AksCredential.USER.value,
+                    "choices": [credential.value for credential in AksCredential],
+                },
+                "subscription_id": {"type": "str", "fallback": (env_fallback, ["AZURE_SUBSCRIPTION_ID"])},
+                "resource_group": {"type": "str"},
+                "name": {"type": "str"},
+                "resource_id": {"type": "str"},
+                "public_fqdn": {"type": "bool", "default": False},
+                "poll_interval": {"type": "float", "default": 2.0},
+                "wait_timeout": {"type": "float", "default": 10.0},
+                **AZURE.options,
+                **TRANSPORT.options,
+            },
+        },
     }
 )

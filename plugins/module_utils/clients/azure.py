@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import typing as t
+import urllib.parse
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
@@ -43,16 +44,13 @@ ENTRA = "Microsoft Entra ID"
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """One of Azure's clouds: the hosts of its services, and the scope of ARM's access tokens."""
+    """One of Azure's clouds: the hosts of its services (with a port where one is given), and its tokens' scopes."""
 
     login: str
     arm: str
     graph: str
     arm_scope: str
-
-    @property
-    def graph_scope(self) -> str:
-        return f"https://{self.graph}/.default"
+    graph_scope: str
 
 
 #: As in azure-cli's cloud.py and azure-mgmt-core's tools.py; the keys are the choices of ``cloud_environment``.
@@ -62,20 +60,59 @@ CLOUDS: t.Final[Mapping[str, Cloud]] = {
         arm="management.azure.com",
         graph="graph.microsoft.com",
         arm_scope="https://management.azure.com/.default",
+        graph_scope="https://graph.microsoft.com/.default",
     ),
     "AzureUSGovernment": Cloud(
         login="login.microsoftonline.us",
         arm="management.usgovcloudapi.net",
         graph="graph.microsoft.us",
         arm_scope="https://management.core.usgovcloudapi.net/.default",
+        graph_scope="https://graph.microsoft.us/.default",
     ),
     "AzureChinaCloud": Cloud(
         login="login.chinacloudapi.cn",
         arm="management.chinacloudapi.cn",
         graph="microsoftgraph.chinacloudapi.cn",
         arm_scope="https://management.chinacloudapi.cn/.default",
+        graph_scope="https://microsoftgraph.chinacloudapi.cn/.default",
     ),
 }
+#: Microsoft's own Graph roots take tokens for themselves only
+#: (https://learn.microsoft.com/graph/deployments); the last one is the US government's DoD cloud.
+_GRAPH_ROOTS = frozenset({*(cloud.graph for cloud in CLOUDS.values()), "dod-graph.microsoft.us"})
+
+
+def cloud_of(auth: AzureAuth) -> Cloud:
+    """The cloud that is meant, with the endpoints that are given in place of its own.
+
+    Raises InvalidInput for an endpoint that is no host and no https URL without path.
+    """
+    cloud = CLOUDS[auth.cloud_environment]
+    if auth.authority_host:
+        cloud = dataclasses.replace(cloud, login=_endpoint("authority_host", auth.authority_host))
+    if auth.arm_endpoint:
+        cloud = dataclasses.replace(cloud, arm=_endpoint("arm_endpoint", auth.arm_endpoint))
+    if auth.graph_endpoint:
+        graph = _endpoint("graph_endpoint", auth.graph_endpoint)
+        scope = f"https://{graph}/.default" if graph in _GRAPH_ROOTS else cloud.graph_scope
+        cloud = dataclasses.replace(cloud, graph=graph, graph_scope=scope)
+    return cloud
+
+
+def _endpoint(option: str, value: str) -> str:
+    """The host, and the port if any, of an endpoint; AKS's webhook sets AZURE_AUTHORITY_HOST with a trailing slash."""
+    try:
+        parts = urllib.parse.urlsplit(value if "://" in value else f"https://{value}")
+        good = parts.scheme == "https" and parts.hostname and (parts.port or True) and "@" not in parts.netloc
+    except ValueError:  # a port that is none, a bracket that is not closed
+        good = False
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment or re.search(r"\s", value):
+        raise errors.InvalidInput(
+            f"{option} is '{value}', which is not an https URL without path.",
+            fix="Give the endpoint's host, for example https://host.example.",
+        )
+    return parts.netloc.lower()
+
 
 _SERVICE_PRINCIPAL_FIX = (
     "give client_id, tenant and secret or x509_certificate_path, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
@@ -121,7 +158,7 @@ class AzureSession:
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("azure-identity", IMPORT_ERROR)
         self.auth = auth
-        self.cloud = CLOUDS[auth.cloud_environment]
+        self.cloud = cloud_of(auth)
         self.transport_options = transport_options(auth.transport)
         self.credential = _Login(
             auth, self.cloud, self.transport_options, os.environ if environ is None else environ
@@ -143,6 +180,15 @@ class _Login:
                 return self._cli()
             case "msi":
                 return self._managed_identity()
+            case "client_secret":
+                return self._by_secret(self._given(self.auth.secret, "secret (AZURE_CLIENT_SECRET)"))
+            case "certificate":
+                path = self.auth.certificate_path
+                return self._certificate(self._given(path, "x509_certificate_path (AZURE_CLIENT_CERTIFICATE_PATH)"))
+            case "workload_identity":
+                variables = "AZURE_FEDERATED_TOKEN_FILE nor AZURE_FEDERATED_TOKEN"
+                self._given(self._token_file or self._token, variables)
+                return self._by_federated_token()
             case "env":
                 given = self._service_principal()
                 if given is None:
@@ -163,15 +209,37 @@ class _Login:
 
     def _service_principal(self) -> TokenCredential | None:
         """The service principal that is given, None when nothing says how it proves itself."""
-        token_file = self.environ.get("AZURE_FEDERATED_TOKEN_FILE")
-        token = self.environ.get("AZURE_FEDERATED_TOKEN")
-        if not (self.auth.secret or self.auth.certificate_path or token_file or token):
-            return None
-        client_id, tenant = self._identity()
         if self.auth.secret:
-            return ClientSecretCredential(tenant, client_id, self.auth.secret, **self._msal_options)
+            return self._by_secret(self.auth.secret)
         if self.auth.certificate_path:
-            return self._certificate(tenant, client_id, self.auth.certificate_path)
+            return self._certificate(self.auth.certificate_path)
+        if self._token_file or self._token:
+            return self._by_federated_token()
+        return None
+
+    @property
+    def _token_file(self) -> str | None:
+        return self.environ.get("AZURE_FEDERATED_TOKEN_FILE")
+
+    @property
+    def _token(self) -> str | None:
+        return self.environ.get("AZURE_FEDERATED_TOKEN")
+
+    def _given(self, value: str | None, what: str) -> str:
+        if not value:
+            raise errors.MissingCredentials(
+                f"auth_source is {self.auth.auth_source}, but there is no {what}.",
+                fix="Give it, or choose another auth_source.",
+            )
+        return value
+
+    def _by_secret(self, secret: str) -> TokenCredential:
+        client_id, tenant = self._identity()
+        return ClientSecretCredential(tenant, client_id, secret, **self._msal_options)
+
+    def _by_federated_token(self) -> TokenCredential:
+        client_id, tenant = self._identity()
+        token_file, token = self._token_file, self._token
         if token_file:
             if not Path(token_file).is_file():
                 raise errors.MissingCredentials(
@@ -193,13 +261,16 @@ class _Login:
             )
         return client_id, tenant
 
-    def _certificate(self, tenant: str, client_id: str, path: str) -> TokenCredential:
+    def _certificate(self, path: str) -> TokenCredential:
+        client_id, tenant = self._identity()
+        password = self.auth.certificate_password
         try:
-            return CertificateCredential(tenant, client_id, path, **self._msal_options)
-        except (OSError, ValueError) as error:
+            return CertificateCredential(tenant, client_id, path, password=password, **self._msal_options)
+        except (OSError, ValueError, TypeError) as error:  # TypeError: a password too much or too little
             raise errors.InvalidInput(
                 f"x509_certificate_path: {path} can't be used: {_one_line(str(error))}.",
-                fix="Name a PEM file with the certificate and its private key without password.",
+                fix="Name a PEM file with the certificate and its private key, and give the key's password, if it has "
+                "one, in x509_certificate_password.",
             ) from error
 
     @property
