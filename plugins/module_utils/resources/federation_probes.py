@@ -19,7 +19,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, IamRoles
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags, errors, policy, trust_merge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import (
     DEFAULT_SESSION_DURATION,
     IamRoles,
     Role,

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import Role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     KNOWN_AFTER_APPLY,
     AwsAccount,

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import UnknownPrincipal
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import UnknownPrincipal
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed
