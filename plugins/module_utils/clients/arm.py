@@ -87,6 +87,22 @@ class Cluster:
     model: t.Any = dataclasses.field(default=None, repr=False, compare=False)  # sdk.ManagedCluster
 
 
+def connect(session: azure.AzureSession, subscription_id: str) -> ContainerServiceClient:
+    """The library's client for the clusters of one subscription. Raises MissingLibrary."""
+    if IMPORT_ERROR is not None:
+        raise errors.MissingLibrary(LIBRARY, IMPORT_ERROR)
+    if not issubclass(sdk.ManagedCluster, Mapping):
+        old = ImportError("an older version is installed, which would drop properties that it doesn't know")
+        raise errors.MissingLibrary(f"{LIBRARY} {LIBRARY_SINCE}", old)
+    return ContainerServiceClient(
+        session.credential,
+        subscription_id,
+        base_url=f"https://{session.cloud.arm}",
+        credential_scopes=[session.cloud.arm_scope],
+        **session.transport_options,
+    )
+
+
 class ArmClient:
     """The clusters of one subscription. Use it as a context manager, which closes its connections."""
 
@@ -97,20 +113,9 @@ class ArmClient:
 
         Raises MissingLibrary when the library is missing or too old to give back what it doesn't know.
         """
-        if IMPORT_ERROR is not None:
-            raise errors.MissingLibrary(LIBRARY, IMPORT_ERROR)
-        if not issubclass(sdk.ManagedCluster, Mapping):
-            old = ImportError("an older version is installed, which would drop properties that it doesn't know")
-            raise errors.MissingLibrary(f"{LIBRARY} {LIBRARY_SINCE}", old)
         self._poll_interval = poll_interval
         self._wait_timeout = wait_timeout
-        self._client = ContainerServiceClient(
-            session.credential,
-            subscription_id,
-            base_url=f"https://{session.cloud.arm}",
-            credential_scopes=[session.cloud.arm_scope],
-            **session.transport_options,
-        )
+        self._client = connect(session, subscription_id)
 
     def __enter__(self) -> ArmClient:
         return self
@@ -120,7 +125,7 @@ class ArmClient:
 
     def get_cluster(self, ref: ClusterRef) -> Cluster:
         """The cluster as it is. Raises NotFound when it, its group or the subscription is not there or not visible."""
-        with _arm_errors(f"reading {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
+        with arm_errors(f"reading {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
             return _snapshot(self._client.managed_clusters.get(ref.resource_group, ref.name))
 
     def set_flags(self, ref: ClusterRef, cluster: Cluster, flags: Flags) -> Cluster:
@@ -132,7 +137,7 @@ class ArmClient:
         # The pipeline repeats refused requests that carry a Retry-After. Under an ETag that is safe; without one it
         # could put an outdated cluster over what somebody else has just finished, so then it is planned anew instead.
         options: dict[str, t.Any] = {} if cluster.etag else {"retry_total": 0}
-        with _arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/write"):
+        with arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/write"):
             poller = self._client.managed_clusters.begin_create_or_update(
                 ref.resource_group,
                 ref.name,
@@ -142,7 +147,7 @@ class ArmClient:
                 polling=ARMPolling(self._poll_interval),
                 **options,
             )
-        with _accepted(), _arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
+        with _accepted(), arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
             return _snapshot(self._result(ref, poller))
 
     def _result(self, ref: ClusterRef, poller: LROPoller[t.Any]) -> t.Any:
@@ -216,7 +221,7 @@ def _accepted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _arm_errors(action: str, ref: ClusterRef, permission: str) -> Iterator[None]:
+def arm_errors(action: str, ref: ClusterRef, permission: str) -> Iterator[None]:
     """Turn what the library raises inside the block into the collection's errors."""
     try:
         with azure.login_errors(SERVICE, action):
