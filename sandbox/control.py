@@ -10,7 +10,10 @@ GET /status                            process, addresses, files, clusters, sett
 GET /log?since=N                       ``{"requests": [...]}``: what the services saw, after request number N
 GET /samples                           ``{"samples": [...]}``: what the workspaces stored
 GET /settings, PUT /settings           the behaviour of :class:`sandbox.world.Settings`; PUT changes the fields it names
-POST /reset                            a new world with the seeded estate; same addresses; the log starts anew
+POST /faults                           let requests go wrong: the fields of :class:`sandbox.faults.Fault`
+GET /faults                            ``{"faults": [...]}``, with the numbers of requests seen and struck
+DELETE /faults                         nothing goes wrong any more
+POST /reset                            a new world with the seeded estate, without faults; same addresses; new log
 POST /clusters                         add a cluster ``{"name", "body"?}`` like ``fresh``; answers as the next
 GET /clusters/<name>                   the cluster with its ARM body
 POST /shutdown                         ``{"instance"}``: end the process
@@ -26,6 +29,7 @@ import typing as t
 import flask
 from werkzeug.exceptions import HTTPException
 
+from sandbox.faults import Fault
 from sandbox.world import Settings
 
 if t.TYPE_CHECKING:
@@ -79,6 +83,10 @@ def _add_reading(app: flask.Flask, sandbox: Sandbox) -> None:
     def settings() -> Json:
         return dataclasses.asdict(sandbox.world.settings)
 
+    @app.get("/faults")
+    def faults() -> Json:
+        return {"faults": [armed.report() for armed in sandbox.faults.all()]}
+
     @app.get("/clusters/<name>")
     def cluster(name: str) -> Json:
         return _with_body(sandbox, name)
@@ -89,6 +97,19 @@ def _add_changing(app: flask.Flask, sandbox: Sandbox) -> None:
     def change_settings() -> Json:
         sandbox.world.settings = changed_settings(sandbox.world.settings, _json_object())
         return dataclasses.asdict(sandbox.world.settings)
+
+    @app.post("/faults")
+    def add_fault() -> tuple[Json, int]:
+        try:
+            fault = Fault.from_json(_json_object())
+        except ValueError as error:
+            raise BadControlRequest(str(error)) from error
+        return sandbox.faults.add(fault).report(), 201
+
+    @app.delete("/faults")
+    def clear_faults() -> Json:
+        sandbox.faults.clear()
+        return {"faults": []}
 
     @app.post("/reset")
     def reset() -> Json:

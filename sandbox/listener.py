@@ -30,7 +30,16 @@ _HANDSHAKE_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _NO_BODY = frozenset({204, 304})
 
+#: The key of a request's :class:`Connection` in the WSGI environment.
+CONNECTION = "sandbox.connection"
+
 _log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A request's connection. An application that sets ``dropped`` wants it ended without any answer."""
+
+    dropped = False
 
 
 class _Handler(WSGIRequestHandler):
@@ -43,7 +52,13 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         environ = self.make_environ()
         environ["wsgi.input"] = io.BytesIO(_body(environ))
+        environ[CONNECTION] = connection = Connection()
         chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        if connection.dropped:
+            self.close_connection = True
+            with contextlib.suppress(OSError):  # the client may have been faster
+                self.connection.shutdown(socket.SHUT_RDWR)
+            return
         body = b"".join(chunks)
         code, _unused, reason = status.partition(" ")
         self.send_response(int(code), reason)

@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox.aws import AwsAccount
+    from sandbox.faults import Faults
     from sandbox.graph import Directory
     from sandbox.kubernetes import ApiServer
     from sandbox.world import Json
@@ -121,6 +122,11 @@ class Sandbox:
     def directory(self) -> Directory:
         """The Entra tenant's directory."""
         return self._services.directory
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong until the next reset."""
+        return self.world.faults
 
     def cluster(self, name: str) -> AksCluster:
         """Raises BadControlRequest for an unknown name."""

@@ -10,7 +10,7 @@ import typing as t
 
 from werkzeug.wrappers import Request, Response
 
-from sandbox import arm, graph, hosts, login, oidc
+from sandbox import arm, fault_answers, graph, hosts, login, oidc
 from sandbox.aws import AwsAccount
 from sandbox.graph import Directory
 from sandbox.hosts import without_port
@@ -53,6 +53,7 @@ class Services:
     @classmethod
     def over(cls, world: World, issuer_client: IssuerClient) -> Services:
         """The services over a world without clusters. AWS reaches the clusters' issuers by this client."""
+        world.faults.answer = fault_answers.answer
         aws = AwsAccount(world, fetch=issuer_client.fetch, top_thumbprint=issuer_client.top_thumbprint)
         directory = Directory(world)
         aws_application = aws.create_wsgi()

@@ -1,13 +1,20 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every Flask application of the sandbox has in common: the request log."""
+"""What every Flask application of the sandbox has in common: the request log, and faults on request."""
 
 from __future__ import annotations
 
+import time
+
 import flask
 
+from sandbox.faults import Kind, Met
+from sandbox.listener import CONNECTION, Connection
 from sandbox.world import World
+
+_WORLD = "sandbox.world"  # among an application's extensions
+_SERVICE = "sandbox.service"
 
 
 def make_app(world: World, service: str) -> flask.Flask:
@@ -15,25 +22,50 @@ def make_app(world: World, service: str) -> flask.Flask:
     app = flask.Flask(f"sandbox.{service}", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class does not
     app.url_map.merge_slashes = False  # the services decide themselves what a doubled slash means
+    app.extensions[_WORLD] = world
+    app.extensions[_SERVICE] = service
 
     @app.after_request
     def log(response: flask.Response) -> flask.Response:
+        fault: Kind | None = flask.g.get("fault")
         world.log.record(
             service=service,
             method=flask.request.method,
             path=flask.request.path,
             operation=flask.g.get("operation", ""),
-            status=response.status_code,
+            status=0 if fault is Kind.DROP_BEFORE else response.status_code,
             write=bool(flask.g.get("write", False)),
+            fault=fault.value if fault is not None else "",
         )
+        if fault in (Kind.DROP_BEFORE, Kind.DROP_AFTER):
+            connection: Connection = flask.request.environ.setdefault(CONNECTION, Connection())
+            connection.dropped = True
         return response
 
     return app
 
 
 def name_operation(operation: str) -> None:
-    """Note the API's name of the current operation for the request log."""
+    """Note the API's name of the current operation for the request log, and let a fault that is due strike.
+
+    Call it before anything is done for the request, and without the world's lock.
+    """
     flask.g.operation = operation
+    extensions = flask.current_app.extensions
+    world: World = extensions[_WORLD]
+    met = Met(extensions[_SERVICE], flask.request.method, flask.request.path, operation)
+    fault, answer = world.faults.strike(met)
+    if fault is None:
+        return
+    flask.g.fault = fault.kind
+    if fault.kind is Kind.LATENCY:
+        time.sleep(fault.seconds)
+    elif fault.callback is not None:
+        fault.callback()
+    elif fault.kind is Kind.DROP_BEFORE:
+        flask.abort(flask.Response())
+    elif answer is not None:
+        flask.abort(answer)
 
 
 def mark_write() -> None:

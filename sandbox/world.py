@@ -21,6 +21,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.faults import Faults
+
 Json = dict[str, t.Any]
 
 AWS_ACCOUNT = "123456789012"
@@ -46,6 +48,7 @@ class LoggedRequest:
     operation: str  # the API's own name of the operation where it has one, else ""
     status: int
     write: bool
+    fault: str = ""  # the kind of the fault that struck it, see sandbox.faults; status 0: it was not handled
 
 
 class RequestLog:
@@ -57,7 +60,9 @@ class RequestLog:
         self._numbers = itertools.count(1)
         self._start = time.monotonic()
 
-    def record(self, *, service: str, method: str, path: str, operation: str, status: int, write: bool) -> None:
+    def record(
+        self, *, service: str, method: str, path: str, operation: str, status: int, write: bool, fault: str = ""
+    ) -> None:
         with self._lock:
             self._requests.append(
                 LoggedRequest(
@@ -69,6 +74,7 @@ class RequestLog:
                     operation=operation,
                     status=status,
                     write=write,
+                    fault=fault,
                 )
             )
 
@@ -108,6 +114,16 @@ class SigningKey:
             if self._made is None:
                 self._made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             return self._made
+
+
+@dataclasses.dataclass
+class Subscription:
+    """An Azure subscription that the controller sees. Its role may not cover AKS clusters there (``readable``)."""
+
+    id: str
+    name: str
+    state: str = "Enabled"
+    readable: bool = True
 
 
 @dataclasses.dataclass
@@ -177,7 +193,9 @@ class World:
         self.lock = threading.RLock()
         self.settings = settings or Settings()
         self.log = RequestLog()
+        self.faults = Faults()
         self.entra_key = SigningKey()  # signs the tenant's access tokens
+        self.subscriptions = [Subscription(AZURE_SUBSCRIPTION, "fleet")]
         self.clusters: list[AksCluster] = []
         self.samples: list[Sample] = []
 
