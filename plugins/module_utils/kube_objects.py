@@ -50,6 +50,9 @@ DAEMON_SET: t.Final = ObjectKind("apis/apps/v1", "daemonsets", "DaemonSet")
 REPLICA_SET: t.Final = ObjectKind("apis/apps/v1", "replicasets", "ReplicaSet")
 JOB: t.Final = ObjectKind("apis/batch/v1", "jobs", "Job")
 CRON_JOB: t.Final = ObjectKind("apis/batch/v1", "cronjobs", "CronJob")
+INGRESS: t.Final = ObjectKind("apis/networking.k8s.io/v1", "ingresses", "Ingress")
+ROLE: t.Final = ObjectKind("apis/rbac.authorization.k8s.io/v1", "roles", "Role")
+ROLE_BINDING: t.Final = ObjectKind("apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 #: Kinds whose objects run pods.
 POD_RUNNERS: t.Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB, POD)
 

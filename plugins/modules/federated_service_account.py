@@ -11,7 +11,8 @@ version_added: "0.1.0"
 description:
   - Ensures a service account, and its namespace when asked to, with the label of Microsoft Entra Workload ID and, when
     a client ID is given, its annotation.
-  - All labels, annotations and other fields that the objects have already are kept.
+  - All labels, annotations and other fields that the objects have already are kept. What is set on a service account
+    that existed before is recorded in its annotation C(aks-amp.crosscloud.io/previous), with what was there.
   - Tokens of the service account are trusted by AWS through the IAM role, which needs neither label nor annotation.
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
@@ -24,8 +25,21 @@ options:
     description: Name of the service account.
     type: str
     required: true
+  state:
+    description:
+      - With V(present), the service account is ensured.
+      - With V(absent), a service account that this module created is deleted, unless a workload still runs pods as it;
+        on one that existed before, label and annotation become what they were, unless somebody changed them since.
+      - What is kept is named in RV(kept), and each reason is a warning.
+    type: str
+    choices: [present, absent]
+    default: present
   create_namespace:
-    description: Whether a missing namespace is created; otherwise it is an error.
+    description:
+      - Whether a missing namespace is created; otherwise it is an error.
+      - With O(state=absent), whether a namespace that this module created is deleted once nothing is left in it. What
+        counts are workloads, pods, services, volume claims, config maps, secrets, service accounts, roles, role
+        bindings and ingresses.
     type: bool
     default: true
   workload_identity_label:
@@ -41,6 +55,14 @@ options:
         is replaced; without this option, an annotation is left alone.
       - In check mode, V(<known after apply>) stands for an application that does not exist yet.
     type: str
+  released_by:
+    description:
+      - With O(state=absent) in check mode, workloads from which the same run takes the service account, so that they do
+        not count as its users although they still have it. Each is written as V(Deployment monitoring/prometheus).
+      - Outside check mode it means nothing, because what counts then is what is there.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - crosscloud.aks_amp.kubernetes
   - crosscloud.aks_amp.attributes
@@ -53,6 +75,8 @@ attributes:
     support: full
 notes:
   - The caller needs C(get) on C(serviceaccounts) and C(namespaces), and to change something C(create) and C(patch).
+  - With O(state=absent), it needs C(delete) on both, and C(list) on what could use them; without the latter they are
+    kept and the missing right is named.
 seealso:
   - module: crosscloud.aks_amp.entra_federated_credential
   - module: crosscloud.aks_amp.prometheus_remote_write
@@ -70,6 +94,13 @@ EXAMPLES = r"""
     namespace: monitoring
     name: prometheus-sa
     client_id: "{{ credential.client_id }}"
+    context: payments-prod
+
+- name: Remove it again, with a namespace that was created for it
+  crosscloud.aks_amp.federated_service_account:
+    namespace: monitoring
+    name: prometheus-sa
+    state: absent
     context: payments-prod
 """
 
@@ -105,6 +136,13 @@ uid:
   returned: success
   type: str
   sample: 2f3c6d0a-93f5-4c8e-9f43-4f6c6f0e7b10
+kept:
+  description: With O(state=absent), one sentence for each thing that is kept, with the reason; otherwise empty.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "ServiceAccount monitoring/prometheus-sa is kept: it is used by Deployment monitoring/exporter."
 changes:
   description: What was changed, or would be in check mode, in this order.
   returned: always
@@ -112,7 +150,7 @@ changes:
   elements: dict
   contains:
     action:
-      description: V(create) or V(update).
+      description: V(create), V(update) or V(delete).
       returned: success
       type: str
       sample: create

@@ -5,7 +5,8 @@
 
 The label and the annotation are those of Microsoft Entra Workload ID
 (https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html); AWS needs
-neither. All metadata that others wrote is kept.
+neither. All metadata that others wrote is kept. What is set on a service account of others is recorded on it, so that
+``absent`` can put back what was there.
 """
 
 from __future__ import annotations
@@ -26,14 +27,29 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     SERVICE_ACCOUNT,
     ObjectReference,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
+    RECORD_ANNOTATION,
+    noted,
+    read_record,
+    record_annotation,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     KUBERNETES,
+    STATE,
     ArgumentSpec,
     KubeAuth,
     Params,
+    State,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.service_account_removal import (
+    NOTHING_FOUND,
+    Survey,
+    occupants_of,
+    undo,
+    users_of,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 
 ARGUMENT_SPEC = ArgumentSpec(
@@ -43,31 +59,43 @@ ARGUMENT_SPEC = ArgumentSpec(
         "create_namespace": {"type": "bool", "default": True},
         "workload_identity_label": {"type": "bool", "default": True},
         "client_id": {"type": "str"},
+        "released_by": {"type": "list", "elements": "str", "default": []},
     }
-).merge(KUBERNETES)
+).merge(STATE, KUBERNETES)
 
 StringMap = t.Mapping[str, str]
+#: Labels or annotations of a JSON merge patch, in which None removes.
+PatchMap = t.Mapping[str, "str | None"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """What the service account shall be. ``client_id`` None leaves an annotation alone."""
+    """What the service account shall be. ``client_id`` None leaves an annotation alone.
+
+    ``released_by`` are workloads ("Deployment monitoring/prometheus") from which the same run takes an absent service
+    account; check mode, in which they still have it, does not count them as its users.
+    """
 
     account: ServiceAccount
     create_namespace: bool = True
     workload_identity_label: bool = True
     client_id: str | None = None
+    state: State = State.PRESENT
+    released_by: tuple[str, ...] = ()
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
+        state = State.from_params(params)
         client_id = params.optional_text("client_id")
-        if client_id is not None:
+        if client_id is not None and state is State.PRESENT:
             client_id = require_known(client_id, option="client_id", step="entra_federation", check_mode=check_mode)
         return cls(
             account=ServiceAccount.parse(params.text("namespace"), params.text("name")),
             create_namespace=params.flag("create_namespace"),
             workload_identity_label=params.flag("workload_identity_label"),
             client_id=client_id,
+            state=state,
+            released_by=params.texts("released_by") if check_mode else (),
         )
 
     @property
@@ -108,13 +136,39 @@ class Account:
         """What of it belongs into a diff."""
         return {"labels": dict(self.labels), "annotations": dict(self.annotations)}
 
+    def patched(self, labels: PatchMap, annotations: PatchMap) -> Account:
+        """The account after a merge patch of its metadata."""
+        return dataclasses.replace(
+            self, labels=_patched(self.labels, labels), annotations=_patched(self.annotations, annotations)
+        )
+
+
+def _patched(present: StringMap, patch: PatchMap) -> dict[str, str]:
+    merged = {**present, **patch}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Namespace:
+    """A namespace that may have to go. Only one that the collection created is read that far."""
+
+    labels: StringMap
+    uid: str
+    resource_version: str
+    occupants: Survey
+
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """``namespace_exists`` is known without a request of its own where the service account exists."""
+    """``namespace_exists`` is known without a request of its own where the service account exists.
+
+    ``users`` and ``namespace`` are read only when both are to be absent.
+    """
 
     namespace_exists: bool
     account: Account | None
+    users: Survey = NOTHING_FOUND
+    namespace: Namespace | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,12 +184,21 @@ class CreateAccount:
 
 @dataclasses.dataclass(frozen=True)
 class PatchAccount:
-    labels: StringMap
-    annotations: StringMap
+    labels: PatchMap
+    annotations: PatchMap
     resource_version: str
 
 
-Operation: t.TypeAlias = "CreateNamespace | CreateAccount | PatchAccount"
+@dataclasses.dataclass(frozen=True)
+class Delete:
+    """Delete this version of an object."""
+
+    reference: ObjectReference
+    uid: str
+    resource_version: str
+
+
+Operation: t.TypeAlias = "CreateNamespace | CreateAccount | PatchAccount | Delete"
 
 
 def plan_service_account(current: Current, wish: Wish) -> Plan[Operation, Current]:
@@ -161,11 +224,8 @@ def plan_service_account(current: Current, wish: Wish) -> Plan[Operation, Curren
     annotations = _missing(current.account.annotations, wish.annotations())
     if not labels and not annotations:
         return Plan((), current)
-    account = dataclasses.replace(
-        current.account,
-        labels={**current.account.labels, **labels},
-        annotations={**current.account.annotations, **annotations},
-    )
+    record = _record(current.account, labels, annotations)
+    account = current.account.patched(labels, {**annotations, **record})
     change: Change[Operation] = Change(
         action=Action.UPDATE,
         kind=SERVICE_ACCOUNT.name,
@@ -173,9 +233,106 @@ def plan_service_account(current: Current, wish: Wish) -> Plan[Operation, Curren
         summary=_update_summary(wish, current.account, labels, annotations),
         before=current.account.shown(),
         after=account.shown(),
-        operation=PatchAccount(labels, annotations, current.account.resource_version),
+        operation=PatchAccount(labels, {**annotations, **record}, current.account.resource_version),
     )
     return Plan((change,), Current(namespace_exists=True, account=account))
+
+
+def _record(account: Account, labels: StringMap, annotations: StringMap) -> PatchMap:
+    """The annotation by which ``absent`` knows what was there; an account that is ours goes as a whole."""
+    if is_marked(dict(account.labels)):
+        return {}
+    record = read_record(account.annotations)
+    for name, value in labels.items():
+        record = noted(record, "labels", name, was=account.labels.get(name), to=value)
+    for name, value in annotations.items():
+        record = noted(record, "annotations", name, was=account.annotations.get(name), to=value)
+    return record_annotation(record)
+
+
+def plan_absence(current: Current, wish: Wish) -> Plan[Operation, Current]:
+    """Decide what may go: what the collection created and nobody else uses, and what it set on an account of others.
+
+    Warnings say what is kept, and why.
+    """
+    changes: list[Change[Operation]] = []
+    kept: list[str] = []
+    account = current.account
+    if account is not None and is_marked(dict(account.labels)):
+        objection = current.users.objection("it is used by")
+        if objection:
+            kept.append(f"{wish.reference} is kept: {objection.rstrip('.')}.")
+        else:
+            changes.append(_account_deletion(account, wish))
+            account = None
+    elif account is not None:
+        account = _undo_on(account, wish, changes, kept)
+    namespace = current.namespace
+    if namespace is not None and account is None:
+        objection = namespace.occupants.objection("it holds")
+        if objection:
+            kept.append(f"{wish.namespace_reference} is kept: {objection.rstrip('.')}.")
+        else:
+            changes.append(_namespace_deletion(namespace, wish))
+            namespace = None
+    gone = current.namespace is not None and namespace is None
+    predicted = Current(current.namespace_exists and not gone, account, current.users, namespace)
+    return Plan(tuple(changes), predicted, tuple(kept))
+
+
+def _account_deletion(account: Account, wish: Wish) -> Change[Operation]:
+    return Change(
+        action=Action.DELETE,
+        kind=SERVICE_ACCOUNT.name,
+        name=wish.reference.full_name,
+        summary=f"Delete the service account {wish.reference.full_name}.",
+        before=account.shown(),
+        after=None,
+        operation=Delete(wish.reference, account.uid or "", account.resource_version),
+    )
+
+
+def _namespace_deletion(namespace: Namespace, wish: Wish) -> Change[Operation]:
+    name = wish.account.namespace
+    return Change(
+        action=Action.DELETE,
+        kind=NAMESPACE.name,
+        name=name,
+        summary=f"Delete the namespace {name}, which is empty.",
+        before={"labels": dict(namespace.labels)},
+        after=None,
+        operation=Delete(wish.namespace_reference, namespace.uid, namespace.resource_version),
+    )
+
+
+def _undo_on(account: Account, wish: Wish, changes: list[Change[Operation]], kept: list[str]) -> Account:
+    """Put back what was changed on an account of others; what it is afterwards."""
+    kept.append(f"{wish.reference} is kept: the collection did not create it.")
+    record = read_record(account.annotations)
+    labels, annotations = undo(record, "labels", account.labels), undo(record, "annotations", account.annotations)
+    kept += [
+        f"The {what} {name} of {wish.reference} is kept: it was changed since."
+        for what, undoing in (("label", labels), ("annotation", annotations))
+        for name in undoing.kept
+    ]
+    if RECORD_ANNOTATION not in account.annotations:
+        return account
+    patch = {**annotations.values, RECORD_ANNOTATION: None}
+    after = account.patched(labels.values, patch)
+    parts = [f"label {name}" for name in labels.values] + [f"annotation {name}" for name in annotations.values]
+    what = " and the ".join(parts) or "collection's record"
+    changes.append(
+        Change(
+            action=Action.UPDATE,
+            kind=SERVICE_ACCOUNT.name,
+            name=wish.reference.full_name,
+            summary=f"Put back on the service account {wish.reference.full_name} the {what}, as it was before.",
+            before=account.shown(),
+            after=after.shown(),
+            operation=PatchAccount(labels.values, patch, account.resource_version),
+        )
+    )
+    return after
 
 
 def _namespace_change(wish: Wish) -> Change[Operation]:
@@ -220,15 +377,43 @@ class ServiceAccountResource:
 
     def read(self) -> Current:
         found = self._client.get(self._wish.reference)
-        if found is not None:
-            return Current(namespace_exists=True, account=Account.from_object(found))
+        account = Account.from_object(found) if found is not None else None
+        if self._wish.state is State.ABSENT:
+            return self._read_for_removal(account)
+        if account is not None:
+            return Current(namespace_exists=True, account=account)
         return Current(self._client.get(self._wish.namespace_reference) is not None, None)
 
+    def _read_for_removal(self, account: Account | None) -> Current:
+        wish = self._wish
+        ours = account is not None and is_marked(dict(account.labels))
+        users = users_of(self._client, wish.reference, released_by=wish.released_by) if ours else NOTHING_FOUND
+        goes = account is None or (ours and not users.objection("it is used by"))
+        # A namespace is not looked at while its service account stays, nor when it is to be left alone.
+        found = self._client.get(wish.namespace_reference) if goes and wish.create_namespace else None
+        return Current(account is not None or found is not None, account, users, self._own_namespace(found))
+
+    def _own_namespace(self, found: t.Mapping[str, t.Any] | None) -> Namespace | None:
+        metadata = found["metadata"] if found is not None else {}
+        labels = dict(metadata.get("labels") or {})
+        if not is_marked(labels) or "deletionTimestamp" in metadata:
+            return None
+        wish = self._wish
+        occupants = occupants_of(self._client, wish.account.namespace, besides=wish.reference)
+        return Namespace(labels, metadata["uid"], metadata["resourceVersion"], occupants)
+
     def plan(self, current: Current) -> Plan[Operation, Current]:
+        if self._wish.state is State.ABSENT:
+            return plan_absence(current, self._wish)
         return plan_service_account(current, self._wish)
 
     def apply(self, change: Change[Operation], current: Current) -> Current:
         operation = change.operation
+        if isinstance(operation, Delete):
+            self._client.delete(operation.reference, uid=operation.uid, resource_version=operation.resource_version)
+            if operation.reference == self._wish.reference:
+                return dataclasses.replace(current, account=None)
+            return Current(namespace_exists=False, account=None)
         if isinstance(operation, CreateNamespace):
             self._client.create(self._wish.namespace_reference, {"metadata": {"labels": dict(operation.labels)}})
             return dataclasses.replace(current, namespace_exists=True)
@@ -239,7 +424,7 @@ class ServiceAccountResource:
             written = self._client.merge_patch(
                 self._wish.reference, {"metadata": metadata}, resource_version=operation.resource_version
             )
-        return Current(namespace_exists=True, account=Account.from_object(written))
+        return dataclasses.replace(current, namespace_exists=True, account=Account.from_object(written))
 
 
 def run(params: Params, context: Context) -> Result:
@@ -256,6 +441,7 @@ def run(params: Params, context: Context) -> Result:
             "labels": dict(account.labels),
             "annotations": dict(account.annotations),
             "uid": account.uid,
+            "kept": list(outcome.warnings) if wish.state is State.ABSENT else [],
         },
     )
 

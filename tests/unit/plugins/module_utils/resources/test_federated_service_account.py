@@ -8,32 +8,43 @@ import dataclasses
 import typing as t
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, ServiceAccount
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federated_service_account as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federated_service_account import (
     Account,
     Current,
+    ServiceAccountResource,
     Wish,
+    plan_absence,
     plan_service_account,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.service_account_removal import users_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
+from sandbox import manifests
+from sandbox.kubernetes.access import Rule
 from sandbox.testing import running_sandbox
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectKind
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
     from sandbox.server import Sandbox
 
 USE = "azure.workload.identity/use"
 CLIENT_ID = "azure.workload.identity/client-id"
 WISH = Wish(ServiceAccount("monitoring", "prometheus-sa"), client_id="an-id")
+WORKLOAD = "Deployment monitoring/prometheus"
 maps = st.dictionaries(st.sampled_from(["a", "b/c", USE, CLIENT_ID]), st.sampled_from(["", "true", "x"]))
 
 
@@ -47,9 +58,44 @@ def test_an_existing_account_keeps_all_metadata_of_others_and_is_not_marked(
     after = plan.predicted.account
     assert after is not None
     assert after.labels == {**labels, **({USE: "true"} if label else {})}
-    assert after.annotations == {**annotations, **({CLIENT_ID: client_id} if client_id else {})}
+    assert without_record(after) == {**annotations, **({CLIENT_ID: client_id} if client_id else {})}
+    assert (RECORD_ANNOTATION in after.annotations) == bool(plan.changes)
     assert bool(plan.changes) == (after != current.account)
     assert plan_service_account(plan.predicted, wish).changes == ()
+
+
+@given(labels=maps, annotations=maps, label=st.booleans(), client_id=st.none() | st.just("an-id"))
+def test_absent_puts_back_what_an_existing_account_had(
+    labels: dict[str, str], annotations: dict[str, str], label: bool, client_id: str | None
+) -> None:
+    before = Account(labels, annotations, "uid", "1")
+    wish = dataclasses.replace(WISH, workload_identity_label=label, client_id=client_id)
+    added = plan_service_account(Current(namespace_exists=True, account=before), wish).predicted
+    again = plan_service_account(added, dataclasses.replace(wish, client_id="another-id")).predicted
+    removed = plan_absence(again, wish)
+    assert removed.predicted.account == before
+    assert plan_absence(removed.predicted, wish).changes == ()
+
+
+def test_what_others_changed_since_is_kept_and_said() -> None:
+    before = Current(namespace_exists=True, account=Account({}, {}, "uid", "1"))
+    account = plan_service_account(before, WISH).predicted.account
+    assert account is not None
+    changed = dataclasses.replace(account, labels={USE: "false"})
+    plan = plan_absence(Current(namespace_exists=True, account=changed), WISH)
+    assert plan.predicted.account == Account({USE: "false"}, {}, "uid", "1")
+    assert any(f"The label {USE}" in warning and "changed since" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize("broken", ["", "null", "[]", "{", '{"labels": 1, "annotations": {"a": 2}}'])
+def test_a_record_that_is_none_undoes_nothing(broken: str) -> None:
+    account = Account({USE: "true"}, {RECORD_ANNOTATION: broken}, "uid", "1")
+    plan = plan_absence(Current(namespace_exists=True, account=account), WISH)
+    assert plan.predicted.account == Account({USE: "true"}, {}, "uid", "1")
+
+
+def without_record(account: Account) -> dict[str, str]:
+    return {name: value for name, value in account.annotations.items() if name != RECORD_ANNOTATION}
 
 
 def test_on_an_empty_cluster_both_objects_are_planned() -> None:
@@ -88,6 +134,7 @@ def run(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Resu
         "name": "prometheus-sa",
         "create_namespace": True,
         "workload_identity_label": True,
+        "state": "present",
         **options,
     }
     return resource.DEFINITION.run(Params(values), Context(check_mode=check_mode, sleep=lambda _: None))
@@ -132,8 +179,15 @@ def test_what_others_wrote_survives(sandbox: Sandbox) -> None:
     stored = sandbox.api_server("fresh").get("ServiceAccount", "monitoring", "prometheus-sa")
     assert stored is not None
     assert stored["metadata"]["labels"] == {"team": "metrics", USE: "true"}
-    assert stored["metadata"]["annotations"] == {"note": "keep", CLIENT_ID: "an-id"}
+    assert without_record(Account.from_object(stored)) == {"note": "keep", CLIENT_ID: "an-id"}
     assert stored["imagePullSecrets"] == [{"name": "registry"}]
+    removed = run(sandbox, state="absent")
+    restored = sandbox.api_server("fresh").get("ServiceAccount", "monitoring", "prometheus-sa")
+    assert restored is not None
+    assert restored["metadata"]["labels"] == {"team": "metrics"}
+    assert restored["metadata"]["annotations"] == {"note": "keep"}
+    assert removed.facts["kept"] == list(removed.warnings) != []
+    assert run(sandbox, state="absent").changes == ()
 
 
 def test_what_can_not_be_is_refused_before_any_write(sandbox: Sandbox) -> None:
@@ -142,3 +196,153 @@ def test_what_can_not_be_is_refused_before_any_write(sandbox: Sandbox) -> None:
     with pytest.raises(errors.NotFound, match="no namespace nowhere"):
         run(sandbox, namespace="nowhere", create_namespace=False)
     assert not any(request.write for request in sandbox.world.log.since())
+
+
+# --- absent -----------------------------------------------------------------------------------------------------------
+
+
+def stored(sandbox: Sandbox, kind: str, name: str, namespace: str | None = "tenant") -> dict[str, t.Any] | None:
+    return sandbox.api_server("fresh").get(kind, namespace, name)
+
+
+def test_what_was_created_is_deleted_and_check_mode_predicts_it(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    checked = run(sandbox, check_mode=True, namespace="tenant", state="absent")
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa") is not None
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.report() for change in removed.changes] == [change.report() for change in checked.changes]
+    assert [(change.action.value, change.kind, change.after) for change in removed.changes] == [
+        ("delete", "ServiceAccount", None),
+        ("delete", "Namespace", None),
+    ]
+    assert removed.facts["uid"] is None
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa") is None
+    assert stored(sandbox, "Namespace", "tenant", None) is None
+    again = run(sandbox, namespace="tenant", state="absent")
+    assert (again.changes, again.warnings) == ((), ())
+
+
+def run_as_ours(sandbox: Sandbox, **metadata: t.Any) -> None:
+    deployment = manifests.deployment()
+    deployment["metadata"].update(metadata)
+    deployment["spec"]["template"]["spec"]["serviceAccountName"] = "prometheus-sa"
+    sandbox.api_server("fresh").seed(deployment)
+
+
+def test_an_account_that_a_workload_uses_is_kept_until_the_workload_lets_go(sandbox: Sandbox) -> None:
+    run(sandbox)
+    run_as_ours(sandbox)
+    kept = run(sandbox, state="absent")
+    assert kept.changes == ()
+    assert kept.warnings == (f"ServiceAccount monitoring/prometheus-sa is kept: it is used by {WORKLOAD}.",)
+    # Only check mode may look ahead; a real run counts what is there.
+    assert run(sandbox, state="absent", released_by=[WORKLOAD]).changes == ()
+    assert len(run(sandbox, check_mode=True, state="absent", released_by=[WORKLOAD]).changes) == 1
+    sandbox.api_server("fresh").seed(manifests.deployment())
+    assert len(run(sandbox, state="absent").changes) == 1
+    assert stored(sandbox, "Namespace", "monitoring", None) is not None
+
+
+def test_a_pod_of_nobody_counts(sandbox: Sandbox) -> None:
+    run(sandbox)
+    pod: dict[str, t.Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe", "namespace": "monitoring"},
+        "spec": {"serviceAccountName": "prometheus-sa", "containers": [{"name": "c", "image": "i"}]},
+    }
+    sandbox.api_server("fresh").seed(pod)
+    assert "Pod monitoring/probe" in run(sandbox, state="absent").warnings[0]
+
+
+class Listing:
+    """A cluster with these objects, which lists only."""
+
+    def __init__(self, **objects: dict[str, t.Any]) -> None:
+        self._objects = objects
+
+    def list_in(self, kind: ObjectKind, namespace: str) -> list[dict[str, t.Any]]:
+        found = self._objects.get(kind.name)
+        return [] if found is None else [{"metadata": {"name": "x", "namespace": namespace}, **found}]
+
+
+AS_OURS = {"spec": {"serviceAccountName": "prometheus-sa"}}
+DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
+OWNED = {"ownerReferences": [{"kind": "Deployment", "name": "d", "controller": True}]}
+
+
+@pytest.mark.parametrize(
+    ("objects", "found"),
+    [
+        ({"Pod": AS_OURS}, ("Pod monitoring/x",)),
+        ({"Pod": {"spec": {}}}, ()),
+        ({"Pod": {**AS_OURS, "status": {"phase": "Succeeded"}}}, ()),
+        ({"Job": {"spec": {"template": AS_OURS}}}, ("Job monitoring/x",)),
+        ({"Job": {"spec": {"template": AS_OURS}, "status": DONE}}, ()),
+        ({"CronJob": {"spec": {"jobTemplate": {"spec": {"template": AS_OURS}}}}}, ("CronJob monitoring/x",)),
+        ({"StatefulSet": {"spec": {"template": AS_OURS}}}, ("StatefulSet monitoring/x",)),
+        ({"ReplicaSet": {"metadata": {"name": "x", **OWNED}, "spec": {"template": AS_OURS}}}, ()),
+    ],
+)
+def test_who_counts_as_a_user(objects: dict[str, t.Any], found: tuple[str, ...]) -> None:
+    assert users_of(t.cast("KubeClient", Listing(**objects)), WISH.reference).found == found
+
+
+def test_a_namespace_with_anything_of_others_is_kept(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    settings = {"name": "settings", "namespace": "tenant"}
+    sandbox.api_server("fresh").seed({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings})
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+    assert removed.warnings == ("Namespace tenant is kept: it holds ConfigMap tenant/settings.",)
+
+
+def test_a_namespace_is_left_alone_when_it_was_not_to_be_created(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    removed = run(sandbox, namespace="tenant", state="absent", create_namespace=False)
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+
+
+def test_without_the_right_to_look_the_account_is_kept_and_the_right_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(sandbox)
+    api_server = sandbox.api_server("fresh")
+    api_server.grant("limited", [Rule(verbs=("get", "delete"), resources=("serviceaccounts", "namespaces"))])
+    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+    for user in config["users"]:
+        user["user"] = {"token": "limited"}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+    kept = run(sandbox, state="absent", kubeconfig=str(kubeconfig))
+    assert kept.changes == ()
+    (warning,) = kept.warnings
+    assert "can't be told" in warning
+    assert "'list' on 'deployments'" in warning
+
+
+def test_another_writer_is_planned_anew_instead_of_being_overrun(sandbox: Sandbox) -> None:
+    """Between look and deletion somebody starts to use the account: it is kept."""
+    run(sandbox)
+    wish = dataclasses.replace(WISH, client_id=None, state=State.ABSENT)
+    client = KubeClient(KubeAuth(kubeconfig=str(sandbox.kubeconfig), context="fresh"))
+
+    class Raced(ServiceAccountResource):
+        raced = False
+
+        def read(self) -> Current:
+            current = super().read()
+            if not self.raced:
+                self.raced = True
+                run_as_ours(sandbox)
+                client.merge_patch(
+                    wish.reference, {"metadata": {"labels": {"touched": "1"}}}, resource_version=version(current)
+                )
+            return current
+
+    outcome = Context(check_mode=False, sleep=lambda _: None).converge(Raced(wish, client))
+    assert outcome.changes == ()
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa", "monitoring") is not None
+
+
+def version(current: Current) -> str:
+    assert current.account is not None
+    return current.account.resource_version
