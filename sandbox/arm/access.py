@@ -14,16 +14,15 @@ from sandbox.hosts import LOGIN_HOST
 from sandbox.world import AZURE_TENANT
 
 if t.TYPE_CHECKING:
+    from sandbox.entra_tokens import Principal
     from sandbox.world import World
 
 
 def require_role(world: World, authorization: str | None, action: str, scope: str) -> None:
-    """Raise ArmError 401 unless the header holds a token for ARM, 403 unless it is the controller's."""
-    try:
-        principal = entra_tokens.verify(world, authorization, entra_tokens.ARM_AUDIENCES)
-    except entra_tokens.TokenRefusedError as refusal:
-        raise _unauthorized(refusal) from refusal
-    if not principal.is_controller:
+    """Raise ArmError 401 unless the header holds a token for ARM, 403 unless it is the controller's and its role
+    covers the scope."""
+    principal = authenticated(world, authorization)
+    if not principal.is_controller or not _is_covered(world, scope):
         raise gateway(
             403,
             "AuthorizationFailed",
@@ -31,6 +30,20 @@ def require_role(world: World, authorization: str | None, action: str, scope: st
             f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, "
             "please refresh your credentials.",
         )
+
+
+def authenticated(world: World, authorization: str | None) -> Principal:
+    """Whose token for ARM the header holds. Raises ArmError 401 when it holds none."""
+    try:
+        return entra_tokens.verify(world, authorization, entra_tokens.ARM_AUDIENCES)
+    except entra_tokens.TokenRefusedError as refusal:
+        raise _unauthorized(refusal) from refusal
+
+
+def _is_covered(world: World, scope: str) -> bool:
+    with world.lock:
+        closed = {one.id.lower() for one in world.subscriptions if not one.readable}
+    return closed.isdisjoint(scope.lower().split("/"))
 
 
 def _unauthorized(refusal: entra_tokens.TokenRefusedError) -> ArmError:

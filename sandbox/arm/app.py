@@ -14,10 +14,9 @@ import uuid
 import flask
 
 from sandbox import web
-from sandbox.arm import access, body, errors
+from sandbox.arm import access, body, errors, query, subscriptions
 from sandbox.arm.kubeconfig import credential_results
 from sandbox.arm.operations import TERMINAL_STATES, Operations
-from sandbox.world import AZURE_SUBSCRIPTION
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +41,6 @@ _WORDS = {
     )
 }
 
-_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _ETAGS_SINCE = "2024-09-01"  # the API version that brought eTag
 _READ = "Microsoft.ContainerService/managedClusters/read"
 _WRITE = "Microsoft.ContainerService/managedClusters/write"
@@ -54,6 +52,7 @@ def create_app(world: World) -> flask.Flask:
     # Flask's own way to put a middleware in front of an application.
     app.wsgi_app = _CanonicalPath(app.wsgi_app)  # type: ignore[method-assign]
     app.register_blueprint(_clusters(_ManagedClusters(world)))
+    app.register_blueprint(subscriptions.create_blueprint(world))
     writes_left = itertools.count(1199, -1)
 
     @app.errorhandler(errors.ArmError)
@@ -205,7 +204,7 @@ class _ManagedClusters:
         """What ARM does before it hands a request on: name it, check token, API version, subscription and group."""
         web.name_operation(operation)
         access.require_role(self._world, flask.request.headers.get("Authorization"), action, flask.request.path)
-        _require_api_version()
+        query.require_api_version()
         with self._world.lock:
             self._operations.settle()
             self._require_subscription(subscription)
@@ -213,7 +212,8 @@ class _ManagedClusters:
                 self._require_group(subscription, group)
 
     def _require_subscription(self, subscription: str) -> None:
-        known = {AZURE_SUBSCRIPTION, *(cluster.subscription.lower() for cluster in self._world.clusters)}
+        known = {subscription.id.lower() for subscription in self._world.subscriptions}
+        known |= {cluster.subscription.lower() for cluster in self._world.clusters}
         if subscription.lower() not in known:
             message = f"The subscription '{subscription}' could not be found."
             raise errors.gateway(404, "SubscriptionNotFound", message)
@@ -284,38 +284,16 @@ class _ManagedClusters:
         return view
 
     def _page(self, clusters: list[AksCluster]) -> flask.Response:
-        size = self._world.settings.arm_page_size
-        start = _skip_token()
-        answer: Json = {"value": [self._view(cluster) for cluster in clusters[start : start + size]]}
-        if start + size < len(clusters):
-            version = flask.request.args["api-version"]
-            answer["nextLink"] = f"{flask.request.base_url}?api-version={version}&%24skipToken={start + size}"
-        return _answer(answer)
+        return _answer(query.page(clusters, self._world.settings.arm_page_size, self._view))
 
 
 def _answer(content: Json) -> flask.Response:
     return flask.jsonify(content)
 
 
-def _require_api_version() -> None:
-    version = flask.request.args.get("api-version")
-    if not version:
-        message = "The api-version query parameter (?api-version=) is required for all requests."
-        raise errors.gateway(400, "MissingApiVersionParameter", message)
-    if not _API_VERSION.fullmatch(version):
-        raise errors.gateway(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
-
-
 def _etag_header(name: str) -> str:
     """An eTag header's value without the quotes that HTTP wants around it; clients send both forms."""
     return flask.request.headers.get(name, "").strip().removeprefix("W/").strip('"')
-
-
-def _skip_token() -> int:
-    token = flask.request.args.get("$skipToken", "0")
-    if not token.isdecimal():
-        raise errors.gateway(400, "InvalidSkipToken", f"The skip token '{token}' is invalid.")
-    return int(token)
 
 
 def _json_object() -> Json:
