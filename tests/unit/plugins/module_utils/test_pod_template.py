@@ -110,7 +110,7 @@ def test_an_ordinary_pod_gets_all_of_it_and_keeps_the_rest() -> None:
 
 def test_a_pod_without_lists_gets_them() -> None:
     bare: Json = {"metadata": {}, "spec": {"containers": [{"name": "server"}]}}
-    _, after = merged(bare)
+    _unused, after = merged(bare)
     assert after["spec"]["volumes"] == [TOKEN.volume()]
     assert after["spec"]["containers"][0]["volumeMounts"] == [TOKEN.volume_mount()]
 
@@ -127,7 +127,7 @@ def test_what_the_api_server_fills_in_is_no_drift() -> None:
 def test_the_patch_holds_only_what_changes() -> None:
     complete = federated()
     complete["spec"]["serviceAccountName"] = "other"
-    change, _ = merged(complete)
+    change, _unused = merged(complete)
     assert change.patch == {"spec": {"serviceAccountName": "prometheus-sa"}}
     assert (change.before, change.after) == ({"serviceAccountName": "other"}, {"serviceAccountName": "prometheus-sa"})
     assert change.summaries == ("run as the service account prometheus-sa (it was other)",)
@@ -147,7 +147,7 @@ def test_our_variables_with_other_values_are_updated() -> None:
 def test_of_a_variable_that_is_there_twice_the_last_one_counts() -> None:
     complete = federated()
     main_container(complete)["env"].append({"name": "AWS_REGION", "value": "us-east-1"})
-    _, after = merged(complete)
+    _unused, after = merged(complete)
     values = [variable["value"] for variable in main_container(after)["env"] if variable["name"] == "AWS_REGION"]
     assert values == ["eu-central-1", "eu-central-1"]
 
@@ -339,7 +339,7 @@ def test_one_change_is_enough_and_nothing_of_others_is_lost(
     pod_template = template(env=env, volumeMounts=mounts)
     if account is not None:
         pod_template["spec"]["serviceAccountName"] = account
-    _, after = merged(pod_template)
+    _unused, after = merged(pod_template)
     container = main_container(after)
     assert container["volumeMounts"][: len(mounts)] == mounts
     ours = TOKEN.environment()
