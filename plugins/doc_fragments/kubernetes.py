@@ -4,11 +4,23 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
+from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments import azure, transport
+
+
+def _of_aks(fragment: str) -> str:
+    """The options of another fragment as suboptions of O(aks)."""
+    options = fragment.partition("options:\n")[2].partition("\nrequirements:")[0]
+    return textwrap.indent(re.sub(r"\bO\((?=\w)", "O(aks.", options), "    ")
+
 
 class ModuleDocFragment:
     """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py."""
 
-    DOCUMENTATION = r"""
+    DOCUMENTATION = (
+        r"""
 options:
   kubeconfig:
     description:
@@ -48,6 +60,62 @@ options:
       - URL of the HTTP proxy through which the API server is reached; the kubeconfig decides when unset.
       - Falls back to the environment variable E(K8S_AUTH_PROXY).
     type: str
+  aks:
+    description:
+      - Reaches the API server of an AKS cluster through Azure Resource Manager, without kubelogin and without a stored
+        kubeconfig. What Azure hands out is neither kept on disk nor returned.
+      - With it, O(kubeconfig), O(context), O(host), O(api_key) and O(ca_cert) are not used. O(validate_certs) and
+        O(proxy) are, except by V(run_command).
+    type: dict
+    suboptions:
+      access:
+        description:
+          - V(user) takes the cluster user's credential. For a cluster that is integrated with Microsoft Entra, it is
+            address and root certificate only, and the login's access token for the AKS server application is sent.
+          - V(admin) takes the cluster administrator's credential, which Azure refuses when local accounts are disabled.
+          - V(run_command) lets Azure run C(kubectl) inside the cluster, for a private cluster to which there is no
+            route. Azure keeps what such a command prints, and so what the module reads, for those who may read
+            C(managedClusters/commandResults).
+        type: str
+        choices: [user, admin, run_command]
+        default: user
+      subscription_id:
+        description:
+          - ID of the cluster's subscription.
+          - Falls back to the environment variable E(AZURE_SUBSCRIPTION_ID).
+        type: str
+      resource_group:
+        description: Resource group of the cluster.
+        type: str
+      name:
+        description: Name of the cluster.
+        type: str
+      resource_id:
+        description: Resource ID of the cluster, instead of subscription, resource group and name.
+        type: str
+      public_fqdn:
+        description:
+          - Whether a private cluster is reached by its public name. V(false) takes the name that Azure gives out by
+            itself.
+        type: bool
+        default: false
+      poll_interval:
+        description: Seconds between two looks at a run command, where Azure advises no other time.
+        type: float
+        default: 2.0
+      wait_timeout:
+        description:
+          - Minutes that one run command may take. One that takes longer goes on in Azure, and a rerun of the task finds
+            what it did.
+        type: float
+        default: 10.0
+"""
+        + _of_aks(azure.ModuleDocFragment.DOCUMENTATION).rstrip()
+        + "\n"
+        + _of_aks(transport.ModuleDocFragment.DOCUMENTATION).rstrip()
+        + r"""
 requirements:
   - kubernetes
+  - azure-identity and azure-mgmt-containerservice, for the option aks
 """
+    )

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, parse_resource_id
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
 
 OptionSpec = dict[str, t.Any]
@@ -302,9 +302,7 @@ class AksAccess:
     """
 
     azure: AzureAuth
-    subscription_id: str
-    resource_group: str
-    name: str
+    ref: ClusterRef
     credential: AksCredential = AksCredential.USER
     public_fqdn: bool = False
     poll_interval: float = 2.0
@@ -313,15 +311,13 @@ class AksAccess:
     @classmethod
     def from_params(cls, params: Params) -> AksAccess:
         """Raises InvalidInput unless the options name exactly one cluster."""
-        subscription_id, resource_group, name = _aks_cluster(params)
+        ref = _aks_cluster(params)
         poll_interval, wait_timeout = params.number("poll_interval"), params.number("wait_timeout")
         if poll_interval <= 0 or wait_timeout <= 0:
             raise InvalidInput("aks: poll_interval and wait_timeout must be greater than zero.")
         return cls(
             azure=AzureAuth.from_params(params),
-            subscription_id=subscription_id,
-            resource_group=resource_group,
-            name=name,
+            ref=ref,
             credential=AksCredential(params.text("access")),
             public_fqdn=params.flag("public_fqdn"),
             poll_interval=poll_interval,
@@ -329,40 +325,27 @@ class AksAccess:
         )
 
 
-_AKS_RESOURCE_ID = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.ContainerService/managedClusters/([^/]+)/?",
-    re.IGNORECASE,
-)
-
-
-def _aks_cluster(params: Params) -> tuple[str, str, str]:
-    """Subscription, resource group and name. The resource ID wins over the subscription, which may come from the
-    environment, and must not stand beside the other two."""
+def _aks_cluster(params: Params) -> ClusterRef:
+    """The resource ID wins over the subscription, which may come from the environment, and stands alone otherwise."""
     resource_id = params.optional_text("resource_id")
-    parts = {name: params.optional_text(name) for name in ("resource_group", "name")}
+    resource_group, name = params.optional_text("resource_group"), params.optional_text("name")
+    subscription_id = params.optional_text("subscription_id")
     if resource_id is not None:
-        if any(parts.values()):
+        if resource_group or name:
             raise InvalidInput(
                 "aks: resource_id says which cluster is meant, and resource_group and name say it again.",
                 fix="Give one or the other.",
             )
-        match = _AKS_RESOURCE_ID.fullmatch(resource_id.strip())
-        if match is None:
-            raise InvalidInput(
-                f"aks: resource_id '{resource_id}' is not the ID of an AKS cluster.",
-                fix="Give /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.ContainerService/"
-                "managedClusters/<name>, for example from 'az aks show --query id'.",
-            )
-        return match[1], match[2], match[3]
-    parts = {"subscription_id": params.optional_text("subscription_id"), **parts}
-    missing = [name for name, value in parts.items() if value is None]
-    if missing:
+        return parse_resource_id(resource_id, "aks.resource_id")
+    if subscription_id is None or resource_group is None or name is None:
+        parts = {"subscription_id": subscription_id, "resource_group": resource_group, "name": name}
+        missing = [option for option, value in parts.items() if value is None]
         raise InvalidInput(
             f"aks: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not given.",
             fix="Name the cluster by subscription_id (AZURE_SUBSCRIPTION_ID), resource_group and name, or by "
             "resource_id.",
         )
-    return str(parts["subscription_id"]), str(parts["resource_group"]), str(parts["name"])
+    return ClusterRef(subscription_id, resource_group, name)
 
 
 @dataclasses.dataclass(frozen=True)

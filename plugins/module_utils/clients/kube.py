@@ -11,12 +11,20 @@ API: https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import (
+    JSON_TYPE,
+    MERGE_PATCH,
+    SERVICE,
+    Advice,
+    Answer,
+    HttpTransport,
+    Json,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
     SERVICE_ACCOUNT,
     ObjectKind,
@@ -32,41 +40,12 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import Transport
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 
-Json = dict[str, t.Any]
-
-SERVICE: t.Final = "Kubernetes"
-CONNECT_TIMEOUT_SECONDS = 10
-READ_TIMEOUT_SECONDS = 30
 PAGE_SIZE = 500
 
-_MERGE_PATCH = "application/merge-patch+json"
 _REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """An API server's answer. ``body`` is empty when it was no JSON object."""
-
-    status: int
-    body: Json
-    request_id: str  # the Audit-Id header, by which the server's audit log names the request
-
-    @property
-    def reason(self) -> str:
-        """The API's own error code, for example ``NotFound``; empty when the answer is none of the API's."""
-        return str(self.body.get("reason") or "") if self.body.get("kind") == "Status" else ""
-
-    @property
-    def message(self) -> str:
-        return str(self.body.get("message") or "") if self.body.get("kind") == "Status" else ""
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        details = self.body.get("details") if self.body.get("kind") == "Status" else None
-        causes = details.get("causes") if isinstance(details, dict) else None
-        return tuple(str(cause.get("reason", "")) for cause in causes or () if isinstance(cause, dict))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,21 +75,16 @@ class KubeClient:
     """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too."""
 
     def __init__(self, auth: KubeAuth) -> None:
-        """Load the configuration; nothing is sent yet. Raises MissingLibrary, MissingCredentials or InvalidInput."""
-        if IMPORT_ERROR is not None:
-            raise errors.MissingLibrary("kubernetes", IMPORT_ERROR)
-        self._configuration = kube_config.load_configuration(auth)
-        try:
-            self._pool = RESTClientObject(self._configuration).pool_manager
-        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
-            raise errors.InvalidInput(
-                f"The API server {self.server} can't be addressed: {error}.", fix="Correct proxy or ca_cert."
-            ) from error
+        """Find the way to the API server, for an AKS cluster by asking Azure; nothing is sent to the server yet.
+
+        Raises MissingLibrary, MissingCredentials or InvalidInput, and for an AKS cluster whatever Azure refuses.
+        """
+        self._transport = _transport(auth)
 
     @property
     def server(self) -> str:
-        """The API server's URL."""
-        return str(self._configuration.host)
+        """The API server's URL, or the cluster's name where Azure runs the commands."""
+        return self._transport.server
 
     def get(self, reference: ObjectReference) -> Json | None:
         """The object, or None when it (or its namespace) does not exist."""
@@ -148,7 +122,7 @@ class KubeClient:
         """
         metadata = {**body.get("metadata", {}), "resourceVersion": resource_version}
         action = f"updating {reference}"
-        answer = self._send("PATCH", reference.path, action, {**body, "metadata": metadata}, _MERGE_PATCH)
+        answer = self._send("PATCH", reference.path, action, {**body, "metadata": metadata}, MERGE_PATCH)
         if answer.status == 404 and answer.reason == "NotFound":
             raise errors.Conflict(
                 service=SERVICE,
@@ -244,34 +218,9 @@ class KubeClient:
         return bool(review["status"].get("allowed"))
 
     def _send(
-        self, method: str, path: str, action: str, body: Json | None = None, content_type: str = "application/json"
+        self, method: str, path: str, action: str, body: Json | None = None, content_type: str = JSON_TYPE
     ) -> Answer:
-        headers = {"Accept": "application/json", "User-Agent": "crosscloud.aks_amp", **self._authentication()}
-        if body is not None:
-            headers["Content-Type"] = content_type
-        try:
-            response = self._pool.request(
-                method,
-                f"{self.server}{path}",
-                headers=headers,
-                body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS),
-                retries=_retries(method),
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise errors.Unreachable(
-                service=SERVICE,
-                action=action,
-                detail=f"{self.server} did not answer ({getattr(error, 'reason', None) or error})",
-                fix="Check that this machine reaches the API server (kubeconfig and context, host, proxy; a private "
-                "cluster needs a route to it) and trusts its certificate (ca_cert).",
-            ) from error
-        return Answer(response.status, _json_object(response.data), response.headers.get("Audit-Id", ""))
-
-    def _authentication(self) -> dict[str, str]:
-        """The authorization header; a credential that has expired meanwhile is renewed by the package."""
-        settings = self._configuration.auth_settings().values()
-        return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
+        return self._transport.send(method, path, action, body, content_type)
 
     def _accepted(self, answer: Answer, action: str, access: Access) -> Json:
         """The answer's object. Raises the error that fits any other answer."""
@@ -290,37 +239,19 @@ class KubeClient:
 
     def _failure(self, answer: Answer, access: Access) -> tuple[type[errors.CloudError], str]:
         if answer.status == 401:
-            if kube_config.has_credentials(self._configuration):
-                return errors.CloudError, "Renew the kubeconfig's credentials or api_key (K8S_AUTH_API_KEY)."
-            return errors.CloudError, "The request carried no credentials: give a kubeconfig with a user, or api_key."
+            return errors.CloudError, self._transport.advice.unauthorized
         if "NamespaceTerminating" in answer.causes:
             return errors.CloudError, "Rerun when the namespace is gone, or use another one."
         if answer.status == 403 and answer.reason == "Forbidden":
-            return errors.Forbidden, f"Grant the right {access} by an RBAC role, if it is missing."
+            other = self._transport.advice.forbidden
+            return errors.Forbidden, f"Grant the right {access} by an RBAC role{other}, if it is missing."
         if answer.status == 409:
             return errors.Conflict, "Another writer changed it again and again: rerun when it has finished."
         if answer.status == 429 or answer.status >= 500:
             return errors.CloudError, "The API server is overloaded or restarting: rerun later."
         if not answer.reason:
-            return errors.CloudError, "Check that host (or the kubeconfig's server) and proxy lead to a Kubernetes API."
+            return errors.CloudError, self._transport.advice.no_api
         return errors.CloudError, ""
-
-
-def _retries(method: str) -> urllib3.Retry:
-    """What is safe to repeat: a connection that did not come about, a read, and what the server turned away unseen
-    and asks to have repeated (429 and 503 with Retry-After, as kubectl does)."""
-    return urllib3.Retry(
-        total=5,
-        connect=2,
-        read=2 if method == "GET" else 0,
-        redirect=0,
-        status=4,
-        other=0,
-        allowed_methods=None,
-        backoff_factor=0.3,
-        raise_on_redirect=False,
-        raise_on_status=False,
-    )
 
 
 def _names(reference: ObjectReference) -> dict[str, str]:
@@ -328,9 +259,38 @@ def _names(reference: ObjectReference) -> dict[str, str]:
     return names if reference.namespace is None else {**names, "namespace": reference.namespace}
 
 
-def _json_object(data: bytes) -> Json:
+def _transport(auth: KubeAuth) -> Transport:
+    if auth.aks is None:
+        return _kubeconfig_transport(auth)
+    # Azure's libraries take half a second to import, which nobody pays who does not need them.
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aks_access
+
+    return aks_access.transport(auth, auth.aks)
+
+
+def _kubeconfig_transport(auth: KubeAuth) -> HttpTransport:
+    """The way that options and kubeconfig name."""
+    if IMPORT_ERROR is not None:
+        raise errors.MissingLibrary("kubernetes", IMPORT_ERROR)
+    configuration = kube_config.load_configuration(auth)
     try:
-        value = json.loads(data)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        pool = RESTClientObject(configuration).pool_manager
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        raise errors.InvalidInput(
+            f"The API server {configuration.host} can't be addressed: {error}.", fix="Correct proxy or ca_cert."
+        ) from error
+
+    def authorization() -> dict[str, str]:
+        """A credential that has expired meanwhile is renewed by the package."""
+        settings = configuration.auth_settings().values()
+        return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
+
+    unauthorized = "The request carried no credentials: give a kubeconfig with a user, or api_key."
+    if kube_config.has_credentials(configuration):
+        unauthorized = "Renew the kubeconfig's credentials or api_key (K8S_AUTH_API_KEY)."
+    advice = Advice(
+        unreachable="Check that this machine reaches the API server (kubeconfig and context, host, proxy; a private "
+        "cluster needs a route to it) and trusts its certificate (ca_cert).",
+        unauthorized=unauthorized,
+    )
+    return HttpTransport(str(configuration.host), pool, authorization, advice)
