@@ -39,8 +39,29 @@ options:
   endpoint_url:
     description:
       - URL that replaces the endpoint of every AWS API that the module calls.
-      - Falls back to the environment variable E(AWS_ENDPOINT_URL).
+      - Without it, boto3 looks into the environment and the profile itself, at the variable of a single service first
+        (for example E(AWS_ENDPOINT_URL_IAM)) and then at E(AWS_ENDPOINT_URL).
     type: str
+  assume_role_arn:
+    description:
+      - ARN of a role, possibly of another account, that the module assumes with the credentials above. It does
+        everything else as that role.
+      - The role is assumed in check mode as well, because that changes nothing.
+      - The account and the partition that the module works in are those of this role.
+    type: str
+  assume_role_external_id:
+    description: External ID for O(assume_role_arn), if the role's trust policy asks for one.
+    type: str
+  assume_role_session_name:
+    description:
+      - Name of the session of O(assume_role_arn), which shows in CloudTrail.
+      - V(crosscloud.aks_amp) by default.
+    type: str
+  use_fips_endpoint:
+    description:
+      - Whether to use the FIPS endpoints of AWS. Can't be combined with O(endpoint_url).
+      - Without it, boto3 looks at E(AWS_USE_FIPS_ENDPOINT) and the profile.
+    type: bool
 requirements:
   - boto3
 """

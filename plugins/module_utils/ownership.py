@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 OWNER = "crosscloud.aks_amp"
 
 # AWS tag and Kubernetes label: both allow a DNS prefix, which keeps the key out of everybody else's way.
@@ -16,6 +18,6 @@ ENTRA_TAG = f"{MARK_KEY}={OWNER}"
 DESCRIPTION = f"Created by {OWNER}"
 
 
-def is_marked(tags: dict[str, str]) -> bool:
+def is_marked(tags: t.Mapping[str, str]) -> bool:
     """True when AWS tags or Kubernetes labels carry the mark."""
     return tags.get(MARK_KEY) == OWNER

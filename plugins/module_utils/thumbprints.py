@@ -36,16 +36,28 @@ def is_placeholder(value: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
+class Certificate:
+    """A certificate for people. ``subject`` and ``issuer`` are RFC 4514 names, ``not_after`` is ISO 8601 in UTC."""
+
+    thumbprint: str
+    subject: str
+    issuer: str
+    not_after: str
+
+
+@dataclasses.dataclass(frozen=True)
 class SentChain:
     """What a host sent in its TLS handshake.
 
     ``thumbprints`` belong to the certificates in the order in which they were sent, leaf first; empty when the chain
-    could not be verified, and then ``distrust`` says why.
+    could not be verified, and then ``distrust`` says why. ``certificates`` describe what was sent in either case, in
+    the same order.
     """
 
     host: str
     thumbprints: tuple[str, ...] = ()
     distrust: str = ""
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def leaf(self) -> str | None:
@@ -55,6 +67,11 @@ class SentChain:
     def top(self) -> str | None:
         """The last certificate sent, which is the one that IAM asks for; None when the leaf is all there is."""
         return self.thumbprints[-1] if len(self.thumbprints) > 1 else None
+
+    @property
+    def authority(self) -> str:
+        """Who signed the leaf, empty when the host sent nothing that can be read."""
+        return self.certificates[0].issuer if self.certificates else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +132,7 @@ def decide(pinning: Pinning, current: t.Sequence[str], chains: t.Sequence[SentCh
     if not pinning.automatic:
         return Decision(pinning.exact)
     distrusted = tuple(
-        f"The certificate chain of {chain.host} is not publicly trusted ({chain.distrust}), so no thumbprint is "
+        f"The certificate chain of {chain.host} is not publicly trusted ({_distrust(chain)}), so no thumbprint is "
         "pinned. If an inspecting proxy stands in between, IAM sees another chain; if the host's authority is private, "
         "name its root in trust_anchors."
         for chain in chains
@@ -136,3 +153,43 @@ def decide(pinning: Pinning, current: t.Sequence[str], chains: t.Sequence[SentCh
         value for value in (entry.lower() for entry in current) if value not in leaves and not is_placeholder(value)
     )
     return Decision(tuple({**tops, **older})[:MAX_THUMBPRINTS], lonely)
+
+
+def _distrust(chain: SentChain) -> str:
+    """Why, and by whose certificate: the name of an inspecting proxy's authority tells people what goes on."""
+    return f"{chain.distrust}; issued by {chain.authority}" if chain.authority else chain.distrust
+
+
+def report(pinned: t.Iterable[str], chains: t.Sequence[SentChain]) -> list[dict[str, object]]:
+    """Which certificate each thumbprint is: those that the issuer's hosts send, then pinned ones that no host sends.
+
+    ``role`` is ``leaf``, ``intermediate`` or ``root`` in its host's chain, ``unknown`` for one that is not sent: an
+    older one kept for overlap, or one of a list. A chain that is not trusted has no thumbprint that could be pinned.
+    """
+    wanted = tuple(dict.fromkeys(value.lower() for value in pinned))
+    found: dict[str, dict[str, object]] = {}
+    for chain in chains:
+        for number, certificate in enumerate(chain.certificates):
+            entry = {
+                "thumbprint": certificate.thumbprint,
+                "pinned": certificate.thumbprint in wanted,
+                "role": _role(number, certificate),
+                "trusted": not chain.distrust,
+                "host": chain.host,
+                "subject": certificate.subject,
+                "issuer": certificate.issuer,
+                "not_after": certificate.not_after,
+            }
+            found.setdefault(certificate.thumbprint, entry)
+    unsent = [
+        {"thumbprint": value, "pinned": True, "role": "unknown"}
+        for value in wanted
+        if value not in found and _THUMBPRINT.fullmatch(value)
+    ]
+    return [*found.values(), *unsent]
+
+
+def _role(number: int, certificate: Certificate) -> str:
+    if number == 0:
+        return "leaf"
+    return "root" if certificate.subject and certificate.subject == certificate.issuer else "intermediate"

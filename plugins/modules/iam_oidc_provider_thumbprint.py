@@ -14,14 +14,46 @@ description:
   - The URL of the provider is the issuer verbatim, trailing slash included, because AWS compares the whole text with
     the C(iss) claim of a token. Its ARN follows from it.
   - A provider that was not created by this collection is repaired, but not marked.
+  - With O(state=absent) the provider is deleted if this collection created it and no role trusts it any more.
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
 options:
+  state:
+    description:
+      - Whether the provider shall exist.
+      - V(absent) refuses to delete a provider without the collection's mark, and one that roles still trust. What it
+        does then is said by O(if_shared) and O(force).
+      - For V(absent) the issuer is not contacted, so it works when the cluster is gone.
+    type: str
+    choices: [present, absent]
+    default: present
+  force:
+    description:
+      - For O(state=absent), whether to delete a provider that this collection did not create, or that roles still trust.
+        Nobody can assume those roles by its tokens any more.
+    type: bool
+    default: false
+  if_shared:
+    description:
+      - For O(state=absent), what happens to a provider that this collection did not create or that roles still trust.
+      - V(fail) fails and says why. V(keep) leaves the provider with a warning and changes nothing.
+    type: str
+    choices: [fail, keep]
+    default: fail
+  ignore_roles:
+    description:
+      - For O(state=absent), names of roles that don't count as trusting the provider.
+      - Meant for check mode, in which a role that an earlier task removes is still there.
+    type: list
+    elements: str
+    default: []
   issuer:
     description:
       - URL of the issuer, exactly as its discovery document names it. HTTPS, without a port or query, at most 255
         characters.
-      - If no provider exists, but one whose URL differs by a slash or by case only, the module warns of it.
+      - Before it creates a provider, and with O(state=absent), the module looks for others whose URL differs by a slash
+        or by case only, and warns of them, because they are probably mistakes. A run that finds the provider does not
+        look, so that it costs one request.
       - In check mode, V(<known after apply>) stands for an issuer that does not exist yet.
     type: str
     required: true
@@ -81,8 +113,10 @@ notes:
     C(iam:AddClientIDToOpenIDConnectProvider), C(iam:RemoveClientIDFromOpenIDConnectProvider),
     C(iam:UpdateOpenIDConnectProviderThumbprint), C(iam:TagOpenIDConnectProvider) and C(iam:UntagOpenIDConnectProvider).
     With C(iam:ListOpenIDConnectProviders) it can warn of misspelled providers.
+  - For O(state=absent) it needs C(iam:DeleteOpenIDConnectProvider) and C(iam:ListRoles).
 requirements:
   - certifi
+  - cryptography >= 42
   - urllib3
 seealso:
   - module: crosscloud.aks_amp.iam_web_identity_role
@@ -106,6 +140,23 @@ EXAMPLES = r"""
       - api://AzureADTokenExchange
     purge_client_ids: true
     thumbprints: [unmanaged]
+
+- name: Pin what the issuer sends now beside what was pinned before, and show which certificate each thumbprint is
+  crosscloud.aks_amp.iam_oidc_provider_thumbprint:
+    issuer: "{{ cluster.issuer }}"
+  register: provider
+
+- name: Show the certificates
+  ansible.builtin.debug:
+    var: provider.certificates
+
+- name: Delete the provider in another account, unless others still use it
+  crosscloud.aks_amp.iam_oidc_provider_thumbprint:
+    issuer: "{{ cluster.issuer }}"
+    state: absent
+    if_shared: keep
+    assume_role_arn: arn:aws:iam::123456789012:role/federation-admin
+    assume_role_external_id: fleet-7
 """
 
 RETURN = r"""
@@ -121,23 +172,72 @@ url:
   sample: https://westeurope.oic.prod-aks.azure.com/1111/6666/
 client_ids:
   description: Audiences that the provider accepts.
-  returned: success
+  returned: when the provider exists
   type: list
   elements: str
   sample: [sts.amazonaws.com]
 thumbprints:
   description: Thumbprints of the provider. In check mode V(<known after apply>) stands for one that IAM will find.
-  returned: success
+  returned: when the provider exists
   type: list
   elements: str
   sample: [9e99a48a9960b14926bb7f3b02e22da2b0ab7280]
 tags:
   description: Tags of the provider.
-  returned: success
+  returned: when the provider exists
   type: dict
   sample:
     aks-amp.crosscloud.io/managed-by: crosscloud.aks_amp
     team: metrics
+certificates:
+  description:
+    - Which certificate each thumbprint is. First come those that the hosts of the issuer send, which are read with
+      O(thumbprints=auto) only, then pinned thumbprints that no host sends.
+    - After a change of authority the old one stays pinned for overlap, as one that no host sends.
+  returned: when the provider exists
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: SHA-1 digest of the certificate.
+      returned: success
+      type: str
+      sample: 9e99a48a9960b14926bb7f3b02e22da2b0ab7280
+    pinned:
+      description: Whether the provider names it.
+      returned: success
+      type: bool
+      sample: true
+    role:
+      description: V(leaf), V(intermediate) or V(root), by its place in the chain; V(unknown) if no host sends it.
+      returned: success
+      type: str
+      sample: intermediate
+    trusted:
+      description: Whether the chain is publicly trusted. It is not behind a proxy that inspects TLS.
+      returned: when a host sends it
+      type: bool
+      sample: true
+    host:
+      description: The host that sends it.
+      returned: when a host sends it
+      type: str
+      sample: westeurope.oic.prod-aks.azure.com
+    subject:
+      description: Whom it names.
+      returned: when a host sends it
+      type: str
+      sample: CN=Microsoft Azure RSA TLS Issuing CA 03,O=Microsoft Corporation,C=US
+    issuer:
+      description: Who signed it.
+      returned: when a host sends it
+      type: str
+      sample: CN=DigiCert Global Root G2,OU=www.digicert.com,O=DigiCert Inc,C=US
+    not_after:
+      description: End of its validity, in UTC.
+      returned: when a host sends it
+      type: str
+      sample: "2026-08-25T23:59:59Z"
 changes:
   description: What was changed, or would be in check mode, in this order.
   returned: always
@@ -145,7 +245,7 @@ changes:
   elements: dict
   contains:
     action:
-      description: V(create) or V(update).
+      description: V(create), V(update) or V(delete).
       returned: success
       type: str
       sample: update

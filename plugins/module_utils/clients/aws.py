@@ -14,13 +14,14 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, RoleArn
 
 try:
     import boto3.session
     import botocore
     import botocore.config
     import botocore.exceptions
+    import botocore.session
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -35,6 +36,13 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 30
 #: A fleet's runs share the account's request rate, so more attempts than botocore's three.
 ATTEMPTS = 6
+#: The session's name where none is given: it shows in CloudTrail.
+SESSION_NAME: t.Final = "crosscloud.aks_amp"
+_STANDARD_PARTITION: t.Final = "aws"
+
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 _TITLES = {"iam": "AWS IAM", "sts": "AWS STS", "amp": "Amazon Managed Prometheus"}
 #: Where the prefix of a service's IAM actions is not boto3's name for it.
@@ -90,7 +98,15 @@ _CREDENTIAL_ERRORS = (
     "UnknownCredentialError",
 )
 _UNREACHABLE_ERRORS = ("ConnectionError", "HTTPClientError")
-_INPUT_ERRORS = ("ConfigParseError", "InvalidProxiesConfigError", "ParamValidationError", "ValidationError")
+_INPUT_ERRORS = (
+    "ConfigParseError",
+    "EndpointProviderError",
+    "EndpointVariantError",
+    "InvalidEndpointConfigurationError",
+    "InvalidProxiesConfigError",
+    "ParamValidationError",
+    "ValidationError",
+)
 
 _CREDENTIALS_FIX = (
     "Give access_key and secret_key or profile, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, log in "
@@ -99,27 +115,78 @@ _CREDENTIALS_FIX = (
 
 
 class AwsSession:
-    """One credential chain for all of a module's AWS clients, so that a profile's role is assumed once only."""
+    """One credential chain for all of a module's AWS clients, so that a profile's role is assumed once only.
+
+    With ``assume_role_arn`` all signed clients are those of the role's session, which the first of them opens.
+    """
 
     def __init__(self, auth: AwsAuth) -> None:
-        """Raises MissingLibrary, MissingCredentials (unknown profile) or InvalidInput (no such CA file)."""
+        """Raises MissingLibrary, MissingCredentials (unknown profile), InvalidInput (no such CA file, parameters of
+        the assumed role) or FederationError (its ARN)."""
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("boto3", IMPORT_ERROR)
         bundle = auth.transport.ca_bundle
         if bundle is not None and not Path(bundle).is_file():
             raise errors.InvalidInput(f"ca_bundle: there is no file {bundle}.", fix="Name a PEM file.")
-        self._auth = auth
-        with aws_errors("sts", "preparing AWS credentials"):
-            self._session = boto3.session.Session(
-                aws_access_key_id=auth.access_key,
-                aws_secret_access_key=auth.secret_key,
-                aws_session_token=auth.session_token,
-                region_name=auth.region,
-                profile_name=auth.profile,
+        if auth.use_fips_endpoint and auth.endpoint_url:
+            raise errors.InvalidInput(
+                "use_fips_endpoint and endpoint_url exclude each other.",
+                fix="Give one of them.",
             )
+        self._auth = auth
+        self._role = _assumed_role(auth)
+        with aws_errors("sts", "preparing AWS credentials"):
+            self._own = self._session(auth.access_key, auth.secret_key, auth.session_token)
+        if self._role is not None:
+            self._check_region(self._role)
+        self._assumed: boto3.session.Session | None = None
+
+    @property
+    def region(self) -> str | None:
+        """The region of the options, the environment or the profile."""
+        region: str | None = self._own.region_name
+        return region
 
     def client(self, service: str, *, unsigned: bool = False) -> t.Any:
-        """A boto3 client. Raises InvalidInput when the service needs a region and none is known."""
+        """A boto3 client. Raises InvalidInput when the service needs a region and none is known, and CloudError when
+        the role can't be assumed."""
+        if unsigned or self._role is None:
+            return self._client(self._own, service, unsigned=unsigned)
+        if self._assumed is None:
+            self._assumed = self._assume(self._role)
+        return self._client(self._assumed, service)
+
+    def caller_account(self) -> AwsAccount:
+        """The caller's account and partition
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
+        client = self.client("sts")
+        try:
+            with aws_errors("sts", "asking for the caller's account"):
+                identity = client.get_caller_identity()
+        except errors.CloudError as error:
+            if self.region is None and error.code in _REJECTED_CREDENTIAL_CODES:
+                error.fix += " Credentials of aws-us-gov, aws-cn or aws-eusc are known there only: give region."
+            raise
+        partition = str(identity["Arn"]).split(":")[1]
+        return AwsAccount(partition, str(identity["Account"]))
+
+    def _session(self, access_key: str | None, secret_key: str | None, token: str | None) -> boto3.session.Session:
+        """A session whose clients, those that botocore makes for profiles and web identities included, take the
+        transport's proxy and roots."""
+        core = botocore.session.get_session()
+        core.set_default_client_config(self._config())
+        if self._auth.transport.ca_bundle is not None:
+            core.set_config_variable("ca_bundle", self._auth.transport.ca_bundle)
+        return boto3.session.Session(
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            aws_session_token=token,
+            region_name=self._auth.region,
+            profile_name=self._auth.profile,
+            botocore_session=core,
+        )
+
+    def _config(self) -> botocore.config.Config:
         options: dict[str, t.Any] = {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "read_timeout": READ_TIMEOUT_SECONDS,
@@ -128,16 +195,15 @@ class AwsSession:
         }
         if self._auth.transport.https_proxy:
             options["proxies"] = {"https": self._auth.transport.https_proxy}
-        if unsigned:
-            options["signature_version"] = botocore.UNSIGNED
+        if self._auth.use_fips_endpoint is not None:
+            options["use_fips_endpoint"] = self._auth.use_fips_endpoint
+        return botocore.config.Config(**options)
+
+    def _client(self, session: boto3.session.Session, service: str, *, unsigned: bool = False) -> t.Any:
+        config = botocore.config.Config(signature_version=botocore.UNSIGNED) if unsigned else None
         with aws_errors(service, f"preparing requests to {_title(service)}"):
             try:
-                return self._session.client(
-                    service,
-                    endpoint_url=self._auth.endpoint_url,
-                    verify=self._auth.transport.ca_bundle,
-                    config=botocore.config.Config(**options),
-                )
+                return session.client(service, endpoint_url=self._auth.endpoint_url, config=config)
             except botocore.exceptions.BotoCoreError:
                 raise
             except ValueError as error:  # botocore's answer to a malformed endpoint URL
@@ -146,14 +212,70 @@ class AwsSession:
                     fix="Correct endpoint_url, region or https_proxy.",
                 ) from error
 
-    def caller_account(self) -> AwsAccount:
-        """The caller's account and partition
-        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
-        client = self.client("sts")
-        with aws_errors("sts", "asking for the caller's account"):
-            identity = client.get_caller_identity()
-        partition = str(identity["Arn"]).split(":")[1]
-        return AwsAccount(partition, str(identity["Account"]))
+    def _check_region(self, role: RoleArn) -> None:
+        """STS knows no role of another partition."""
+        if self.region is None:
+            if role.partition != _STANDARD_PARTITION:
+                raise errors.InvalidInput(
+                    f"assume_role_arn names a role of the partition {role.partition}, and no region is known.",
+                    fix="Give region, set AWS_REGION, or use a profile that has a region.",
+                )
+            return
+        try:
+            partition = self._own.get_partition_for_region(self.region)
+        except botocore.exceptions.BotoCoreError:  # a region that this boto3 does not know yet
+            return
+        if partition != role.partition:
+            raise errors.InvalidInput(
+                f"assume_role_arn names a role of the partition {role.partition}, and {self.region} is a region of "
+                f"{partition}.",
+                fix="Correct the ARN or the region.",
+            )
+
+    def _assume(self, role: RoleArn) -> boto3.session.Session:
+        """Exchange the own credentials for a session of the role
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)."""
+        external_id = self._auth.assume_role_external_id
+        client = self._client(self._own, "sts")
+        try:
+            with aws_errors("sts", f"assuming role {role}"):
+                answer = client.assume_role(
+                    RoleArn=str(role),
+                    RoleSessionName=self._auth.assume_role_session_name or SESSION_NAME,
+                    **({"ExternalId": external_id} if external_id else {}),
+                )
+        except errors.Forbidden as error:
+            given = "differs from the one given" if external_id else "is asked for and assume_role_external_id is empty"
+            error.fix = (
+                "Either the role does not exist, or its trust policy does not name the caller, or the caller lacks "
+                f"sts:AssumeRole on it, or an external ID {given}."
+            )
+            raise
+        keys = answer["Credentials"]
+        with aws_errors("sts", "preparing AWS credentials"):
+            return self._session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+
+def _assumed_role(auth: AwsAuth) -> RoleArn | None:
+    """The role to assume, with its parameters checked against STS's rules."""
+    external_id, name = auth.assume_role_external_id, auth.assume_role_session_name
+    if auth.assume_role_arn is None:
+        if external_id is not None:
+            raise errors.InvalidInput(
+                "assume_role_external_id is given without assume_role_arn.", fix="Name the role as well."
+            )
+        return None
+    if external_id is not None and not _EXTERNAL_ID.fullmatch(external_id):
+        raise errors.InvalidInput(
+            "assume_role_external_id is not one that STS takes.",
+            fix="It has 2 to 1224 letters, digits or characters of _+=,.@:/-.",
+        )
+    if name is not None and not _SESSION_NAME.fullmatch(name):
+        raise errors.InvalidInput(
+            f"assume_role_session_name: '{name}' is not one that STS takes.",
+            fix="It has 2 to 64 letters, digits or characters of _+=,.@-.",
+        )
+    return RoleArn.parse(auth.assume_role_arn)
 
 
 def aws_client(auth: AwsAuth, service: str, *, unsigned: bool = False) -> t.Any:

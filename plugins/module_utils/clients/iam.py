@@ -12,13 +12,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession, aws_errors
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _MISSING_CODES = frozenset({"NoSuchEntity", "NoSuchEntityException"})
+_ROLES_PAGE_SIZE = 1000  # IAM's limit; it may answer fewer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,21 @@ class IamProviders:
             answer = self._iam.create_open_id_connect_provider(Url=url, ClientIDList=list(client_ids), **optional)
         return str(answer["OpenIDConnectProviderArn"])
 
+    def delete(self, arn: str) -> None:
+        with aws_errors("iam", f"deleting IAM OIDC provider {arn}"):
+            self._iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+
+    def trusting_roles(self, arn: str) -> tuple[str, ...]:
+        """The names of the roles whose trust policies allow something to a provider's tokens."""
+        with aws_errors("iam", f"looking for roles that trust {arn}"):
+            pages = self._iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": _ROLES_PAGE_SIZE})
+            return tuple(
+                str(role["RoleName"])
+                for page in pages
+                for role in page["Roles"]
+                if _trusts(role.get("AssumeRolePolicyDocument"), arn)
+            )
+
     def add_client_id(self, arn: str, client_id: str) -> None:
         with aws_errors("iam", f"adding client ID {client_id} to {arn}"):
             self._iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID=client_id)
@@ -92,6 +108,17 @@ class IamProviders:
     def untag(self, arn: str, keys: Sequence[str]) -> None:
         with aws_errors("iam", f"removing tags of {arn}"):
             self._iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=list(keys))
+
+
+def _trusts(document: object, provider_arn: str) -> bool:
+    """Whether a trust policy allows something to a provider; what botocore can't decode stays text."""
+    if not isinstance(document, dict):
+        return provider_arn in str(document)
+    return any(
+        statement.get("Effect") == "Allow"
+        and ("Federated", provider_arn) in policy.principals(statement.get("Principal", {}))
+        for statement in policy.statements(document)
+    )
 
 
 def read_or_none(action: str, operation: t.Callable[..., t.Any], **parameters: str) -> t.Any | None:

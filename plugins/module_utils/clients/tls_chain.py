@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import socket
 import ssl
@@ -16,10 +17,11 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import TIMEOUT_SECONDS, proxy_for
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain, thumbprint
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import Certificate, SentChain, thumbprint
 
 try:
     import certifi
+    from cryptography import x509
 except ImportError as error:  # the sanity tests import modules without any library
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -43,7 +45,7 @@ class ChainReader:
     def __init__(self, transport: Transport, trust_anchors: Sequence[str]) -> None:
         """``trust_anchors`` are PEM files. Raises InvalidInput for one that can't be read."""
         if IMPORT_ERROR is not None:
-            raise errors.MissingLibrary("certifi", IMPORT_ERROR)
+            raise errors.MissingLibrary("certifi or cryptography", IMPORT_ERROR)
         self._transport = transport
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate
@@ -58,15 +60,16 @@ class ChainReader:
                 ) from error
 
     def read(self, host: str, port: int = HTTPS_PORT) -> SentChain:
-        """Connect, through the transport's proxy if there is one, and note the chain. Raises Unreachable."""
+        """Connect, through the transport's proxy if there is one, and note the chain. Raises Unreachable.
+
+        ``host`` may be an IPv6 address, without brackets.
+        """
         try:
-            with (
-                self._connect(host, port) as plain,
-                self._context.wrap_socket(plain, server_hostname=host) as connection,
-            ):
-                return SentChain(host, tuple(thumbprint(der) for der in _sent_certificates(connection)))
+            sent = self._handshake(host, port, self._context)
+            return SentChain(host, tuple(map(thumbprint, sent)), certificates=tuple(map(_described, sent)))
         except ssl.SSLCertVerificationError as error:
-            return SentChain(host, distrust=error.verify_message or _reason(error))
+            distrust = error.verify_message or _reason(error)
+            return SentChain(host, distrust=distrust, certificates=self._untrusted(host, port))
         except (OSError, http.client.HTTPException) as error:
             raise errors.Unreachable(
                 service="TLS",
@@ -75,8 +78,23 @@ class ChainReader:
                 fix="Check that this machine reaches it (https_proxy); thumbprints 'unmanaged' needs no connection.",
             ) from error
 
+    def _handshake(self, host: str, port: int, context: ssl.SSLContext) -> list[bytes]:
+        """The certificates that the host sends, DER, leaf first."""
+        with self._connect(host, port) as plain, context.wrap_socket(plain, server_hostname=host) as connection:
+            return _sent_certificates(connection)
+
+    def _untrusted(self, host: str, port: int) -> tuple[Certificate, ...]:
+        """What a host sends that is not trusted, to be shown only: a failed verification leaves nothing to look at."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            return tuple(map(_described, self._handshake(host, port, context)))
+        except (OSError, http.client.HTTPException):
+            return ()
+
     def _connect(self, host: str, port: int) -> socket.socket:
-        proxy = proxy_for(f"https://{host}:{port}/", self._transport)
+        proxy = proxy_for(f"https://{_authority(host, port)}/", self._transport)
         if proxy is None:
             return socket.create_connection((host, port), timeout=TIMEOUT_SECONDS)
         parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -85,10 +103,41 @@ class ChainReader:
                 f"The certificate chain of {host} can't be read through a proxy of the kind '{parts.scheme}'.",
                 fix="Use an http:// proxy, or set thumbprints to 'unmanaged' or to a list.",
             )
-        tunnel = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_SECONDS)
-        tunnel.set_tunnel(host, port, headers=_proxy_authorization(parts))
-        tunnel.connect()
-        return tunnel.sock
+        return _tunnel(parts, _authority(host, port))
+
+
+def _tunnel(proxy: urllib.parse.SplitResult, authority: str) -> socket.socket:
+    """A connection through an HTTP proxy. Before Python 3.13 ``http.client`` writes IPv6 addresses without brackets."""
+    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", *_proxy_authorization(proxy), "", ""]
+    with contextlib.ExitStack() as failing:
+        address = (proxy.hostname or "", proxy.port or 80)
+        connection = failing.enter_context(socket.create_connection(address, timeout=TIMEOUT_SECONDS))
+        connection.sendall("\r\n".join(lines).encode("ascii"))
+        answer = http.client.HTTPResponse(connection, method="CONNECT")
+        answer.begin()
+        answer.close()
+        if answer.status == http.client.OK:
+            failing.pop_all()
+            return connection
+    raise OSError(f"Tunnel connection failed: {answer.status} {answer.reason}")
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _described(der: bytes) -> Certificate:
+    """Without names where the library is stricter than TLS was."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except ValueError:
+        return Certificate(thumbprint(der), "", "", "")
+    return Certificate(
+        thumbprint=thumbprint(der),
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
 
 
 class _Certificate(t.Protocol):
@@ -118,11 +167,11 @@ def _sent_certificates(connection: ssl.SSLSocket) -> list[bytes]:
     ]
 
 
-def _proxy_authorization(proxy: urllib.parse.SplitResult) -> dict[str, str]:
+def _proxy_authorization(proxy: urllib.parse.SplitResult) -> tuple[str, ...]:
     if proxy.username is None:
-        return {}
+        return ()
     user, password = urllib.parse.unquote(proxy.username), urllib.parse.unquote(proxy.password or "")
-    return {"Proxy-Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
+    return ("Proxy-Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii"),)
 
 
 def _reason(error: Exception) -> str:

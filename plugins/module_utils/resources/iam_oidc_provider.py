@@ -29,12 +29,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AWS,
+    STATE,
     TRANSPORT,
     ArgumentSpec,
     AwsAuth,
     Params,
+    State,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK, MARK_KEY, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import (
@@ -44,11 +46,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints imp
     SentChain,
     decide,
     is_placeholder,
+    report,
 )
 
 #: IAM's limit for a provider.
 MAX_CLIENT_IDS = 100
 _KIND = "IAM OIDC provider"
+#: How many trusting roles a message names at most.
+_SHOWN_ROLES = 10
 
 #: What IAM answers in partitions that don't take tags on creation.
 _TAGS_REFUSED_CODES = frozenset(
@@ -73,13 +78,20 @@ ARGUMENT_SPEC = ArgumentSpec(
         "trust_anchors": {"type": "list", "elements": "path", "default": []},
         "tags": {"type": "dict", "default": {}},
         "purge_tags": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
+        "if_shared": {"type": "str", "default": "fail", "choices": ["fail", "keep"]},
+        "ignore_roles": {"type": "list", "elements": "str", "default": []},
     }
-).merge(AWS, TRANSPORT)
+).merge(STATE, AWS, TRANSPORT)
 
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """What the provider shall be."""
+    """What the provider shall be.
+
+    The last four are for ``absent``: ``force`` removes a provider that is not the collection's own or still trusted,
+    ``keep_shared`` leaves such a one without failing, and roles in ``ignored_roles`` don't count as trusting it.
+    """
 
     issuer: Issuer
     client_ids: tuple[str, ...] = (AWS_AUDIENCE,)
@@ -87,6 +99,10 @@ class Wish:
     pinning: Pinning = dataclasses.field(default_factory=lambda: Pinning(automatic=True))
     tags: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     purge_tags: bool = False
+    state: State = State.PRESENT
+    force: bool = False
+    keep_shared: bool = False
+    ignored_roles: frozenset[str] = frozenset()
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
@@ -104,6 +120,10 @@ class Wish:
             pinning=Pinning.parse(params.texts("thumbprints")),
             tags=aws_tags.parse_tags(params.text_map("tags")),
             purge_tags=params.flag("purge_tags"),
+            state=State.from_params(params),
+            force=params.flag("force"),
+            keep_shared=params.text("if_shared") == "keep",
+            ignored_roles=frozenset(params.texts("ignore_roles")),
         )
 
 
@@ -111,14 +131,17 @@ class Wish:
 class Current:
     """The provider, None while there is none, and what the decision needs beside it.
 
-    ``similar`` are ARNs of providers that differ by a slash or by case only, looked for while there is no provider.
-    ``chains`` are what the issuer's hosts send, read only where thumbprints are found automatically.
+    ``similar`` are ARNs of providers that differ by a slash or by case only, looked for before a creation and for
+    ``absent``: a converged run must not list. ``chains`` are what the issuer's hosts send, read only where thumbprints
+    are found automatically. ``trusting_roles`` are the names of roles that trust the provider, looked for when it
+    shall go.
     """
 
     account: AwsAccount
     provider: Provider | None
     similar: tuple[str, ...] = ()
     chains: tuple[SentChain, ...] = ()
+    trusting_roles: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +179,13 @@ class RemoveTags:
     keys: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Delete:
+    pass
+
+
 Update: t.TypeAlias = "AddClientId | RemoveClientId | SetThumbprints | SetTags | RemoveTags"
-Operation: t.TypeAlias = "Create | Update"
+Operation: t.TypeAlias = "Create | Update | Delete"
 
 
 def advance(current: Current, operation: Operation) -> Current:
@@ -173,6 +201,8 @@ def advance(current: Current, operation: Operation) -> Current:
                 tags=operation.tags,
             ),
         )
+    if isinstance(operation, Delete):
+        return dataclasses.replace(current, provider=None)
     if current.provider is None:
         raise AssertionError("only an existing provider is updated")
     return dataclasses.replace(current, provider=_updated(current.provider, operation))
@@ -195,6 +225,8 @@ def _updated(provider: Provider, operation: Update) -> Provider:
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """The writes in their order: nothing is removed before what replaces it is there."""
+    if wish.state is State.ABSENT:
+        return _removal(current, wish)
     provider = current.provider
     decision = decide(wish.pinning, provider.thumbprints if provider else (), current.chains)
     steps = [_creation(wish, decision)] if provider is None else list(_updates(provider, wish, decision, current))
@@ -205,6 +237,43 @@ def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
         changes.append(_change(wish, operation, summary, state, after))
         state = after
     return Plan(tuple(changes), state, (*_similar_warnings(current, wish), *decision.warnings))
+
+
+def _removal(current: Current, wish: Wish) -> Plan[Operation, Current]:
+    """Remove the collection's own provider that nobody trusts any more; raises Refused for another."""
+    provider = current.provider
+    similar = tuple(
+        f"There is an IAM OIDC provider {arn}, which differs from {wish.issuer.url} by a slash or by case only. It is "
+        "another one and stays: if it was meant for this issuer, delete it."
+        for arn in current.similar
+    )
+    if provider is None:
+        return Plan((), current, similar)
+    obstacle, fix = "", ""
+    if not wish.force:
+        obstacle, fix = _obstacle(provider, current.trusting_roles)
+    if obstacle and not wish.keep_shared:
+        raise errors.Refused(obstacle, fix=f"{fix} if_shared 'keep' leaves it without failing, force deletes it.")
+    if obstacle:
+        return Plan((), current, (f"{obstacle} It is kept.", *similar))
+    after = advance(current, Delete())
+    summary = f"Delete the IAM OIDC provider for {wish.issuer.url}: AWS then accepts none of its tokens."
+    return Plan((_change(wish, Delete(), summary, current, after),), after, similar)
+
+
+def _obstacle(provider: Provider, trusting_roles: tuple[str, ...]) -> tuple[str, str]:
+    """Why a provider must not go, and what to do about it; empty when it may."""
+    if not is_marked(provider.tags):
+        return (
+            f"The IAM OIDC provider {provider.arn} was not created by this collection: it has no tag {MARK_KEY}.",
+            "Others may depend on it.",
+        )
+    if trusting_roles:
+        shown = ", ".join(sorted(trusting_roles)[:_SHOWN_ROLES])
+        more = f" and {len(trusting_roles) - _SHOWN_ROLES} more" if len(trusting_roles) > _SHOWN_ROLES else ""
+        what = f"The IAM OIDC provider {provider.arn} is still trusted by roles that nobody could assume without it"
+        return f"{what}: {shown}{more}.", "Remove their trust first."
+    return "", ""
 
 
 def _creation(wish: Wish, decision: Decision) -> tuple[Operation, str]:
@@ -229,6 +298,12 @@ def _updates(provider: Provider, wish: Wish, decision: Decision, current: Curren
     if decision.thumbprints is not None and decision.differs_from(provider.thumbprints):
         yield SetThumbprints(decision.thumbprints), _thumbprint_summary(provider, decision.thumbprints, current.chains)
     added = aws_tags.to_add(provider.tags, wish.tags)
+    tags = len(aws_tags.with_added(provider.tags, added))
+    if tags > aws_tags.MAX_TAGS:
+        raise errors.Refused(
+            f"The provider {provider.arn} would have {tags} tags, and IAM takes {aws_tags.MAX_TAGS}.",
+            fix="Remove those that are no longer used.",
+        )
     if added:
         yield SetTags(added), f"Set the tags {', '.join(sorted(added))}."
     removed = aws_tags.to_remove(provider.tags, wish.tags) if wish.purge_tags else ()
@@ -254,9 +329,12 @@ def _fault(value: str, leaves: t.Collection[str | None]) -> str:
     return ", a placeholder" if is_placeholder(value) else ""
 
 
+_ACTIONS: t.Final[t.Mapping[type, Action]] = {Create: Action.CREATE, Delete: Action.DELETE}
+
+
 def _change(wish: Wish, operation: Operation, summary: str, before: Current, after: Current) -> Change[Operation]:
     return Change(
-        action=Action.CREATE if isinstance(operation, Create) else Action.UPDATE,
+        action=_ACTIONS.get(type(operation), Action.UPDATE),
         kind=_KIND,
         name=wish.issuer.url,
         summary=summary,
@@ -300,13 +378,27 @@ class ProviderResource:
         account = self._session.caller_account()
         if not issuer.known:
             return Current(account, None)
-        provider = self._providers.get(account.provider_arn(issuer))
+        arn = account.provider_arn(issuer)
+        provider = self._providers.get(arn)
+        if self._wish.state is State.ABSENT:
+            return Current(account, provider, self._similar(account), trusting_roles=self._trusting(provider))
         return Current(
             account,
             provider,
             similar=() if provider else self._similar(account),
             chains=self._chains() if self._chains else (),
         )
+
+    def _trusting(self, provider: Provider | None) -> tuple[str, ...]:
+        """Asked only where it decides: an account may have a thousand roles."""
+        if provider is None or self._wish.force or not is_marked(provider.tags):
+            return ()
+        try:
+            roles = self._providers.trusting_roles(provider.arn)
+        except errors.Forbidden as error:
+            error.fix += " Without it nobody can tell whether the provider is still used; force deletes it unasked."
+            raise
+        return tuple(role for role in roles if role not in self._wish.ignored_roles)
 
     def _similar(self, account: AwsAccount) -> tuple[str, ...]:
         """Only for a warning, so a missing right to list is no failure."""
@@ -325,6 +417,9 @@ class ProviderResource:
         after = advance(current, operation)
         if isinstance(operation, Create):
             return dataclasses.replace(after, provider=self._create(operation, current.account))
+        if isinstance(operation, Delete):
+            self._providers.delete(current.account.provider_arn(self._wish.issuer))
+            return after
         arn = current.account.provider_arn(self._wish.issuer)
         match operation:
             case AddClientId(client_id):
@@ -376,11 +471,12 @@ def read_chains(issuer: Issuer, http: HttpClient, reader: ChainReader) -> tuple[
     return tuple(reader.read(host, port) for host, port in places)
 
 
-def facts(current: Current) -> dict[str, object]:
-    """The provider as the module returns it."""
-    if current.provider is None:
-        raise AssertionError("a converged provider exists")
-    return _document(current.provider) or {}
+def facts(current: Current, wish: Wish) -> dict[str, object]:
+    """The provider as the module returns it; only its identity where there is none."""
+    document = _document(current.provider)
+    if document is None or current.provider is None:
+        return {"arn": current.account.provider_arn(wish.issuer), "url": wish.issuer.url}
+    return {**document, "certificates": report(current.provider.thumbprints, current.chains)}
 
 
 def run(params: Params, context: Context) -> Result:
@@ -388,14 +484,14 @@ def run(params: Params, context: Context) -> Result:
     wish = Wish.from_params(params, check_mode=context.check_mode)
     auth = AwsAuth.from_params(params)
     chains: t.Callable[[], tuple[SentChain, ...]] | None = None
-    if wish.pinning.automatic:
+    if wish.pinning.automatic and wish.state is State.PRESENT:
         reader, http = ChainReader(auth.transport, params.texts("trust_anchors")), HttpClient(auth.transport)
 
         def chains() -> tuple[SentChain, ...]:
             return read_chains(wish.issuer, http, reader)
 
     outcome = context.converge(ProviderResource(wish, AwsSession(auth), chains))
-    return Result.of(outcome, facts(outcome.state))
+    return Result.of(outcome, facts(outcome.state, wish))
 
 
 DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)

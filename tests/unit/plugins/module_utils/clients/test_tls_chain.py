@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import socket
 import ssl
 import threading
@@ -14,11 +15,12 @@ import typing as t
 
 import pytest
 import trustme
+from cryptography import x509
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import tls_chain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,11 @@ class Pki:
         self.intermediate = self.root.create_child_ca()
         self.leaf = self.intermediate.issue_cert("localhost")
 
+    @property
+    def intermediate_name(self) -> str:
+        certificate = x509.load_pem_x509_certificate(self.intermediate.cert_pem.bytes())
+        return certificate.subject.rfc4514_string()
+
     def anchor(self, folder: Path) -> str:
         path = folder / "root.pem"
         self.root.cert_pem.write_to_path(path)
@@ -57,26 +64,46 @@ def pki() -> Pki:
     return Pki()
 
 
+def serve_tls(listener: socket.socket, certificate: trustme.LeafCert) -> threading.Thread:
+    """Answer handshakes until the listener is shut down, and close each connection after its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _unused = listener.accept()
+            except OSError:
+                return  # the test is over
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError:
+                connection.close()  # the client distrusts the certificate
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
 @pytest.fixture
 def server(pki: Pki) -> Iterator[int]:
-    """The port of a TLS server that sends leaf and intermediate, and closes each connection after the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    pki.leaf.configure_cert(context)
+    """The port of a TLS server that sends leaf and intermediate."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = serve_tls(listener, pki.leaf)
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(WAIT_SECONDS)
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _unused = listener.accept()
-                except OSError:
-                    return  # the test is over
-                try:
-                    context.wrap_socket(connection, server_side=True).close()
-                except OSError:
-                    connection.close()  # the client distrusts the certificate
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
+@pytest.fixture
+def server_on_ipv6(pki: Pki) -> Iterator[int]:
+    """The same on the loopback address of IPv6, for that address and for localhost."""
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with listener:
+        thread = serve_tls(listener, pki.intermediate.issue_cert("::1", "localhost"))
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(WAIT_SECONDS)
@@ -85,9 +112,9 @@ def server(pki: Pki) -> Iterator[int]:
 class ConnectProxy:
     """A proxy that leads every CONNECT to one port and keeps the requests' heads."""
 
-    def __init__(self, target: int, *, status: str = "200 OK") -> None:
+    def __init__(self, target: int, *, status: str = "200 OK", host: str = "127.0.0.1") -> None:
         self.heads: list[str] = []
-        self._target = target
+        self._target = (host, target)
         self._status = status
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -113,7 +140,7 @@ class ConnectProxy:
         self.heads.append(head.decode("ascii"))
         client.sendall(f"HTTP/1.1 {self._status}\r\n\r\n".encode())
         if self._status.startswith("200"):
-            with socket.create_connection(("127.0.0.1", self._target)) as server:
+            with socket.create_connection(self._target) as server:
                 back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
                 back.start()
                 self._pump(client, server)
@@ -132,9 +159,11 @@ class ConnectProxy:
 
 def test_leaf_first_and_the_last_sent_is_the_intermediate(pki: Pki, server: int, tmp_path: Path) -> None:
     chain = ChainReader(Transport(), [pki.anchor(tmp_path)]).read("localhost", server)
-    assert chain == SentChain(
-        "localhost", (digest(pki.leaf.cert_chain_pems[0]), digest(pki.intermediate.cert_pem)), distrust=""
-    )
+    leaf, intermediate = digest(pki.leaf.cert_chain_pems[0]), digest(pki.intermediate.cert_pem)
+    assert (chain.host, chain.thumbprints, chain.distrust) == ("localhost", (leaf, intermediate), "")
+    assert [certificate.thumbprint for certificate in chain.certificates] == [leaf, intermediate]
+    assert chain.certificates[0].issuer == chain.certificates[1].subject
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", chain.certificates[0].not_after)
 
 
 def test_an_intermediate_is_enough_of_an_anchor(pki: Pki, server: int, tmp_path: Path) -> None:
@@ -152,6 +181,8 @@ def test_a_chain_that_is_not_publicly_trusted_yields_no_thumbprints(
     chain = ChainReader(Transport(ca_bundle=anchor), []).read("localhost", server)
     assert chain.thumbprints == ()
     assert "unable to get local issuer certificate" in chain.distrust
+    assert chain.authority == pki.intermediate_name  # so that people recognise an inspecting proxy
+    assert [certificate.thumbprint for certificate in chain.certificates][-1] == digest(pki.intermediate.cert_pem)
 
 
 def test_a_certificate_for_another_name_is_not_trusted(pki: Pki, server: int, tmp_path: Path) -> None:
@@ -185,6 +216,40 @@ def test_the_environment_s_proxy_is_used(
     finally:
         proxy.close()
     assert len(proxy.heads) == 1
+
+
+def test_an_ipv6_address_is_a_host(pki: Pki, server_on_ipv6: int, tmp_path: Path) -> None:
+    chain = ChainReader(Transport(), [pki.anchor(tmp_path)]).read("::1", server_on_ipv6)
+    assert chain.distrust == ""
+    assert chain.thumbprints[-1] == digest(pki.intermediate.cert_pem)
+
+
+def test_a_name_that_leads_to_ipv6_only(
+    pki: Pki, server_on_ipv6: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", server_on_ipv6, 0, 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [answer])
+    assert ChainReader(Transport(), [pki.anchor(tmp_path)]).read("localhost", server_on_ipv6).distrust == ""
+
+
+def test_an_ipv6_address_stands_in_brackets_in_a_tunnel(pki: Pki, server_on_ipv6: int, tmp_path: Path) -> None:
+    proxy = ConnectProxy(server_on_ipv6, host="::1")
+    try:
+        reader = ChainReader(Transport(https_proxy=f"http://{proxy.address}"), [pki.anchor(tmp_path)])
+        assert reader.read("::1", 443).distrust == ""
+    finally:
+        proxy.close()
+    assert proxy.heads[0].startswith("CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n")
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+def test_a_host_or_proxy_that_says_nothing_is_given_up(through_proxy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls_chain, "TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        port = silent.getsockname()[1]
+        transport = Transport(https_proxy=f"http://127.0.0.1:{port}") if through_proxy else Transport()
+        with pytest.raises(errors.Unreachable, match=r"certificate chain of localhost: .*timed out"):
+            ChainReader(transport, []).read("localhost", port)
 
 
 def test_a_proxy_that_refuses_is_reported() -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import json
 import typing as t
 
 import pytest
@@ -13,19 +15,19 @@ from botocore.stub import Stubber
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import Provider
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     KNOWN_AFTER_APPLY,
     AwsAccount,
     FederationError,
     Issuer,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, State, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_oidc_provider as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import Pinning, SentChain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import Certificate, Pinning, SentChain
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils.resources.aws_modules import Runner
 
@@ -63,13 +65,14 @@ def test_creation_is_one_marked_change_with_a_computed_arn() -> None:
     (change,) = plan.changes
     assert change.operation == resource.Create(URL, ("sts.amazonaws.com",), (TOP,), {"team": "x", **MARK})
     assert (change.action, change.before) == (Action.CREATE, None)
-    assert resource.facts(plan.predicted) == change.after
-    assert resource.facts(plan.predicted)["arn"] == ARN
+    facts = resource.facts(plan.predicted, wish)
+    assert {name: value for name, value in facts.items() if name != "certificates"} == change.after
+    assert facts["arn"] == ARN
 
 
 def test_an_unknown_issuer_is_predicted_as_a_creation() -> None:
     wish = dataclasses.replace(WISH, issuer=Issuer.parse(KNOWN_AFTER_APPLY))
-    predicted = resource.facts(resource.plan(resource.Current(ACCOUNT, None), wish).predicted)
+    predicted = resource.facts(resource.plan(resource.Current(ACCOUNT, None), wish).predicted, wish)
     assert predicted["url"] == KNOWN_AFTER_APPLY
     assert predicted["arn"] == f"arn:aws:iam::123456789012:oidc-provider/{KNOWN_AFTER_APPLY}"
     assert predicted["thumbprints"] == [KNOWN_AFTER_APPLY]
@@ -145,6 +148,82 @@ def test_tags() -> None:
 def test_a_similar_provider_is_warned_of() -> None:
     current = dataclasses.replace(ABSENT, similar=(ARN.rstrip("/"),))
     assert f"IAM OIDC provider {ARN.rstrip('/')}, which differs" in resource.plan(current, WISH).warnings[0]
+
+
+def test_more_tags_than_iam_takes_are_refused() -> None:
+    current = with_provider(tags={f"key-{number}": "x" for number in range(50)})
+    with pytest.raises(errors.Refused, match="would have 51 tags, and IAM takes 50"):
+        resource.plan(current, dataclasses.replace(WISH, tags={"team": "x"}))
+
+
+def test_a_change_of_authority_overlaps_and_the_report_tells_which_certificate_is_which() -> None:
+    sent = tuple(Certificate(value, f"CN={value}", "CN=authority", "2030-01-01T00:00:00Z") for value in (LEAF, TOP))
+    chain = SentChain("h", (LEAF, TOP), certificates=sent)
+    plan = resource.plan(dataclasses.replace(with_provider(thumbprints=(OLD,)), chains=(chain,)), WISH)
+    assert operations(plan) == [resource.SetThumbprints((TOP, OLD))]
+    certificates = t.cast("list[dict[str, t.Any]]", resource.facts(plan.predicted, WISH)["certificates"])
+    assert [(entry["thumbprint"], entry["role"], entry["pinned"]) for entry in certificates] == [
+        (LEAF, "leaf", False),
+        (TOP, "intermediate", True),
+        (OLD, "unknown", True),
+    ]
+    assert certificates[1]["not_after"] == "2030-01-01T00:00:00Z"
+
+
+def test_an_inspecting_proxy_is_named_by_its_authority_and_never_pinned() -> None:
+    sent = (Certificate(LEAF, "CN=host", "CN=Corporate Inspection CA", "2030-01-01T00:00:00Z"),)
+    current = dataclasses.replace(ABSENT, chains=(SentChain("h", distrust="self-signed", certificates=sent),))
+    plan = resource.plan(current, WISH)
+    assert "(self-signed; issued by CN=Corporate Inspection CA)" in plan.warnings[0]
+    (change,) = plan.changes
+    assert isinstance(change.operation, resource.Create)
+    assert change.operation.thumbprints is None
+    (entry,) = t.cast("list[dict[str, t.Any]]", resource.facts(plan.predicted, WISH)["certificates"])
+    assert (entry["pinned"], entry["trusted"]) == (False, False)
+
+
+GONE = dataclasses.replace(WISH, state=State.ABSENT)
+OURS = with_provider(tags=MARK)
+
+
+def test_the_collection_s_own_provider_goes_in_one_change() -> None:
+    plan = resource.plan(OURS, GONE)
+    (change,) = plan.changes
+    assert (change.operation, change.action, change.after) == (resource.Delete(), Action.DELETE, None)
+    assert change.diff()["before"] == change.before
+    assert resource.facts(plan.predicted, GONE) == {"arn": ARN, "url": URL}
+
+
+def test_an_absent_provider_needs_nothing() -> None:
+    assert resource.plan(ABSENT, GONE) == Plan((), ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("current", "text"),
+    [
+        (CURRENT, "was not created by this collection: it has no tag aks-amp.crosscloud.io/managed-by"),
+        (dataclasses.replace(OURS, trusting_roles=("b", "a")), "still trusted by roles .* without it: a, b"),
+        (
+            dataclasses.replace(OURS, trusting_roles=tuple(f"r{number:02d}" for number in range(13))),
+            r"r09 and 3 more\.",
+        ),
+    ],
+)
+def test_what_others_own_or_use_is_refused_kept_or_forced(current: resource.Current, text: str) -> None:
+    with pytest.raises(errors.Refused, match=text) as caught:
+        resource.plan(current, GONE)
+    assert "if_shared 'keep' leaves it without failing, force deletes it." in caught.value.sentence()
+    kept = resource.plan(current, dataclasses.replace(GONE, keep_shared=True))
+    assert (kept.changes, kept.predicted) == ((), current)
+    assert kept.warnings[0].endswith("It is kept.")
+    assert operations(resource.plan(current, dataclasses.replace(GONE, force=True))) == [resource.Delete()]
+
+
+def test_a_misspelled_twin_is_named_and_stays() -> None:
+    current = dataclasses.replace(OURS, similar=(ARN.rstrip("/"),))
+    plan = resource.plan(current, GONE)
+    assert operations(plan) == [resource.Delete()]
+    assert f"IAM OIDC provider {ARN.rstrip('/')}, which differs" in plan.warnings[0]
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-us-gov"])
@@ -310,6 +389,101 @@ def test_a_provider_that_differs_by_its_slash_is_warned_of(halfdone: Cluster) ->
         }
     )
     assert halfdone.run(check_mode=True, **options).warnings == ()
+
+
+def trust(arn: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Federated": arn}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
+def test_removal(fresh: Cluster) -> None:
+    arn = fresh.run(tags={"team": "metrics"}).facts["arn"]
+    result = fresh.contract(state="absent")
+    assert result.facts == {"arn": arn, "url": fresh.issuer}
+    listed = fresh.runner.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert arn not in [entry["Arn"] for entry in listed]
+
+
+def test_removal_asks_the_roles_page_by_page_and_not_the_issuer(fresh: Cluster) -> None:
+    arn = str(fresh.run().facts["arn"])
+    iam = fresh.runner.client("iam")
+    for number in range(3):
+        iam.create_role(RoleName=f"user-{number}", AssumeRolePolicyDocument=trust(arn))
+    start = fresh.runner.last_request
+    with pytest.raises(errors.Refused, match="user-0, user-1, user-2"):
+        fresh.run(state="absent")
+    kept = fresh.run(state="absent", if_shared="keep", ignore_roles=["user-0"])
+    assert "without it: user-1, user-2. It is kept." in kept.warnings[0]
+    assert kept.facts["tags"] == MARK
+    assert fresh.runner.writes_since(start) == []
+    assert "OpenIdConfiguration" not in fresh.runner.operations_since(start)
+    checked = fresh.run(check_mode=True, state="absent", ignore_roles=["user-0", "user-1", "user-2"])
+    assert [change.action for change in checked.changes] == [Action.DELETE]
+    assert len(fresh.run(state="absent", force=True).changes) == 1
+
+
+def test_the_roles_come_in_pages_of_any_size() -> None:
+    session = AwsSession(AwsAuth(Transport(), "eu-west-1", None, "AKIAEXAMPLEEXAMPLE00", "unit-test-secret"))
+    providers = IamProviders(session)
+    role = {"Path": "/", "RoleId": "AROAEXAMPLEEXAMPLE00", "Arn": "arn:aws:iam::123456789012:role/r"}
+    date = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+    def named(name: str, document: str) -> dict[str, t.Any]:
+        return {**role, "RoleName": name, "CreateDate": date, "AssumeRolePolicyDocument": document}
+
+    first = [named("other", trust("arn:aws:iam::123456789012:oidc-provider/other")), named("one", trust(ARN))]
+    denied = trust(ARN).replace('"Allow"', '"Deny"')
+    with Stubber(providers._iam) as stub:
+        stub.add_response("list_roles", {"Roles": first, "IsTruncated": True, "Marker": "next"}, {"MaxItems": 1000})
+        last = {"Roles": [named("two", trust(ARN)), named("three", denied)], "IsTruncated": False}
+        stub.add_response("list_roles", last, {"MaxItems": 1000, "Marker": "next"})
+        assert providers.trusting_roles(ARN) == ("one", "two")
+
+
+def test_a_provider_of_others_is_kept_at_teardown_without_a_look_at_the_roles(halfdone: Cluster) -> None:
+    start = halfdone.runner.last_request
+    kept = halfdone.run(state="absent", if_shared="keep")
+    assert kept.changes == ()
+    assert "was not created by this collection" in kept.warnings[0]
+    assert "ListRoles" not in halfdone.runner.operations_since(start)
+    with pytest.raises(errors.Refused, match="was not created by this collection"):
+        halfdone.run(state="absent")
+
+
+def test_a_missing_right_to_list_roles_is_no_permission_to_delete(fresh: Cluster) -> None:
+    fresh.run()
+    fresh.runner.sandbox.aws.set_controller_policies(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "*", "Resource": "*"},
+                {"Effect": "Deny", "Action": "iam:ListRoles", "Resource": "*"},
+            ],
+        }
+    )
+    with pytest.raises(errors.Forbidden) as caught:
+        fresh.run(state="absent")
+    assert "force deletes it unasked" in caught.value.fix
+    assert fresh.stored()["ClientIDList"] == ["sts.amazonaws.com"]
+
+
+def test_a_removal_that_another_was_faster_with_is_no_failure(fresh: Cluster) -> None:
+    arn = fresh.run().facts["arn"]
+    iam = fresh.runner.client("iam")
+
+    class Racing(resource.ProviderResource):
+        """Between reading and writing, another deletes the provider."""
+
+        def apply(self, change: t.Any, current: resource.Current) -> resource.Current:
+            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+            return super().apply(change, current)
+
+    transport = Transport(fresh.runner.sandbox.proxy_url, str(fresh.runner.sandbox.ca_file))
+    connection = fresh.runner.connection
+    session = AwsSession(AwsAuth(transport, "eu-west-1", None, connection["access_key"], connection["secret_key"]))
+    wish = resource.Wish(Issuer.parse(fresh.issuer), state=State.ABSENT)
+    outcome = Context(check_mode=False, sleep=fresh.runner.clock.sleep).converge(Racing(wish, session, None))
+    assert outcome.state.provider is None
 
 
 def test_an_unknown_issuer_is_for_check_mode_only(runner: Runner) -> None:
