@@ -27,6 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_spli
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import REDACTED, redact_url, redactions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+    Edit,
     Fingerprints,
     YamlProblem,
     apply_edits,
@@ -63,7 +64,8 @@ _OURS = frozenset({"region", "role_arn", "external_id"})
 class Merged:
     """A configuration with the entry. ``summaries`` say what was changed; without any the text is the old one.
 
-    The shown texts are the old and the new one with their secrets blotted out.
+    The shown texts are the old and the new one with their secrets blotted out. ``edits`` are of the old text;
+    ``added`` and ``list_added`` say whether they add the entry, and with it the list.
     """
 
     text: str
@@ -71,6 +73,9 @@ class Merged:
     shown_before: str = ""
     shown_after: str = ""
     warnings: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    added: bool = False
+    list_added: bool = False
 
 
 def merge_remote_write(text: str, wanted: RemoteWrite, *, place: str) -> Merged:
@@ -96,10 +101,10 @@ def merge_remote_write(text: str, wanted: RemoteWrite, *, place: str) -> Merged:
 
 
 def _merge(text: str, wanted: RemoteWrite, place: str) -> Merged:
-    verdict = _judge(_mapping(compose(text, marks=False)), wanted, place)
+    verdict = _judge(top_mapping(compose(text, marks=False)), wanted, place)
     if not verdict.summaries:
         return Merged(text, warnings=verdict.warnings)
-    root = _mapping(compose(text, marks=True))
+    root = top_mapping(compose(text, marks=True))
     splicer = Splicer(text, root)
     splices = splicer.additions(wanted.entry()) if verdict.add else [splicer.repairs(verdict.repairs)]
     for splice in splices:
@@ -112,6 +117,9 @@ def _merge(text: str, wanted: RemoteWrite, place: str) -> Merged:
                 shown_before=apply_edits(text, hidden),
                 shown_after=apply_edits(text, (*hidden, *splice.edits)),
                 warnings=verdict.warnings,
+                edits=splice.edits,
+                added=verdict.add,
+                list_added=find(root, REMOTE_WRITE) is None,
             )
     raise errors.Refused(
         f"{place} is written in a way in which the remote_write entry for {wanted.url} can't be changed without "
@@ -120,7 +128,7 @@ def _merge(text: str, wanted: RemoteWrite, place: str) -> Merged:
     )
 
 
-def _mapping(root: yaml.Node | None) -> yaml.MappingNode:
+def top_mapping(root: yaml.Node | None) -> yaml.MappingNode:
     if root is None or is_null(root):
         raise YamlProblem("it is empty")
     if not is_mapping(root):
@@ -142,8 +150,8 @@ class _Verdict:
 def _judge(root: yaml.MappingNode, wanted: RemoteWrite, place: str) -> _Verdict:
     entries = [
         (index, entry)
-        for index, entry in enumerate(_items(root))
-        if is_mapping(entry) and _is_same_workspace(_text(entry, "url"), wanted.url)
+        for index, entry in enumerate(entries_of(root))
+        if is_mapping(entry) and is_same_workspace(setting(entry, "url"), wanted.url)
     ]
     if not entries:
         sigv4 = wanted.entry()["sigv4"]
@@ -158,7 +166,7 @@ def _judge(root: yaml.MappingNode, wanted: RemoteWrite, place: str) -> _Verdict:
     )
 
 
-def _items(root: yaml.MappingNode) -> list[yaml.Node]:
+def entries_of(root: yaml.MappingNode) -> list[yaml.Node]:
     pair = find(root, REMOTE_WRITE)
     if pair is None or is_null(pair.value):
         return []
@@ -168,13 +176,13 @@ def _items(root: yaml.MappingNode) -> list[yaml.Node]:
     return list(pair.value.value)
 
 
-def _text(mapping: yaml.MappingNode, name: str) -> str:
+def setting(mapping: yaml.MappingNode, name: str) -> str:
     """A setting's text; empty when it is not there or null."""
     pair = find(mapping, name)
     return str(pair.value.value) if pair is not None and is_scalar(pair.value) and not is_null(pair.value) else ""
 
 
-def _is_same_workspace(url: str, wanted: str) -> bool:
+def is_same_workspace(url: str, wanted: str) -> bool:
     """Whether two remote write URLs lead to one workspace, however they are spelled."""
     return bool(url) and _normal_url(url) == _normal_url(wanted)
 
@@ -200,16 +208,16 @@ class _Finding:
 def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place: str) -> _Finding:
     _refuse_other_credentials(entry, wanted, place)
     summaries: list[str] = []
-    url = wanted.url if _text(entry, "url") != wanted.url else None
+    url = wanted.url if setting(entry, "url") != wanted.url else None
     if url is not None:
-        summaries.append(f"correct the entry's url to {url} (it was {redact_url(_text(entry, 'url'))})")
+        summaries.append(f"correct the entry's url to {url} (it was {redact_url(setting(entry, 'url'))})")
     sigv4 = find(entry, "sigv4")
     if sigv4 is None or not is_mapping(sigv4.value) or not sigv4.value.value:
         values: dict[str, str] = dict(wanted.entry()["sigv4"])
         summaries.append(f"sign requests for {wanted.url} with the pod's web identity (sigv4, region {wanted.region})")
         return _Finding(EntryRepair(index, url, values, ()), summaries, [])
     values = {}
-    region = _text(sigv4.value, "region")
+    region = setting(sigv4.value, "region")
     if region != wanted.region:
         values["region"] = wanted.region
         was = f" (it was {region})" if region else ", without which Prometheus signs for no region"
@@ -221,7 +229,7 @@ def _judge_entry(entry: yaml.MappingNode, index: int, wanted: RemoteWrite, place
 def _judge_role(
     sigv4: yaml.MappingNode, wanted: RemoteWrite, values: dict[str, str], summaries: list[str]
 ) -> tuple[tuple[str, ...], list[str]]:
-    role, chained = _text(sigv4, "role_arn"), wanted.chained_role_arn or ""
+    role, chained = setting(sigv4, "role_arn"), wanted.chained_role_arn or ""
     if role == chained:
         return (), []
     if chained:
@@ -238,21 +246,10 @@ def _judge_role(
 
 
 def _refuse_other_credentials(entry: yaml.MappingNode, wanted: RemoteWrite, place: str) -> None:
-    found: dict[str, object] = {}
-    for name in _OTHER_AUTHENTICATION:
-        pair = find(entry, name)
-        if pair is not None and not is_null(pair.value):
-            found[name] = _redacted(pair.value, shown=False)
+    found = other_credentials(entry)
     sigv4 = find(entry, "sigv4")
-    if sigv4 is not None and is_mapping(sigv4.value):
-        other = any(_text(sigv4.value, name) for name in _OTHER_CREDENTIALS)
-        if other or _has_foreign_role(sigv4.value, wanted):
-            found["sigv4"] = _redacted(sigv4.value, shown=False)
-    elif sigv4 is not None and not is_null(sigv4.value):
-        found["sigv4"] = REDACTED
-    url = _text(entry, "url")
-    if redact_url(url) != url:
-        found["url"] = redact_url(url)
+    if sigv4 is not None and is_mapping(sigv4.value) and _has_foreign_role(sigv4.value, wanted):
+        found["sigv4"] = _redacted(sigv4.value, shown=False)
     if found:
         raise errors.Refused(
             f"{place} already has a remote_write entry for {wanted.url} (line {entry.start_mark.line + 1}) with other "
@@ -262,8 +259,27 @@ def _refuse_other_credentials(entry: yaml.MappingNode, wanted: RemoteWrite, plac
         )
 
 
+def other_credentials(entry: yaml.MappingNode) -> dict[str, object]:
+    """An entry's settings that authenticate otherwise than by the pod's web identity, fit to be shown."""
+    found: dict[str, object] = {}
+    for name in _OTHER_AUTHENTICATION:
+        pair = find(entry, name)
+        if pair is not None and not is_null(pair.value):
+            found[name] = _redacted(pair.value, shown=False)
+    sigv4 = find(entry, "sigv4")
+    if sigv4 is not None and is_mapping(sigv4.value):
+        if any(setting(sigv4.value, name) for name in _OTHER_CREDENTIALS):
+            found["sigv4"] = _redacted(sigv4.value, shown=False)
+    elif sigv4 is not None and not is_null(sigv4.value):
+        found["sigv4"] = REDACTED
+    url = setting(entry, "url")
+    if redact_url(url) != url:
+        found["url"] = redact_url(url)
+    return found
+
+
 def _has_foreign_role(sigv4: yaml.MappingNode, wanted: RemoteWrite) -> bool:
-    role = _text(sigv4, "role_arn")
+    role = setting(sigv4, "role_arn")
     return bool(role) and is_known(wanted.role_arn) and role not in (wanted.role_arn, wanted.chained_role_arn)
 
 
@@ -292,35 +308,35 @@ def _is_exactly_the_change(
 ) -> bool:
     """Parse the new text: nothing else may differ, and nothing may be left to do."""
     try:
-        after = _mapping(compose(merged, marks=False))
+        after = top_mapping(compose(merged, marks=False))
         if _judge(after, wanted, place).summaries:
             return False
     except (YamlProblem, errors.Refused):
         return False
     numbers = Fingerprints()
     repaired = frozenset(repair.index for repair in verdict.repairs)
-    old = _outline(root, numbers, repaired=repaired, left_out=None)
-    return old == _outline(after, numbers, repaired=repaired, left_out=splice.added_index)
+    old = outline(root, numbers, repaired=repaired, left_out=None)
+    return old == outline(after, numbers, repaired=repaired, left_out=splice.added_index)
 
 
-def _outline(
+def outline(
     root: yaml.MappingNode, numbers: Fingerprints, *, repaired: frozenset[int], left_out: int | None
 ) -> list[int]:
     """Everything in the configuration but what may change: an added entry, and the settings that were repaired."""
-    outline: list[int] = []
+    parts: list[int] = []
     for key, value in root.value:
         if not is_scalar(key) or key.value != REMOTE_WRITE:
-            outline.append(numbers.combine(numbers.of(key), numbers.of(value)))
+            parts.append(numbers.combine(numbers.of(key), numbers.of(value)))
         elif is_sequence(value):
             items = [
                 _entry_outline(item, numbers) if index in repaired and is_mapping(item) else numbers.of(item)
                 for index, item in enumerate(value.value)
                 if index != left_out
             ]
-            outline += [numbers.combine(REMOTE_WRITE, *items)] if items else []
+            parts += [numbers.combine(REMOTE_WRITE, *items)] if items else []
         elif not is_null(value):
-            outline.append(numbers.of(value))
-    return outline
+            parts.append(numbers.of(value))
+    return parts
 
 
 def _entry_outline(entry: yaml.MappingNode, numbers: Fingerprints) -> int:

@@ -187,6 +187,46 @@ class Splicer:
                 return max(0, int(value.start_mark.column) - self._column)
         return _STEP
 
+    # An entry is removed -----------------------------------------------------------------------------------------
+
+    def removals(self, index: int, *, with_list: bool) -> list[Splice]:
+        """Ways to remove an entry, the best first. Of its list, if it becomes empty, ``[]`` is left, or nothing at all
+        ``with_list``."""
+        if self._list is None or not is_sequence(self._list.value):
+            return []
+        sequence = self._list.value
+        if len(sequence.value) == 1:
+            return self._remove_list(self._list, sequence) if with_list else self._empty_list(self._list, sequence)
+        if _flow(sequence):
+            entry = sequence.value[index]
+            pair = Pair(entry, entry)
+            return [Splice((_remove_flow(self._text, pair),))]
+        return [Splice((self._entry_lines(sequence, index),))]
+
+    def _remove_list(self, pair: Pair, sequence: yaml.SequenceNode) -> list[Splice]:
+        if self._root.flow_style:
+            return [Splice((_remove_flow(self._text, pair),))]
+        start = line_start(self._text, int(pair.key.start_mark.index))
+        end = int(sequence.end_mark.index) if _flow(sequence) else deepest_end(self._text, sequence)
+        return [Splice((Edit(start, self._behind_line(end)),))]
+
+    def _empty_list(self, pair: Pair, sequence: yaml.SequenceNode) -> list[Splice]:
+        if _flow(sequence):
+            inside = content_start(self._text, sequence) + 1
+            return [Splice((Edit(inside, int(sequence.end_mark.index) - 1),))]
+        colon = self._text.index(":", int(pair.key.end_mark.index)) + 1
+        return [Splice((Edit(colon, colon, " []"), self._entry_lines(sequence, 0)))]
+
+    def _entry_lines(self, sequence: yaml.SequenceNode, index: int) -> Edit:
+        """A block entry with its whole lines, from its dash on; comments behind it stay."""
+        entry = sequence.value[index]
+        dash = self._text.rfind("-", 0, int(entry.start_mark.index))
+        end = int(entry.end_mark.index) if _is_inline(entry) else deepest_end(self._text, entry)
+        return Edit(line_start(self._text, dash), self._behind_line(end))
+
+    def _behind_line(self, end: int) -> int:
+        return end if end > 0 and self._text[end - 1] in "\r\n" else next_line(self._text, end)
+
     # An entry is repaired -----------------------------------------------------------------------------------------
 
     def _repair(self, entry: yaml.MappingNode, repair: EntryRepair) -> list[Edit]:
@@ -276,6 +316,10 @@ class Splicer:
 
 def _flow(node: yaml.CollectionNode) -> bool:
     return bool(node.flow_style)
+
+
+def _is_inline(node: yaml.Node) -> bool:
+    return bool(node.flow_style) if is_mapping(node) or is_sequence(node) else True
 
 
 def _json(value: object) -> str:

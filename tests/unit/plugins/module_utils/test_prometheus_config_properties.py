@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
+    Addition,
+    remove_remote_write,
+)
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
@@ -127,6 +131,35 @@ def test_an_entry_is_added_and_nothing_else(text: str) -> None:
     assert_entry_added(text, merged)
     if not _has_inline_list(text):
         assert_only_lines_added(text, merged)
+    assert_removed_again(text)
+
+
+def assert_removed_again(text: str) -> None:
+    """Removal gives back the text, character by character; and the data, when somebody changed the entry since."""
+    merged = merge_remote_write(text, WANTED, place="it")
+    addition = Addition.of(text, merged)
+    removed = remove_remote_write(merged.text, {URL: addition}, place="it")
+    assert removed.text == text
+    assert removed.gone == (URL,)
+    assert remove_remote_write(text, {URL: addition}, place="it").text == text
+    moved = RemoteWrite(URL, "us-east-1", ROLE)
+    repaired_merge = merge_remote_write(merged.text, moved, place="it")
+    followed = addition.followed(merged.text, repaired_merge.edits)
+    assert remove_remote_write(repaired_merge.text, {URL: followed}, place="it").text == text
+    assert_data_without_the_entry(text, repaired_merge.text, addition)
+
+
+def assert_data_without_the_entry(text: str, changed: str, addition: Addition) -> None:
+    """Where the recorded stretch is not there any more, either the data are right or nothing is done."""
+    before = loaded(text)
+    try:
+        after = parsed(remove_remote_write(changed, {URL: addition}, place="it").text)
+    except errors.Refused:
+        return
+    if not before.get("remote_write"):
+        before.pop("remote_write", None)
+        assert not after.pop("remote_write", None)
+    assert after == before
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
@@ -134,6 +167,7 @@ def test_an_entry_is_added_and_nothing_else(text: str) -> None:
 def test_an_empty_list_is_filled(text: str) -> None:
     loaded(text)
     assert_entry_added(text, merge_remote_write(text, WANTED, place="it").text)
+    assert_removed_again(text)
 
 
 def _has_inline_list(text: str) -> bool:
