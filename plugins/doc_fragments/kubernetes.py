@@ -74,8 +74,8 @@ options:
             address and root certificate only, and the login's access token for the AKS server application is sent.
           - V(admin) takes the cluster administrator's credential, which Azure refuses when local accounts are disabled.
           - V(run_command) lets Azure run C(kubectl) inside the cluster, for a private cluster to which there is no
-            route. Azure keeps what such a command prints, and so what the module reads, for those who may read
-            C(managedClusters/commandResults).
+            route. Each request takes some seconds. Azure keeps what such a command prints, and so what the module reads,
+            for those who may read C(managedClusters/commandResults); tokens and secrets are therefore not asked for.
         type: str
         choices: [user, admin, run_command]
         default: user
