@@ -70,6 +70,7 @@ class Services:
     def add_cluster(self, cluster: AksCluster) -> ApiServer:
         """Take a cluster into the world and give it an API server."""
         api_server = ApiServer(self.world, cluster)
+        cluster.api_server_app = api_server.app
         with self.world.lock:
             self.world.clusters.append(cluster)
             self.api_servers[cluster.name] = api_server

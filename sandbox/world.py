@@ -140,6 +140,7 @@ class AksCluster:
     api_server_url: str = ""  # https://127.0.0.1:<port>, known when its API server listens
     api_server_ca: str = ""  # PEM of the authority that signed its certificate; ARM puts it into kubeconfigs
     admin_token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))  # a cluster administrator's
+    api_server_app: t.Any = None  # the WSGI application of its API server, for commands that run in the cluster
 
     @property
     def location(self) -> str:
@@ -179,6 +180,7 @@ class Settings:
     aks_retry_after: int | None = None  # the recorded service sends none
     aks_etags: bool = True
     aks_etag_conflict_status: t.Literal[409, 412] = 412  # the contract says 412; 409 EtagMismatch is seen in the field
+    aks_run_command_seconds: float = 0.1  # how long a command takes that ARM runs in a cluster
     arm_page_size: int = 100
     entra_token_seconds: int = 3599  # lifetime of access tokens
     graph_page_size: int = 100

@@ -15,8 +15,9 @@ import flask
 
 from sandbox import web
 from sandbox.arm import access, body, errors, query, subscriptions
-from sandbox.arm.kubeconfig import credential_results
+from sandbox.arm.kubeconfig import credential_results, server_of
 from sandbox.arm.operations import TERMINAL_STATES, Operations
+from sandbox.arm.run_command import RunCommands
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,8 @@ _WORDS = {
         *re.findall(r"[A-Za-z.]+", _PROVIDER + "/subscriptions/resourceGroups/managedClusters/locations/operations"),
         "listClusterAdminCredential",
         "listClusterUserCredential",
+        "runCommand",
+        "commandResults",
     )
 }
 
@@ -109,6 +112,8 @@ def _clusters(service: _ManagedClusters) -> flask.Blueprint:
         (_CLUSTER, "PATCH", service.update_tags),
         (f"{_CLUSTER}/listClusterAdminCredential", "POST", service.list_admin_credentials),
         (f"{_CLUSTER}/listClusterUserCredential", "POST", service.list_user_credentials),
+        (f"{_CLUSTER}/runCommand", "POST", service.run_command),
+        (f"{_CLUSTER}/commandResults/<key>", "GET", service.get_command_result),
         (f"{_GROUP}{_PROVIDER}/managedClusters", "GET", service.list_by_resource_group),
         (f"{_SUBSCRIPTION}{_PROVIDER}/managedClusters", "GET", service.list_by_subscription),
         (f"{_SUBSCRIPTION}{_PROVIDER}/locations/<location>/operations/<key>", "GET", service.get_operation),
@@ -125,6 +130,7 @@ class _ManagedClusters:
     def __init__(self, world: World) -> None:
         self._world = world
         self._operations = Operations(world)
+        self._commands = RunCommands(world)
 
     def get(self, subscription: str, group: str, name: str) -> flask.Response:
         self._begin("ManagedClusters_Get", _READ, subscription, group)
@@ -181,7 +187,8 @@ class _ManagedClusters:
                     "BadRequest",
                     "Getting static credential isn't allowed because this cluster is set to disable local accounts.",
                 )
-            return _answer(credential_results(cluster, "clusterAdmin", "exec"))
+            server = server_of(cluster, flask.request.args.get("server-fqdn"))
+            return _answer(credential_results(cluster, "clusterAdmin", "exec", server))
 
     def list_user_credentials(self, subscription: str, group: str, name: str) -> flask.Response:
         action = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
@@ -190,7 +197,35 @@ class _ManagedClusters:
         if style not in ("azure", "exec"):
             raise errors.provider(400, "BadRequest", f"The value '{style}' of the query parameter format is invalid.")
         with self._world.lock:
-            return _answer(credential_results(self._cluster(subscription, group, name), "clusterUser", style))
+            cluster = self._cluster(subscription, group, name)
+            server = server_of(cluster, flask.request.args.get("server-fqdn"))
+            return _answer(credential_results(cluster, "clusterUser", style, server))
+
+    def run_command(self, subscription: str, group: str, name: str) -> flask.Response:
+        action = "Microsoft.ContainerService/managedClusters/runcommand/action"
+        self._begin("ManagedClusters_RunCommand", action, subscription, group)
+        cluster = self._cluster(subscription, group, name)
+        result = self._commands.start(cluster, _json_object())
+        return self._with_retry_after(self._running(cluster, result.id), waiting=True)
+
+    def get_command_result(self, subscription: str, group: str, name: str, key: str) -> flask.Response:
+        action = "Microsoft.ContainerService/managedClusters/commandResults/read"
+        self._begin("ManagedClusters_GetCommandResult", action, subscription, group)
+        cluster = self._cluster(subscription, group, name)
+        result = self._commands.find(cluster, key)
+        if result.is_running:
+            return self._with_retry_after(self._running(cluster, key), waiting=True)
+        return _answer(result.body())
+
+    def _running(self, cluster: AksCluster, key: str) -> flask.Response:
+        response = flask.Response(status=202)
+        version = flask.request.args["api-version"]
+        response.headers["Location"] = (
+            f"https://{flask.request.host}/subscriptions/{cluster.subscription}/resourceGroups/"
+            f"{cluster.resource_group}{_PROVIDER}/managedClusters/{cluster.name}/commandResults/{key}"
+            f"?api-version={version}"
+        )
+        return response
 
     def get_operation(self, subscription: str, location: str, key: str) -> flask.Response:
         self._begin("Operations_Get", "Microsoft.ContainerService/locations/operations/read", subscription)

@@ -12,6 +12,7 @@ import typing as t
 
 import yaml
 
+from sandbox.arm import errors
 from sandbox.entra_tokens import AKS_AUDIENCES
 from sandbox.world import AZURE_TENANT
 
@@ -21,8 +22,29 @@ if t.TYPE_CHECKING:
 _KUBELOGIN_CLIENT = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"  # the public client application of AKS
 
 
-def credential_results(cluster: AksCluster, role: t.Literal["clusterAdmin", "clusterUser"], style: str) -> Json:
-    """A ``CredentialResults`` object with one kubeconfig, base64.
+def server_of(cluster: AksCluster, wanted: str | None) -> str:
+    """The URL of the API server by the name that ``server-fqdn`` asks for. Raises ArmError.
+
+    A private cluster has a private name, which only its own network resolves, and a public one if it is told to.
+    """
+    if wanted not in (None, "", "public"):
+        raise errors.provider(400, "BadRequest", f"The value '{wanted}' of the parameter server-fqdn is invalid.")
+    properties = cluster.body["properties"]
+    profile = properties.get("apiServerAccessProfile") or {}
+    if not profile.get("enablePrivateCluster"):
+        return cluster.api_server_url
+    if wanted == "public":
+        # No recorded answer is known of this refusal.
+        if not profile.get("enablePrivateClusterPublicFQDN"):
+            raise errors.provider(400, "BadRequest", "The private cluster has no public FQDN.")
+        return cluster.api_server_url
+    return f"https://{properties['privateFQDN']}:443"
+
+
+def credential_results(
+    cluster: AksCluster, role: t.Literal["clusterAdmin", "clusterUser"], style: str, server: str
+) -> Json:
+    """A ``CredentialResults`` object with one kubeconfig for a server's URL, base64.
 
     ``style`` is the query's ``format``: ``azure`` or ``exec``. It matters for a user of a cluster that authenticates
     by Entra: such a kubeconfig holds no credential, it names the login to use.
@@ -38,7 +60,7 @@ def credential_results(cluster: AksCluster, role: t.Literal["clusterAdmin", "clu
                 "name": cluster.name,
                 "cluster": {
                     "certificate-authority-data": _base64(cluster.api_server_ca),
-                    "server": cluster.api_server_url,
+                    "server": server,
                 },
             }
         ],

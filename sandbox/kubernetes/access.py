@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 import typing as t
 
+from sandbox.entra_tokens import CONTROLLER_OBJECT_ID
 from sandbox.kubernetes import errors
 from sandbox.kubernetes.kinds import Resource
 
@@ -88,13 +89,14 @@ class Access:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the two users that the sandbox comes with."""
+        """Back to the two users that the sandbox comes with, and to the controller's rights as an Entra user."""
         self._users = {
             self._controller_token: User("clusterAdmin", (MASTERS, AUTHENTICATED)),
             self._unprivileged_token: User("sandbox-unprivileged"),
         }
         self._rules = {
             "clusterAdmin": [EVERYTHING],
+            CONTROLLER_OBJECT_ID: [EVERYTHING],
             "sandbox-unprivileged": [Rule(verbs=("get", "list"), resources=("namespaces",))],
         }
 

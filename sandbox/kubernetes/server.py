@@ -17,6 +17,7 @@ import uuid
 
 import flask
 
+from sandbox import entra_tokens
 from sandbox.kubernetes import discovery, errors, incoming, kinds
 from sandbox.kubernetes.access import Access, Rule, User
 from sandbox.kubernetes.controllers import Controllers
@@ -170,13 +171,26 @@ class ApiServer:
     def _authenticate(self) -> User:
         """:raises ApiError: 401. Like AKS, the server has no anonymous users."""
         token = incoming.bearer_token()
-        user = self._access.user_of(token)
+        user = self._access.user_of(token) or self._entra_user(token)
         if user is not None:
             return user
         try:
             return self._tokens.recognise(token).user
         except ValueError as error:
             raise errors.unauthorized() from error
+
+    def _entra_user(self, token: str) -> User | None:
+        """The user of an access token for the AKS server application, on a cluster that authenticates by Entra.
+
+        AKS calls a service principal by its object ID.
+        """
+        if not (self._cluster.body["properties"].get("aadProfile") or {}).get("managed"):
+            return None
+        try:
+            principal = entra_tokens.verify(self._world, f"Bearer {token}", entra_tokens.AKS_AUDIENCES)
+        except entra_tokens.TokenRefusedError:
+            return None
+        return User(principal.object_id)
 
     # --- outside of the resources -------------------------------------------------------------------------------------
 
