@@ -74,8 +74,8 @@ options:
             address and root certificate only, and the login's access token for the AKS server application is sent.
           - V(admin) takes the cluster administrator's credential, which Azure refuses when local accounts are disabled.
           - V(run_command) lets Azure run C(kubectl) inside the cluster, for a private cluster to which there is no
-            route. Each request takes some seconds. Azure keeps what such a command prints, and so what the module reads,
-            for those who may read C(managedClusters/commandResults); tokens and secrets are therefore not asked for.
+            route. Each request takes some seconds. Azure keeps what such a command prints, and so what the module
+            reads, for those who may read C(managedClusters/commandResults); so no token and no secret is asked for.
         type: str
         choices: [user, admin, run_command]
         default: user
@@ -91,7 +91,9 @@ options:
         description: Name of the cluster.
         type: str
       resource_id:
-        description: Resource ID of the cluster, instead of subscription, resource group and name.
+        description:
+          - Resource ID of the cluster, instead of O(aks.subscription_id), O(aks.resource_group) and O(aks.name). Where
+            these are given too, they must name the same cluster.
         type: str
       public_fqdn:
         description:

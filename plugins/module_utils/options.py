@@ -326,17 +326,19 @@ class AksAccess:
 
 
 def _aks_cluster(params: Params) -> ClusterRef:
-    """The resource ID wins over the subscription, which may come from the environment, and stands alone otherwise."""
+    """The resource ID wins over the subscription, which may come from the environment."""
     resource_id = params.optional_text("resource_id")
     resource_group, name = params.optional_text("resource_group"), params.optional_text("name")
     subscription_id = params.optional_text("subscription_id")
     if resource_id is not None:
-        if resource_group or name:
+        ref = parse_resource_id(resource_id, "aks.resource_id")
+        given = ((resource_group, ref.resource_group), (name, ref.name))
+        if any(value is not None and value.lower() != part.lower() for value, part in given):
             raise InvalidInput(
-                "aks: resource_id says which cluster is meant, and resource_group and name say it again.",
+                f"aks: resource_id names the {ref}, and resource_group and name name another one.",
                 fix="Give one or the other.",
             )
-        return parse_resource_id(resource_id, "aks.resource_id")
+        return ref
     if subscription_id is None or resource_group is None or name is None:
         parts = {"subscription_id": subscription_id, "resource_group": resource_group, "name": name}
         missing = [option for option, value in parts.items() if value is None]
