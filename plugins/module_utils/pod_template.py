@@ -85,11 +85,16 @@ def choose_container(containers: t.Sequence[t.Mapping[str, t.Any]], name: str | 
 
 
 def patched(template: t.Mapping[str, t.Any], patch: t.Mapping[str, t.Any]) -> Json:
-    """What the API server makes of a template by a JSON merge patch that removes nothing (RFC 7386)."""
+    """What the API server makes of a template by a JSON merge patch, in which None removes (RFC 7386)."""
     merged = dict(template)
     for key, value in patch.items():
         present = merged.get(key)
-        merged[key] = patched(present if isinstance(present, dict) else {}, value) if isinstance(value, dict) else value
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            merged[key] = patched(present if isinstance(present, dict) else {}, value)
+        else:
+            merged[key] = value
     return merged
 
 
