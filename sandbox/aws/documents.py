@@ -65,7 +65,7 @@ def check_trust_policy(document: str, known: KnownPrincipals | None) -> None:
 
 
 def check_identity_policy(document: str) -> None:
-    """Raise what IAM answers when an inline or a managed policy shall have this document."""
+    """Raise what IAM answers when a policy of an identity shall have this document."""
     policy = _parsed(document, "Syntax errors in policy.")
     for statement in as_list(policy.get("Statement", [])):
         if isinstance(statement, dict) and {"Principal", "NotPrincipal"} & set(statement):
@@ -73,6 +73,13 @@ def check_identity_policy(document: str) -> None:
     IAMPolicyDocumentValidator(document).validate()
     for statement in as_list(policy["Statement"]):
         _check_sid(statement)
+
+
+def check_managed_policy(document: str, quota: int) -> None:
+    """Raise what IAM answers when a managed policy shall have this document."""
+    check_identity_policy(document)
+    if _size(document) > quota:
+        raise limit_exceeded(f"Cannot exceed quota for PolicySize: {quota}")
 
 
 def check_inline_size(role_name: str, documents: Collection[str]) -> None:

@@ -79,8 +79,16 @@ _RESOURCES = {
         "DeletePolicyVersion",
         "SetDefaultPolicyVersion",
         "ListEntitiesForPolicy",
+        "TagPolicy",
+        "UntagPolicy",
+        "ListPolicyTags",
     ),
     "PolicyName": ("CreatePolicy",),
+    "InstanceProfileName": (
+        "CreateInstanceProfile",
+        "AddRoleToInstanceProfile",
+        "RemoveRoleFromInstanceProfile",
+    ),
     "": ("ListOpenIDConnectProviders", "ListRoles", "ListPolicies"),
 }
 _RESOURCE_PARAMETER = {operation: parameter for parameter, names in _RESOURCES.items() for operation in names}
@@ -155,6 +163,8 @@ def _resource(account: Account, operation: str, params: Json) -> str:
         with account.world.lock:
             existing = [role.arn for role in account.store.get_roles() if role.name == value]
         return existing[0] if existing else f"{prefix}role{params.get('Path', '/')}{value}"
+    if parameter == "InstanceProfileName":
+        return f"{prefix}instance-profile{params.get('Path', '/')}{value}"
     if parameter == "PolicyName":
         return f"{prefix}policy{params.get('Path', '/')}{value}"
     return value or f"{prefix}*"

@@ -10,12 +10,15 @@ parameters are checked before (:mod:`sandbox.aws.parameters`).
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import typing as t
 from urllib.parse import urlsplit
 
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import IAMBackend, ManagedPolicy, OpenIDConnectProvider, PolicyVersion, Role
+from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy, OpenIDConnectProvider, PolicyVersion, Role
 
 from sandbox.aws import documents
 from sandbox.aws.errors import AwsError, limit_exceeded, not_found
@@ -29,6 +32,8 @@ PROVIDERS_QUOTA = 100
 CLIENT_IDS_QUOTA = 100
 THUMBPRINTS_QUOTA = 5
 TAGS_QUOTA = 50
+ATTACHED_POLICIES_QUOTA = 10  # per role
+MANAGED_POLICY_QUOTA = 6144  # characters without white space
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
 
 
@@ -43,12 +48,25 @@ def check_provider_url(url: str) -> None:
         raise AwsError("InvalidInput", "Invalid Open ID Connect Provider URL.")
 
 
+@functools.cache
+def _aws_policies() -> dict[str, t.Any]:
+    """AWS' own managed policies for its Prometheus service, by name."""
+    found = json.loads(aws_managed_policies_data)
+    return {name: data for name, data in found.items() if name.startswith("AmazonPrometheus")}
+
+
 class IamStore(IAMBackend):
     """One account's providers, roles and policies. ``principals`` are the ARNs of its users."""
 
     def __init__(self, account_id: str, principals: Iterable[str]) -> None:
         super().__init__("aws", account_id)
         self._users = frozenset(principals)
+
+    def _init_aws_policies(self) -> list[ManagedPolicy]:
+        return [
+            AWSManagedPolicy.from_data(name, self.account_id, self.region_name, data)
+            for name, data in _aws_policies().items()
+        ]
 
     # Identity providers
 
@@ -115,6 +133,8 @@ class IamStore(IAMBackend):
             raise AwsError("EntityAlreadyExists", f"Role with name {role_name} already exists.", 409)
         _check_reserved_tags(tag["Key"] for tag in tags)
         documents.check_trust_policy(assume_role_policy_document, self._known_principals())
+        if permissions_boundary:
+            self._check_attachable(permissions_boundary)
         role = super().create_role(
             role_name,
             assume_role_policy_document,
@@ -166,6 +186,30 @@ class IamStore(IAMBackend):
             raise not_found(f"The role policy with name {policy_name} cannot be found.")
         return policy_name, document
 
+    def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
+        """Idempotent: a policy that is already attached is no error."""
+        role = self.get_role(role_name)
+        self._check_attachable(policy_arn)
+        if policy_arn in role.managed_policies:
+            return
+        if len(role.managed_policies) >= ATTACHED_POLICIES_QUOTA:
+            raise limit_exceeded(f"Cannot exceed quota for PoliciesPerRole: {ATTACHED_POLICIES_QUOTA}")
+        super().attach_role_policy(policy_arn, role_name)
+
+    def put_role_permissions_boundary(self, role_name: str, permissions_boundary: str) -> None:
+        self.get_role(role_name)
+        self._check_attachable(permissions_boundary)
+        super().put_role_permissions_boundary(role_name, permissions_boundary)
+
+    def _check_attachable(self, policy_arn: str) -> None:
+        if policy_arn not in self.managed_policies:
+            raise not_found(f"Policy {policy_arn} does not exist or is not attachable.")
+
+    def remove_role_from_instance_profile(self, profile_name: str, role_name: str) -> None:
+        if self.get_role(role_name) not in self.get_instance_profile(profile_name).roles:
+            raise not_found(f"Role {role_name} in Instance Profile {profile_name} cannot be found.")
+        super().remove_role_from_instance_profile(profile_name, role_name)
+
     def tag_role(self, role_name: str, tags: Tags) -> None:
         """Keys differ by more than case: a tag replaces the one with the same letters."""
         _check_reserved_tags(tag["Key"] for tag in tags)
@@ -187,22 +231,43 @@ class IamStore(IAMBackend):
         self, description: str, path: str, policy_document: str, policy_name: str, tags: Tags
     ) -> ManagedPolicy:
         _check_reserved_tags(tag["Key"] for tag in tags)
-        documents.check_identity_policy(policy_document)
+        documents.check_managed_policy(policy_document, MANAGED_POLICY_QUOTA)
+        own = (policy for policy in self.managed_policies.values() if not isinstance(policy, AWSManagedPolicy))
+        if any(policy.name.lower() == policy_name.lower() for policy in own):
+            raise AwsError("EntityAlreadyExists", f"A policy called {policy_name} already exists.", 409)
         return super().create_policy(description, path, policy_document, policy_name, tags)
 
     def create_policy_version(self, policy_arn: str, policy_document: str, set_as_default: bool) -> PolicyVersion:
-        documents.check_identity_policy(policy_document)
+        documents.check_managed_policy(policy_document, MANAGED_POLICY_QUOTA)
         return super().create_policy_version(policy_arn, policy_document, set_as_default)
 
+    def get_policy(self, policy_arn: str) -> ManagedPolicy:
+        """With the number of the roles that it bounds, which moto does not count."""
+        policy = super().get_policy(policy_arn)
+        bounded = [role for role in self.get_roles() if role.permissions_boundary_arn == policy_arn]
+        policy.permissions_boundary_usage_count = len(bounded)
+        return policy
+
     def delete_policy(self, policy_arn: str) -> None:
-        if any(policy_arn in role.managed_policies for role in self.get_roles()):
+        policy = self.get_policy(policy_arn)
+        if policy.attachment_count or policy.permissions_boundary_usage_count:
             raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+        if len(policy.versions) > 1:
+            text = (
+                "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+                "versions. The default version is deleted with the policy."
+            )
+            raise AwsError("DeleteConflict", text, 409)
         super().delete_policy(policy_arn)
+
+    def identities(self) -> frozenset[str]:
+        """The ARNs of the account's users and roles."""
+        return self._users | {role.arn for role in self.get_roles()}
 
     def _known_principals(self) -> documents.KnownPrincipals:
         return documents.KnownPrincipals(
             account=self.account_id,
-            identities=self._users | {role.arn for role in self.get_roles()},
+            identities=self.identities(),
             providers=frozenset(self.open_id_providers),
         )
 
