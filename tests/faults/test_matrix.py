@@ -1,0 +1,182 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault at every request of every module.
+
+The run either succeeds, or ends with one clear error after which the same run finishes the work. Either way the
+clouds then hold exactly what an undisturbed run leaves: no lost field, no object twice, nothing unmarked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+import pytest
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, Result, failure_values
+from sandbox.faults import Fault, Kind, Met
+from tests.faults.modules import CASES, Case, Estate, differences, snapshot
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.world import Json, LoggedRequest
+
+#: What is injected, by the name that a test carries. The kinds that can't strike a request are left out by the sandbox.
+FAULTS: t.Final = {
+    "throttled": Fault(Kind.THROTTLED),
+    "throttled-retry-after": Fault(Kind.THROTTLED, retry_after=1),
+    "error-500": Fault(Kind.ERROR, status=500),
+    "error-502": Fault(Kind.ERROR, status=502),
+    "error-503": Fault(Kind.ERROR, status=503, retry_after=1),
+    "drop-before": Fault(Kind.DROP_BEFORE),
+    "drop-after": Fault(Kind.DROP_AFTER),
+    "conflict": Fault(Kind.CONFLICT),
+    "conflict-412": Fault(Kind.CONFLICT, service="arm", status=412),
+    "conflict-etag": Fault(Kind.CONFLICT, service="arm", code="EtagMismatch"),
+    "expired-token": Fault(Kind.EXPIRED_TOKEN),
+}
+#: What is injected at reads only where a case is the first of its module: a read of another case is the same read.
+_OF_WRITES = frozenset({"drop-after", "conflict", "conflict-412", "conflict-etag", "drop-before", "error-500"})
+#: A module polls while it waits; a poll is one kind of request however often it comes.
+_POLLS = 2
+#: An ordinary run sends a dozen requests; with all attempts of one that is refused for ever it stays below this.
+_MOST_REQUESTS = 250
+_MODULES = frozenset(next(case.name for case in CASES if case.definition is one.definition) for one in CASES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Undisturbed:
+    """A run without faults."""
+
+    before: Json
+    after: Json
+    changes: tuple[dict[str, str], ...]
+    requests: tuple[LoggedRequest, ...]
+
+    def places(self, fault: Fault, *, reads: bool) -> Iterator[Fault]:
+        """The fault at each request that it can strike."""
+        seen: dict[tuple[str, str, str], int] = {}
+        for request in self.requests:
+            route = (request.service, request.method, request.operation)
+            seen[route] = nth = seen.get(route, 0) + 1
+            met = Met(request.service, request.method, request.path, request.operation)
+            if nth <= _POLLS and fault.fits(met) and (reads or request.write):
+                yield dataclasses.replace(
+                    fault, service=request.service, method=request.method, operation=request.operation, nth=nth
+                )
+
+
+@functools.cache
+def undisturbed(estate: Estate, case: Case) -> Undisturbed:
+    case.start(estate)
+    before, start = snapshot(estate.sandbox), estate.last_request()
+    result = case.run(estate)
+    requests = tuple(request for request in estate.requests(start) if request.operation)
+    return Undisturbed(before, snapshot(estate.sandbox), _reports(result), requests)
+
+
+def _reports(result: Result) -> tuple[dict[str, str], ...]:
+    return tuple(change.report() for change in result.changes)
+
+
+def problems(estate: Estate, case: Case, *faults: Fault) -> Iterator[str]:
+    """What is wrong with a run under these faults and with what it leaves. The sandbox is at the case's start."""
+    wanted = undisturbed(estate, case)
+    for fault in faults:
+        estate.sandbox.faults.add(fault)
+    start = estate.last_request()
+    try:
+        result = case.run(estate)
+    except EXPECTED as error:
+        yield from _unclear(error)
+        if snapshot(estate.sandbox) != wanted.before and not _reported(error):
+            yield f"the clouds were changed, but the failure says {failure_values(error)}"
+    except Exception as error:
+        yield f"an unexpected {type(error).__name__}: {error}"
+    else:
+        if bool(result.changes) != bool(wanted.changes):
+            yield f"success with the changes {_reports(result)} instead of {wanted.changes}"
+        yield from differences(snapshot(estate.sandbox), wanted.after)
+    if len(estate.requests(start)) > _MOST_REQUESTS:
+        yield f"{len(estate.requests(start))} requests"
+    estate.sandbox.faults.clear()
+    if snapshot(estate.sandbox) == wanted.after:
+        return
+    try:
+        case.run(estate)
+    except Exception as error:
+        yield f"the rerun failed: {type(error).__name__}: {failure_values(error)['msg']}"
+    yield from (f"after the rerun {difference}" for difference in differences(snapshot(estate.sandbox), wanted.after))
+
+
+def _unclear(error: Exception) -> Iterator[str]:
+    message = str(failure_values(error)["msg"])
+    vague = ("Traceback", "object at 0x", "\n", "<html", "None.", "no reason given")
+    if not message[:1].isupper() or not message.endswith(".") or any(part in message for part in vague):
+        yield f"an unclear message: {message}"
+
+
+def _reported(error: Exception) -> bool:
+    values = failure_values(error)
+    return bool(values.get("changed")) or "not known whether the change was made" in str(values["msg"])
+
+
+def _listed(found: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{place}: {problem}" for place, problem in found)
+
+
+def _pairs() -> Iterator[t.Any]:
+    """Each case with each fault that it can meet and that no other case of its module meets at the same requests."""
+    for case in CASES:
+        for name, fault in FAULTS.items():
+            of_service = fault.service == "*" or "subscription_id" in case.definition.spec.options
+            if of_service and (case.name in _MODULES or name in _OF_WRITES):
+                yield pytest.param(case, name, id=f"{case.name}-{name}")
+
+
+@pytest.mark.parametrize(("case", "fault"), _pairs())
+def test_one_fault_at_each_request(estate: Estate, case: Case, fault: str) -> None:
+    first = case.name in _MODULES
+    found: list[tuple[str, str]] = []
+    places = list(undisturbed(estate, case).places(FAULTS[fault], reads=first and fault != "drop-after"))
+    for place in places:
+        case.start(estate)
+        found += [
+            (f"{place.service} {place.operation} {place.nth}", problem) for problem in problems(estate, case, place)
+        ]
+    assert not found, _listed(found)
+
+
+@pytest.mark.parametrize("fault", ["throttled", "error-503", "drop-before", "expired-token"])
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in _MODULES], ids=lambda case: case.name)
+def test_a_service_that_stays_away_ends_the_run_in_bounded_time(estate: Estate, case: Case, fault: str) -> None:
+    found: list[tuple[str, str]] = []
+    for service in sorted({request.service for request in undisturbed(estate, case).requests}):
+        case.start(estate)
+        lasting = dataclasses.replace(FAULTS[fault], service=service, times=None)
+        found += [(service, problem) for problem in problems(estate, case, lasting)]
+    assert not found, _listed(found)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_another_writer_that_never_rests_is_said(estate: Estate, case: Case) -> None:
+    found: list[tuple[str, str]] = []
+    writes = {(one.service, one.operation) for one in undisturbed(estate, case).requests if one.write}
+    for service, operation in sorted(writes):
+        case.start(estate)
+        lasting = Fault(Kind.CONFLICT, service=service, operation=operation, times=None)
+        found += [(f"{service} {operation}", problem) for problem in problems(estate, case, lasting)]
+    assert not found, _listed(found)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_late_answers_change_nothing(estate: Estate, case: Case) -> None:
+    """Latency at every request of a run."""
+    wanted = undisturbed(estate, case)
+    case.start(estate)
+    found = list(problems(estate, case, Fault(Kind.LATENCY, seconds=0.005, times=None)))
+    assert not found, found
+    assert wanted.requests
