@@ -49,3 +49,16 @@ def noted(record: t.Mapping[str, t.Any], section: str, name: str, *, was: object
     if name in entries and entries[name][SET] == was:
         was = entries[name][WAS]
     return {**record, section: {**entries, name: {WAS: was, SET: to}}}
+
+
+_KEPT: t.Final = " is kept: "
+
+
+def kept(what: object, why: str) -> str:
+    """The sentence that says that something stays, and why."""
+    return f"{what}{_KEPT}{why.rstrip('.')}."
+
+
+def kept_among(sentences: t.Iterable[str]) -> list[str]:
+    """Those of several sentences that say that something stays."""
+    return [sentence for sentence in sentences if _KEPT in sentence]

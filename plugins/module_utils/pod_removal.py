@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, noted, section_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, kept, noted, section_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import PodChange
 
 Json = dict[str, t.Any]
@@ -21,6 +21,7 @@ _VOLUMES = "volumes"
 _ENV = "env"
 _MOUNTS = "volumeMounts"
 _ACCOUNT = "serviceAccountName"
+_CHANGED = "it was changed since"
 
 
 def recorded_change(record: t.Mapping[str, t.Any], change: PodChange) -> Json:
@@ -35,7 +36,10 @@ def recorded_change(record: t.Mapping[str, t.Any], change: PodChange) -> Json:
 
 def _sections(shown: t.Mapping[str, t.Any]) -> dict[str, Json]:
     """The parts of a change by the record's sections; those of a container carry its name."""
-    sections = {name: dict(shown[name]) for name in (_LABELS, _VOLUMES) if name in shown}
+    sections = {_LABELS: dict(shown[_LABELS])} if _LABELS in shown else {}
+    if _VOLUMES in shown:
+        # The API server fills in a mode, which is none of ours.
+        sections[_VOLUMES] = {name: projected["sources"] for name, projected in shown[_VOLUMES].items()}
     if _ACCOUNT in shown:
         sections[_POD] = {_ACCOUNT: shown[_ACCOUNT]}
     for container, parts in (shown.get("containers") or {}).items():
@@ -81,7 +85,7 @@ class _Undoing:
             return
         present = self._spec.get(_ACCOUNT)
         if present != entry[SET]:
-            self._keep(f"runs as the service account {present or 'default'} by now")
+            self._keep("The service account", f"it is {present or 'default'} by now")
             return
         self._spec_patch[_ACCOUNT] = entry[WAS]
         if entry[WAS] is None:
@@ -100,7 +104,7 @@ class _Undoing:
             if present is None:
                 continue
             if present.get("valueFrom") or present.get("value", "") != entry[SET]:
-                self._keep(f"keeps {name} in the container {container}: it was changed since")
+                self._keep(f"The variable {name} in the container {container}", _CHANGED)
                 continue
             put_back = [] if entry[WAS] is None else [{"name": name, "value": entry[WAS]}]
             at = next(index for index, item in enumerate(variables) if item is present)
@@ -131,19 +135,20 @@ class _Undoing:
             if present is None:
                 continue
             projected = present.get("projected") or {}
-            if projected.get("sources") != entry[SET]["sources"]:
-                self._keep(f"keeps the volume {name}: it was changed since")
+            if projected.get("sources") != entry[SET]:
+                self._keep(f"The volume {name}", _CHANGED)
                 continue
             users = self._who_mounts(name)
             if users:
-                self._keep(f"keeps the volume {name}: {', '.join(users)} mounts it")
+                self._keep(f"The volume {name}", f"it is mounted by {', '.join(users)}")
                 continue
-            put_back = [] if entry[WAS] is None else [{**present, "projected": entry[WAS]}]
+            restored = None if entry[WAS] is None else {**projected, "sources": entry[WAS]}
+            put_back = [] if restored is None else [{**present, "projected": restored}]
             at = volumes.index(present)
             volumes = [*volumes[:at], *put_back, *volumes[at + 1 :]]
             self._spec_patch[_VOLUMES] = volumes or None
-            self._note((_VOLUMES, name), projected, entry[WAS])
-            self._summaries.append(f"{'remove' if entry[WAS] is None else 'set back'} the volume {name}")
+            self._note((_VOLUMES, name), projected, restored)
+            self._summaries.append(f"{'remove' if restored is None else 'set back'} the volume {name}")
 
     def _who_mounts(self, volume: str) -> list[str]:
         """The containers that still mount a volume which goes. One that is only set back stays mounted."""
@@ -160,7 +165,7 @@ class _Undoing:
         for name, entry in section_of(self._record, _LABELS).items():
             present = self._present_labels.get(name)
             if present is not None and present != entry[SET]:
-                self._keep(f"keeps the pods' label {name}: it was changed since")
+                self._keep(f"The pods' label {name}", _CHANGED)
             elif present is not None:
                 self._label_patch[name] = entry[WAS]
                 self._note((_LABELS, name), present, entry[WAS])
@@ -185,8 +190,8 @@ class _Undoing:
             self._containers[container][part] = items
         self._changed_containers.add(container)
 
-    def _keep(self, what: str) -> None:
-        self._kept.append(f"{self._place} {what}.")
+    def _keep(self, what: str, why: str) -> None:
+        self._kept.append(kept(f"{what} of {self._place}", why))
 
     def _note(self, path: tuple[str, ...], before: object, after: object) -> None:
         for tree, value in ((self._before, before), (self._after, after)):

@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
     Merged,
     entries_of,
@@ -106,7 +107,7 @@ def remove_remote_write(text: str, additions: t.Mapping[str, Addition], *, place
         for url, addition in additions.items():
             index, reason = _entry_to_remove(after, url, addition)
             if reason:
-                warnings.append(f"The remote_write entry for {redact_url(url)} in {place} is kept: {reason}.")
+                warnings.append(kept(f"The remote_write entry for {redact_url(url)} in {place}", reason))
                 continue
             gone.append(url)
             if index is not None:

@@ -16,7 +16,9 @@ description:
   - An entry for the workspace that signs without credentials, without region, with the federated role as its own
     C(role_arn), or whose URL ends in a slash, is repaired. An entry with other credentials is an error that shows both.
   - A projected token for the same audience to which E(AWS_WEB_IDENTITY_TOKEN_FILE) points already is accepted as it is.
-  - Both objects must exist. They are not marked as managed.
+  - Both objects must exist. They are not marked as managed, but what is changed is recorded in their annotation
+    C(aks-amp.crosscloud.io/previous), with what was there, so that O(state=absent) can put it back. An entry that was
+    there before is not recorded, because it is only repaired.
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
 options:
@@ -45,30 +47,41 @@ options:
     description:
       - Container of Prometheus. When unset, it is the one called V(prometheus), else the only one, else it is an error.
     type: str
+  state:
+    description:
+      - With V(present), entry and web identity are ensured, and O(service_account), O(role_arn), O(region) and
+        O(remote_write_url) are required.
+      - With V(absent), the entries that this module added are removed, with what others wrote into them, and the text
+        around them becomes what it was. Volume, mount, variables, label and service account of the pods become what they
+        were, except for what somebody changed since.
+      - What the record does not name is kept, such as an entry that was there before, or one that has other credentials by
+        now. So is the web identity while another entry that this module added needs it. RV(kept) names what is kept, and
+        each reason is a warning.
+      - A ConfigMap, key or workload that is not there is no error with V(absent).
+    type: str
+    choices: [present, absent]
+    default: present
   service_account:
     description:
       - Service account as which the pods run. It must exist when the pods are to be changed to it, except in check
         mode.
     type: str
-    required: true
   role_arn:
     description:
       - ARN of the role that the service account's token is trusted for.
       - In check mode, V(<known after apply>) stands for a role that does not exist yet.
     type: str
-    required: true
   region:
     description:
       - AWS region of the workspace.
       - In check mode, V(<known after apply>) is accepted.
     type: str
-    required: true
   remote_write_url:
     description:
       - Remote write URL of the workspace, which M(crosscloud.aks_amp.amp_workspace_info) returns.
+      - With O(state=absent), the only entry that is removed; without it, every entry that this module added is.
       - In check mode, V(<known after apply>) is accepted.
     type: str
-    required: true
   chained_role_arn:
     description:
       - ARN of a different role that Prometheus assumes with the session of O(role_arn), for example in the account of
@@ -97,7 +110,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Secrets in the configuration are shown as C(<redacted>), other variables of the container not at all.
+    details: Secrets in the configuration are shown as C(<redacted>), other variables of the container and the record not at all.
   idempotent:
     support: full
 notes:
@@ -139,6 +152,14 @@ EXAMPLES = r"""
     region: eu-central-1
     remote_write_url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
     context: payments-prod
+
+- name: Take from Prometheus what was added
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    configmap: prometheus-config
+    workload_name: prometheus
+    state: absent
+    context: payments-prod
 """
 
 RETURN = r"""
@@ -153,12 +174,12 @@ workload:
   type: str
   sample: Deployment monitoring/prometheus
 container:
-  description: Container of Prometheus.
+  description: Container of Prometheus; none with O(state=absent).
   returned: success
   type: str
   sample: prometheus
 remote_write:
-  description: The entry as it was asked for. One that was there keeps its other settings.
+  description: The entry as it was asked for. One that was there keeps its other settings. None with O(state=absent).
   returned: success
   type: dict
   sample:
@@ -173,6 +194,12 @@ rollout:
   returned: success
   type: str
   sample: restart
+kept:
+  description: With O(state=absent), one sentence for each thing that is kept, with the reason; otherwise empty.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 changes:
   description: What was changed, or would be in check mode, in this order.
   returned: always

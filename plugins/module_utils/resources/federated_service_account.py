@@ -29,6 +29,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
     RECORD_ANNOTATION,
+    kept,
+    kept_among,
     noted,
     read_record,
     record_annotation,
@@ -256,28 +258,28 @@ def plan_absence(current: Current, wish: Wish) -> Plan[Operation, Current]:
     Warnings say what is kept, and why.
     """
     changes: list[Change[Operation]] = []
-    kept: list[str] = []
+    keeping: list[str] = []
     account = current.account
     if account is not None and is_marked(dict(account.labels)):
         objection = current.users.objection("it is used by")
         if objection:
-            kept.append(f"{wish.reference} is kept: {objection.rstrip('.')}.")
+            keeping.append(kept(wish.reference, objection))
         else:
             changes.append(_account_deletion(account, wish))
             account = None
     elif account is not None:
-        account = _undo_on(account, wish, changes, kept)
+        account = _undo_on(account, wish, changes, keeping)
     namespace = current.namespace
     if namespace is not None and account is None:
         objection = namespace.occupants.objection("it holds")
         if objection:
-            kept.append(f"{wish.namespace_reference} is kept: {objection.rstrip('.')}.")
+            keeping.append(kept(wish.namespace_reference, objection))
         else:
             changes.append(_namespace_deletion(namespace, wish))
             namespace = None
     gone = current.namespace is not None and namespace is None
     predicted = Current(current.namespace_exists and not gone, account, current.users, namespace)
-    return Plan(tuple(changes), predicted, tuple(kept))
+    return Plan(tuple(changes), predicted, tuple(keeping))
 
 
 def _account_deletion(account: Account, wish: Wish) -> Change[Operation]:
@@ -305,13 +307,13 @@ def _namespace_deletion(namespace: Namespace, wish: Wish) -> Change[Operation]:
     )
 
 
-def _undo_on(account: Account, wish: Wish, changes: list[Change[Operation]], kept: list[str]) -> Account:
+def _undo_on(account: Account, wish: Wish, changes: list[Change[Operation]], keeping: list[str]) -> Account:
     """Put back what was changed on an account of others; what it is afterwards."""
-    kept.append(f"{wish.reference} is kept: the collection did not create it.")
+    keeping.append(kept(wish.reference, "the collection did not create it"))
     record = read_record(account.annotations)
     labels, annotations = undo(record, "labels", account.labels), undo(record, "annotations", account.annotations)
-    kept += [
-        f"The {what} {name} of {wish.reference} is kept: it was changed since."
+    keeping += [
+        kept(f"The {what} {name} of {wish.reference}", "it was changed since")
         for what, undoing in (("label", labels), ("annotation", annotations))
         for name in undoing.kept
     ]
@@ -441,7 +443,7 @@ def run(params: Params, context: Context) -> Result:
             "labels": dict(account.labels),
             "annotations": dict(account.annotations),
             "uid": account.uid,
-            "kept": list(outcome.warnings) if wish.state is State.ABSENT else [],
+            "kept": kept_among(outcome.warnings),
         },
     )
 

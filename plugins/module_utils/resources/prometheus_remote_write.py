@@ -4,12 +4,12 @@
 """Prometheus' remote write to an AMP workspace: the entry in its configuration, and the web identity of its pods.
 
 Both objects exist before and belong to somebody else, so they are never marked, and everything else in them is kept.
+What is changed is recorded on them, so that ``absent`` can put back what was there.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 import re
 import typing as t
 
@@ -31,23 +31,52 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     WORKLOAD_KINDS,
     ObjectReference,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     KUBERNETES,
+    STATE,
     ArgumentSpec,
     KubeAuth,
     Params,
+    State,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import recorded_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
     ConfigMapMount,
     PodWish,
     choose_container,
     merge_pod_template,
     mounts_config_map,
-    patched,
     service_account_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
+    Merged,
+    is_same_workspace,
+    merge_remote_write,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import Addition
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
+    Operation,
+    PatchTemplate,
+    Rollout,
+    SetText,
+    predicted,
+    record_of,
+    refuse_controlled,
+    refuse_unwritable,
+    rollout,
+    rollout_warnings,
+    sentence,
+    version,
+    write,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
+    RemovalResource,
+    RemovalWish,
+    additions_in,
+    with_additions,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 
 Json = dict[str, t.Any]
@@ -66,16 +95,17 @@ ARGUMENT_SPEC = ArgumentSpec(
         "workload_kind": {"type": "str", "default": "Deployment", "choices": sorted(WORKLOAD_KINDS)},
         "workload_name": {"type": "str", "required": True},
         "container": {"type": "str"},
-        "service_account": {"type": "str", "required": True},
-        "role_arn": {"type": "str", "required": True},
-        "region": {"type": "str", "required": True},
-        "remote_write_url": {"type": "str", "required": True},
+        "service_account": {"type": "str"},
+        "role_arn": {"type": "str"},
+        "region": {"type": "str"},
+        "remote_write_url": {"type": "str"},
         "chained_role_arn": {"type": "str"},
         "audience": {"type": "str", "default": AWS_AUDIENCE},
         "token_expiration_seconds": {"type": "int", "default": 3600, "no_log": False},
         "pod_label": {"type": "bool", "default": False},
-    }
-).merge(KUBERNETES)
+    },
+    required_if=(("state", State.PRESENT.value, ("service_account", "role_arn", "region", "remote_write_url")),),
+).merge(STATE, KUBERNETES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,21 +197,6 @@ class Current:
         return t.cast("Json", self.workload["spec"]["template"])
 
 
-@dataclasses.dataclass(frozen=True)
-class SetText:
-    text: str
-    resource_version: str
-
-
-@dataclasses.dataclass(frozen=True)
-class PatchTemplate:
-    patch: Json
-    resource_version: str
-
-
-Operation: t.TypeAlias = "SetText | PatchTemplate"
-
-
 def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """Decide; pure. Raises Refused, NotFound or Ambiguous before anything is written.
 
@@ -192,78 +207,65 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     text = str(current.config_map["data"][wish.key])
     merged = merge_remote_write(text, wish.entry, place=wish.text_place)
     pod = merge_pod_template(current.template, wish.pod, str(wish.workload))
+    config_map, workload = current.config_map, current.workload
     changes: list[Change[Operation]] = []
     if merged.summaries:
-        _refuse_unwritable_config_map(current.config_map, wish)
+        refuse_unwritable(current.config_map, wish.config_map, wish.key)
+        set_text = _text_change(current.config_map, wish, merged)
+        config_map = predicted(config_map, set_text)
         changes.append(
             Change(
                 action=Action.UPDATE,
                 kind=wish.config_map.kind.name,
                 name=wish.config_map.full_name,
-                summary=_sentence(f"In {wish.text_place}", merged.summaries),
+                summary=sentence(f"In {wish.text_place}", merged.summaries),
                 before=merged.shown_before,
                 after=merged.shown_after,
-                operation=SetText(merged.text, _version(current.config_map)),
+                operation=set_text,
             )
         )
     if pod.summaries:
-        _refuse_controlled(current.workload, wish.workload)
+        refuse_controlled(current.workload, wish.workload)
         if current.account_exists is False:
             raise errors.NotFound(
                 f"There is no {wish.account} in the cluster, so the pods of {wish.workload} could not start.",
                 fix="Run the step service_account first (--tags service_account).",
             )
+        record = recorded_change(record_of(workload), pod)
+        patch = PatchTemplate(pod.patch, record_annotation(record), version(workload))
+        workload = predicted(workload, patch)
         changes.append(
             Change(
                 action=Action.UPDATE,
                 kind=wish.workload.kind.name,
                 name=wish.workload.full_name,
-                summary=_sentence(f"In the pod template of {wish.workload}", pod.summaries),
+                summary=sentence(f"In the pod template of {wish.workload}", pod.summaries),
                 before=pod.before,
                 after=pod.after,
-                operation=PatchTemplate(pod.patch, _version(current.workload)),
+                operation=patch,
             )
         )
-    predicted = dataclasses.replace(
-        current,
-        config_map={**current.config_map, "data": {**current.config_map["data"], wish.key: merged.text}},
-        workload={
-            **current.workload,
-            "spec": {**current.workload["spec"], "template": patched(current.template, pod.patch)},
-        },
-    )
     mount = mounts_config_map(current.template, pod.container, wish.config_map.name)
     warnings = (*merged.warnings, *pod.warnings, *_warnings(wish, current, rollout(changes), mount))
-    return Plan(tuple(changes), predicted, warnings)
+    state = dataclasses.replace(current, config_map=config_map, workload=workload)
+    return Plan(tuple(changes), state, warnings)
 
 
-def _sentence(place: str, parts: t.Sequence[str]) -> str:
-    return f"{place}: {', '.join(parts)}."
-
-
-def _version(found: t.Mapping[str, t.Any]) -> str:
-    return str(found["metadata"]["resourceVersion"])
-
-
-def _refuse_unwritable_config_map(config_map: t.Mapping[str, t.Any], wish: Wish) -> None:
-    if config_map.get("immutable"):
-        raise errors.Refused(
-            f"{wish.config_map} is immutable, so its {wish.key} can't be changed.",
-            fix="Let Prometheus use a ConfigMap that is not, and name that one in 'configmap'.",
-        )
-    _refuse_controlled(config_map, wish.config_map)
-
-
-def _refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
-    """What a controller generates it also resets, so a change there would not last."""
-    owners = found["metadata"].get("ownerReferences") or ()
-    controller = next((owner for owner in owners if owner.get("controller")), None)
-    if controller is not None:
-        raise errors.Refused(
-            f"{reference} is generated from {controller['kind']} {controller['name']}, whose controller would undo a "
-            "change of it.",
-            fix=f"Change that {controller['kind']} instead.",
-        )
+def _text_change(config_map: Json, wish: Wish, merged: Merged) -> SetText:
+    """The new text, and the record of an entry that was added; one that was there before is repaired only."""
+    text = str(config_map["data"][wish.key])
+    record = record_of(config_map)
+    additions = additions_in(record, wish.key)
+    known = {url: addition for url, addition in additions.items() if is_same_workspace(url, wish.entry.url)}
+    others = {url: addition for url, addition in additions.items() if url not in known}
+    ours = (
+        [Addition.of(text, merged)]
+        if merged.added
+        else [entry.followed(text, merged.edits) for entry in known.values()]
+    )
+    recorded = {**others, **({wish.entry.url: ours[0]} if ours else {})}
+    annotations = record_annotation(with_additions(record, wish.key, recorded)) if recorded != additions else {}
+    return SetText(wish.key, merged.text, annotations, version(config_map))
 
 
 def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: ConfigMapMount) -> list[str]:
@@ -272,33 +274,7 @@ def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: ConfigM
         warnings.append(
             f"{wish.workload} does not mount {wish.config_map}: is it the configuration of this Prometheus?"
         )
-    if consequence is Rollout.RELOAD:
-        advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"
-        if mount is ConfigMapMount.SINGLE_FILE:
-            advice = "restart its pods, because a file mounted by subPath does not follow the ConfigMap"
-        warnings.append(f"Only the configuration of {wish.workload} changes, so its pods are not replaced: {advice}.")
-    spec = current.workload["spec"]
-    if consequence is Rollout.RESTART and spec.get("paused"):
-        warnings.append(f"{wish.workload} is paused: its pods are replaced when it is resumed.")
-    if consequence is Rollout.RESTART and (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
-        warnings.append(f"{wish.workload} has the update strategy OnDelete: delete its pods to have them replaced.")
-    return warnings
-
-
-class Rollout(enum.Enum):
-    """What the changes mean for the running Prometheus."""
-
-    RESTART = "restart"  # the workload replaces its pods by itself
-    RELOAD = "reload"
-    NONE = "none"
-
-
-def rollout(changes: t.Iterable[Change[t.Any]]) -> Rollout:
-    """What these changes mean for the running Prometheus."""
-    operations = {type(change.operation) for change in changes}
-    if PatchTemplate in operations:
-        return Rollout.RESTART
-    return Rollout.RELOAD if operations else Rollout.NONE
+    return [*warnings, *rollout_warnings(wish.workload, current.workload, consequence, mount)]
 
 
 class RemoteWriteResource:
@@ -338,18 +314,16 @@ class RemoteWriteResource:
         return plan_remote_write(current, self._wish)
 
     def apply(self, change: Change[Operation], current: Current) -> Current:
-        wish, operation = self._wish, change.operation
+        operation = change.operation
         if isinstance(operation, SetText):
-            body: Json = {"data": {wish.key: operation.text}}
-            written = self._client.merge_patch(wish.config_map, body, resource_version=operation.resource_version)
-            return dataclasses.replace(current, config_map=written)
-        body = {"spec": {"template": operation.patch}}
-        written = self._client.merge_patch(wish.workload, body, resource_version=operation.resource_version)
-        return dataclasses.replace(current, workload=written)
+            return dataclasses.replace(current, config_map=write(self._client, self._wish.config_map, operation))
+        return dataclasses.replace(current, workload=write(self._client, self._wish.workload, operation))
 
 
 def run(params: Params, context: Context) -> Result:
-    """Ensure entry and web identity; see the module's documentation for the result."""
+    """Ensure entry and web identity, or their absence; see the module's documentation for the result."""
+    if State.from_params(params) is State.ABSENT:
+        return _remove(params, context)
     wish = Wish.from_params(params, check_mode=context.check_mode)
     client = KubeClient(KubeAuth.from_params(params))
     outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
@@ -362,6 +336,23 @@ def run(params: Params, context: Context) -> Result:
             "container": choose_container(containers, wish.pod.container, str(wish.workload)),
             "remote_write": wish.entry.entry(),
             "rollout": rollout(outcome.changes).value,
+            "kept": [],
+        },
+    )
+
+
+def _remove(params: Params, context: Context) -> Result:
+    wish = RemovalWish.from_params(params)
+    outcome = context.converge(RemovalResource(wish, KubeClient(KubeAuth.from_params(params))))
+    return Result.of(
+        outcome,
+        {
+            "configmap": wish.config_map.full_name,
+            "workload": str(wish.workload),
+            "container": None,
+            "remote_write": None,
+            "rollout": rollout(outcome.changes).value,
+            "kept": kept_among(outcome.warnings),
         },
     )
 

@@ -67,10 +67,20 @@ def templates(draw: st.DrawFn) -> Json:
 
 
 def served(template: Json) -> Json:
-    """The template as an API server answers it, which mirrors the service account's name."""
+    """The template as an API server answers it, which mirrors the service account's name and fills in a mode."""
     spec = dict(template["spec"])
     name = spec.get("serviceAccountName") or spec.get("serviceAccount")
-    return {**template, "spec": {**spec, "serviceAccountName": name, "serviceAccount": name} if name else spec}
+    if name:
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+    if spec.get("volumes"):
+        spec["volumes"] = [_with_mode(volume) for volume in spec["volumes"]]
+    return {**template, "spec": spec}
+
+
+def _with_mode(volume: Json) -> Json:
+    if "projected" not in volume:
+        return volume
+    return {**volume, "projected": {"defaultMode": 420, **volume["projected"]}}
 
 
 def federated(template: Json, wish: PodWish = WISH, record: Json | None = None) -> tuple[Json, Json]:
@@ -123,16 +133,25 @@ def test_diff_and_summaries_say_what_goes() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t["spec"].update(serviceAccountName="mine"), "runs as the service account mine by now"),
-        (lambda t: container(t)["env"][0].update(value="other"), "keeps AWS_ROLE_ARN in the container prometheus"),
+        (
+            lambda t: t["spec"].update(serviceAccountName="mine"),
+            f"The service account of {PLACE} is kept: it is mine by now.",
+        ),
+        (
+            lambda t: container(t)["env"][0].update(value="other"),
+            f"AWS_ROLE_ARN in the container prometheus of {PLACE} is kept: it was changed since.",
+        ),
         (
             lambda t: t["spec"]["containers"][1].update(
                 volumeMounts=[{"name": TOKEN.volume_name, "mountPath": "/token"}]
             ),
-            f"keeps the volume {TOKEN.volume_name}: sidecar mounts it",
+            f"The volume {TOKEN.volume_name} of {PLACE} is kept: it is mounted by sidecar.",
         ),
-        (lambda t: t["spec"]["volumes"][0].update(projected={"sources": []}), f"keeps the volume {TOKEN.volume_name}"),
-        (lambda t: t["metadata"]["labels"].update({LABEL: "false"}), f"keeps the pods' label {LABEL}"),
+        (
+            lambda t: t["spec"]["volumes"][0].update(projected={"sources": []}),
+            f"The volume {TOKEN.volume_name} of {PLACE} is kept",
+        ),
+        (lambda t: t["metadata"]["labels"].update({LABEL: "false"}), f"The pods' label {LABEL} of {PLACE} is kept"),
     ],
 )
 def test_what_others_changed_or_use_is_kept_and_said(change: t.Callable[[Json], object], words: str) -> None:

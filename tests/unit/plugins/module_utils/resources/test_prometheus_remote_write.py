@@ -18,11 +18,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import rollout
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_remote_write import (
     Current,
     Wish,
     plan_remote_write,
-    rollout,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result, failure_values
 from sandbox.testing import running_sandbox
@@ -260,6 +260,7 @@ def test_what_is_checked_is_what_is_applied_and_only_once(sandbox: Sandbox) -> N
         "container": "prometheus",
         "remote_write": {"url": URL, "sigv4": {"region": "eu-west-1"}},
         "rollout": "restart",
+        "kept": [],
     }
     assert stored_text(api_server) == text + (f"  - url: {URL}\n    sigv4:\n      region: eu-west-1\n")
     # Everything of the pod that was there is there still.

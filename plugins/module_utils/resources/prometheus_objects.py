@@ -1,0 +1,143 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prometheus' ConfigMap and workload: how both are written, and what a write of them means."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION, read_record
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import ConfigMapMount, patched
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change
+
+Json = dict[str, t.Any]
+#: The record's annotation for a JSON merge patch; None removes it.
+Annotations = t.Mapping[str, "str | None"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SetText:
+    """Replace the configuration's text, and the record with it."""
+
+    key: str
+    text: str
+    annotations: Annotations
+    resource_version: str
+
+    def body(self) -> Json:
+        return {**_metadata(self.annotations), "data": {self.key: self.text}}
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchTemplate:
+    """Patch the pod template."""
+
+    patch: Json
+    annotations: Annotations
+    resource_version: str
+
+    def body(self) -> Json:
+        template = {"spec": {"template": self.patch}} if self.patch else {}
+        return {**_metadata(self.annotations), **template}
+
+
+Operation: t.TypeAlias = "SetText | PatchTemplate"
+
+
+def _metadata(annotations: Annotations) -> Json:
+    return {"metadata": {"annotations": dict(annotations)}} if annotations else {}
+
+
+def write(client: KubeClient, reference: ObjectReference, operation: Operation) -> Json:
+    """Execute under the precondition of the version that was read, and give the object as it is then."""
+    return client.merge_patch(reference, operation.body(), resource_version=operation.resource_version)
+
+
+def predicted(found: Json, operation: Operation) -> Json:
+    """The object after that write."""
+    after = patched(found, operation.body())
+    metadata = dict(after["metadata"])
+    if metadata.get("annotations") == {}:
+        del metadata["annotations"]
+    return {**after, "metadata": metadata}
+
+
+def record_of(found: t.Mapping[str, t.Any]) -> Json:
+    """What the collection recorded on an object."""
+    return read_record(found["metadata"].get("annotations"))
+
+
+def has_record(found: t.Mapping[str, t.Any]) -> bool:
+    return RECORD_ANNOTATION in (found["metadata"].get("annotations") or {})
+
+
+def version(found: t.Mapping[str, t.Any]) -> str:
+    return str(found["metadata"]["resourceVersion"])
+
+
+def sentence(place: str, parts: t.Sequence[str]) -> str:
+    return f"{place}: {', '.join(parts)}."
+
+
+def refuse_unwritable(config_map: t.Mapping[str, t.Any], reference: ObjectReference, key: str) -> None:
+    """Raises Refused for a ConfigMap whose text can't be changed."""
+    if config_map.get("immutable"):
+        raise errors.Refused(
+            f"{reference} is immutable, so its {key} can't be changed.",
+            fix="Let Prometheus use a ConfigMap that is not, and name that one in 'configmap'.",
+        )
+    refuse_controlled(config_map, reference)
+
+
+def refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
+    """What a controller generates it also resets, so a change there would not last."""
+    owners = found["metadata"].get("ownerReferences") or ()
+    controller = next((owner for owner in owners if owner.get("controller")), None)
+    if controller is not None:
+        raise errors.Refused(
+            f"{reference} is generated from {controller['kind']} {controller['name']}, whose controller would undo a "
+            "change of it.",
+            fix=f"Change that {controller['kind']} instead.",
+        )
+
+
+class Rollout(enum.Enum):
+    """What the changes mean for the running Prometheus."""
+
+    RESTART = "restart"  # the workload replaces its pods by itself
+    RELOAD = "reload"
+    NONE = "none"
+
+
+def rollout(changes: t.Iterable[Change[t.Any]]) -> Rollout:
+    """What these changes mean for the running Prometheus."""
+    operations = [change.operation for change in changes]
+    if any(isinstance(operation, PatchTemplate) and operation.patch for operation in operations):
+        return Rollout.RESTART
+    return Rollout.RELOAD if any(isinstance(operation, SetText) for operation in operations) else Rollout.NONE
+
+
+def rollout_warnings(
+    reference: ObjectReference, workload: t.Mapping[str, t.Any], consequence: Rollout, mount: ConfigMapMount
+) -> list[str]:
+    """What somebody has to do so that the running Prometheus follows the change."""
+    warnings: list[str] = []
+    if consequence is Rollout.RELOAD:
+        advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"
+        if mount is ConfigMapMount.SINGLE_FILE:
+            advice = "restart its pods, because a file mounted by subPath does not follow the ConfigMap"
+        warnings.append(f"Only the configuration of {reference} changes, so its pods are not replaced: {advice}.")
+    spec = workload["spec"]
+    if consequence is Rollout.RESTART and spec.get("paused"):
+        warnings.append(f"{reference} is paused: its pods are replaced when it is resumed.")
+    if consequence is Rollout.RESTART and (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        warnings.append(f"{reference} has the update strategy OnDelete: delete its pods to have them replaced.")
+    return warnings

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prometheus' remote write taken away again: the entries that the collection added, and the web identity of the pods.
+
+Both objects carry a record of what was changed; what is not recorded belongs to others and stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    CONFIG_MAP,
+    WORKLOAD_KINDS,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
+    SET,
+    WAS,
+    kept,
+    kept_among,
+    record_annotation,
+    section_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import undo_pod_changes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+    ConfigMapMount,
+    mounts_config_map,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import is_same_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
+    Addition,
+    entries_of_others,
+    remove_remote_write,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
+    Operation,
+    PatchTemplate,
+    SetText,
+    has_record,
+    predicted,
+    record_of,
+    refuse_controlled,
+    refuse_unwritable,
+    rollout,
+    rollout_warnings,
+    sentence,
+    version,
+    write,
+)
+
+Json = dict[str, t.Any]
+
+_LIST_ADDED = "list"
+
+
+@dataclasses.dataclass(frozen=True)
+class RemovalWish:
+    """From where remote write is taken. ``url`` None means every entry that the collection added."""
+
+    config_map: ObjectReference
+    key: str
+    workload: ObjectReference
+    url: str | None = None
+
+    @classmethod
+    def from_params(cls, params: Params) -> RemovalWish:
+        namespace = params.text("namespace")
+        return cls(
+            config_map=CONFIG_MAP.at(params.text("configmap"), namespace),
+            key=params.text("key"),
+            workload=WORKLOAD_KINDS[params.text("workload_kind")].at(params.text("workload_name"), namespace),
+            url=params.optional_text("remote_write_url"),
+        )
+
+    @property
+    def text_place(self) -> str:
+        """The configuration's place in words."""
+        return f"{self.key} in {self.config_map}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Remaining:
+    """ConfigMap and workload as they were read; None for one that is not there."""
+
+    config_map: Json | None
+    workload: Json | None
+
+
+def additions_in(record: t.Mapping[str, t.Any], key: str) -> dict[str, Addition]:
+    """The recorded entries of one configuration, by their URLs."""
+    return {
+        url: Addition(str(entry[WAS]), str(entry[SET]), bool(entry.get(_LIST_ADDED)))
+        for url, entry in section_of(record, key).items()
+    }
+
+
+def with_additions(record: t.Mapping[str, t.Any], key: str, additions: t.Mapping[str, Addition]) -> Json:
+    """The record with these entries of one configuration."""
+    section = {
+        url: {WAS: addition.was, SET: addition.now, _LIST_ADDED: addition.list_added}
+        for url, addition in additions.items()
+    }
+    return {**record, key: section}
+
+
+def plan_removal(current: Remaining, wish: RemovalWish) -> Plan[Operation, Remaining]:
+    """Decide; pure. Raises Refused before anything is written. Warnings say what is kept, and why.
+
+    The configuration comes first: without its entry Prometheus needs no credentials any more, whereas an entry without
+    credentials keeps it from starting.
+    """
+    changes: list[Change[Operation]] = []
+    warnings: list[str] = []
+    config_map, in_use = _without_entries(current.config_map, wish, changes, warnings)
+    workload = current.workload
+    if in_use and workload is not None and has_record(workload):
+        warnings.append(kept(f"The web identity of {wish.workload}", f"it is used by the entry for {in_use[0]}"))
+    elif workload is not None:
+        workload = _without_identity(workload, wish, changes, warnings)
+    if workload is not None:
+        mount = _mount(workload, wish)
+        warnings += rollout_warnings(wish.workload, workload, rollout(changes), mount)
+    return Plan(tuple(changes), Remaining(config_map, workload), tuple(warnings))
+
+
+def _without_entries(
+    config_map: Json | None, wish: RemovalWish, changes: list[Change[Operation]], warnings: list[str]
+) -> tuple[Json | None, tuple[str, ...]]:
+    """The ConfigMap afterwards, and the URLs of the entries that the collection added and that are left."""
+    text = (config_map or {}).get("data", {}).get(wish.key)
+    if config_map is None or text is None:
+        return config_map, ()
+    record = record_of(config_map)
+    additions = additions_in(record, wish.key)
+    chosen = {
+        url: addition for url, addition in additions.items() if wish.url is None or is_same_workspace(url, wish.url)
+    }
+    others = [url for url in entries_of_others(text, additions) if wish.url is None or is_same_workspace(url, wish.url)]
+    warnings += [
+        kept(f"The remote_write entry for {url} in {wish.text_place}", "the collection did not add it")
+        for url in others
+    ]
+    removed = remove_remote_write(text, chosen, place=wish.text_place)
+    warnings += removed.warnings
+    left = {url: addition for url, addition in additions.items() if url not in removed.gone}
+    kept_by_choice = tuple(url for url in left if url not in chosen)
+    if not removed.gone:
+        return config_map, kept_by_choice
+    refuse_unwritable(config_map, wish.config_map, wish.key)
+    operation = SetText(
+        wish.key,
+        removed.text,
+        record_annotation(with_additions(record, wish.key, left)),
+        version(config_map),
+    )
+    summaries = removed.summaries or ("forget the entry, which is gone already",)
+    changes.append(
+        Change(
+            action=Action.UPDATE,
+            kind=wish.config_map.kind.name,
+            name=wish.config_map.full_name,
+            summary=sentence(f"In {wish.text_place}", summaries),
+            before=removed.shown_before,
+            after=removed.shown_after,
+            operation=operation,
+        )
+    )
+    return predicted(config_map, operation), kept_by_choice
+
+
+def _without_identity(workload: Json, wish: RemovalWish, changes: list[Change[Operation]], warnings: list[str]) -> Json:
+    if not has_record(workload):
+        return workload
+    if kept_among(warnings):
+        warnings.append(f"{wish.workload} loses the web identity, with which Prometheus may sign for what is kept.")
+    undone = undo_pod_changes(workload["spec"]["template"], record_of(workload), str(wish.workload))
+    warnings += undone.warnings
+    refuse_controlled(workload, wish.workload)
+    operation = PatchTemplate(undone.patch, record_annotation({}), version(workload))
+    summaries = undone.summaries or ("forget the web identity, which is gone already",)
+    changes.append(
+        Change(
+            action=Action.UPDATE,
+            kind=wish.workload.kind.name,
+            name=wish.workload.full_name,
+            summary=sentence(f"In the pod template of {wish.workload}", summaries),
+            before=undone.before,
+            after=undone.after,
+            operation=operation,
+        )
+    )
+    return predicted(workload, operation)
+
+
+def _mount(workload: Json, wish: RemovalWish) -> ConfigMapMount:
+    """How Prometheus mounts the configuration; by any of its containers where its own can't be told."""
+    template = workload["spec"]["template"]
+    mounts = [
+        mounts_config_map(template, item["name"], wish.config_map.name) for item in template["spec"]["containers"]
+    ]
+    if ConfigMapMount.WHOLE in mounts:
+        return ConfigMapMount.WHOLE
+    return ConfigMapMount.SINGLE_FILE if ConfigMapMount.SINGLE_FILE in mounts else ConfigMapMount.NONE
+
+
+class RemovalResource:
+    """Reads and writes ConfigMap and workload."""
+
+    def __init__(self, wish: RemovalWish, client: KubeClient) -> None:
+        self._wish = wish
+        self._client = client
+
+    def read(self) -> Remaining:
+        return Remaining(self._client.get(self._wish.config_map), self._client.get(self._wish.workload))
+
+    def plan(self, current: Remaining) -> Plan[Operation, Remaining]:
+        return plan_removal(current, self._wish)
+
+    def apply(self, change: Change[Operation], current: Remaining) -> Remaining:
+        operation = change.operation
+        if isinstance(operation, SetText):
+            return dataclasses.replace(current, config_map=write(self._client, self._wish.config_map, operation))
+        return dataclasses.replace(current, workload=write(self._client, self._wish.workload, operation))
