@@ -52,11 +52,11 @@ options:
       - With V(present), entry and web identity are ensured, and O(service_account), O(role_arn), O(region) and
         O(remote_write_url) are required.
       - With V(absent), the entries that this module added are removed, with what others wrote into them, and the text
-        around them becomes what it was. Volume, mount, variables, label and service account of the pods become what they
-        were, except for what somebody changed since.
-      - What the record does not name is kept, such as an entry that was there before, or one that has other credentials by
-        now. So is the web identity while another entry that this module added needs it. RV(kept) names what is kept, and
-        each reason is a warning.
+        around them becomes what it was. Volume, mount, variables, label and service account of the pods become what
+        they were, except for what somebody changed since.
+      - What the record does not name is kept, such as an entry that was there before, or one that has other credentials
+        by now. So is the web identity while another entry that this module added needs it. RV(kept) names what is kept,
+        and each reason is a warning.
       - A ConfigMap, key or workload that is not there is no error with V(absent).
     type: str
     choices: [present, absent]
@@ -110,7 +110,9 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Secrets in the configuration are shown as C(<redacted>), other variables of the container and the record not at all.
+    details:
+      - Secrets in the configuration are shown as C(<redacted>), other variables of the container and the record not at
+        all.
   idempotent:
     support: full
 notes:
