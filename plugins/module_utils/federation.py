@@ -26,6 +26,8 @@ ENTRA_AUDIENCE: t.Final = "api://AzureADTokenExchange"
 MAX_ISSUER_LENGTH: t.Final = 255
 #: IAM's default quota for a role's trust policy in characters without white space ("Role trust policy length").
 MAX_TRUST_POLICY_LENGTH: t.Final = 2048
+#: As far as that quota can be raised (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+RAISED_TRUST_POLICY_LENGTH: t.Final = 4096
 
 _AS_REPORTED = "give it exactly as the cluster reports it"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -200,6 +202,12 @@ def parse_workspace_arn(arn: str) -> str:
     return arn
 
 
+def workspace_account(arn: str) -> str | None:
+    """The account of a workspace's ARN; None for one that is not known yet."""
+    match = _WORKSPACE_ARN.fullmatch(arn)
+    return match["account"] if match else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Workspace:
     """An AMP workspace. ``endpoint`` is its base URL without a trailing slash: ``https://host/workspaces/<id>``."""
@@ -280,19 +288,43 @@ WRITE_ACTIONS: t.Final = ("aps:RemoteWrite",)
 QUERY_ACTIONS: t.Final = ("aps:GetLabels", "aps:GetMetricMetadata", "aps:GetSeries", "aps:QueryMetrics")
 
 
-def permission_policy(workspace_arns: t.Sequence[str], *, allow_query: bool = False) -> dict[str, t.Any]:
-    """The role's permission: remote write to these workspaces and, when asked for, queries of them."""
+def permission_policy(
+    workspace_arns: t.Sequence[str], *, allow_query: bool = False, assumable_role_arns: t.Sequence[str] = ()
+) -> dict[str, t.Any]:
+    """The role's permission: remote write to these workspaces, when asked for queries of them, and chaining to other
+    roles."""
     actions = sorted((*WRITE_ACTIONS, *(QUERY_ACTIONS if allow_query else ())))
-    arns = sorted(set(workspace_arns))
+    statements = [_allow(actions, workspace_arns)]
+    if assumable_role_arns:
+        statements.append(_allow(["sts:AssumeRole"], assumable_role_arns))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def is_permission_policy(document: t.Mapping[str, t.Any]) -> bool:
+    """Whether an identity policy grants what this collection grants and nothing else: rights on single AMP workspaces,
+    and chaining to single roles."""
+    found = document.get("Statement", ())
+    statements = [found] if isinstance(found, t.Mapping) else list(found)
+    return bool(statements) and all(map(_is_permission, statements))
+
+
+def _is_permission(statement: t.Mapping[str, t.Any]) -> bool:
+    if statement.keys() - {"Sid"} != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
+        return False
+    actions, resources = (
+        (found,) if isinstance(found, str) else tuple(found) for found in (statement["Action"], statement["Resource"])
+    )
+    if all(action in (*WRITE_ACTIONS, *QUERY_ACTIONS) for action in actions):
+        return all(_WORKSPACE_ARN.fullmatch(arn) for arn in resources)
+    return actions == ("sts:AssumeRole",) and all(_ROLE_ARN.fullmatch(arn) for arn in resources)
+
+
+def _allow(actions: t.Sequence[str], arns: t.Sequence[str]) -> dict[str, t.Any]:
+    resources = sorted(set(arns))
     return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": actions[0] if len(actions) == 1 else actions,
-                "Resource": arns[0] if len(arns) == 1 else arns,
-            }
-        ],
+        "Effect": "Allow",
+        "Action": actions[0] if len(actions) == 1 else list(actions),
+        "Resource": resources[0] if len(resources) == 1 else resources,
     }
 
 

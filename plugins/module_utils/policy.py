@@ -6,16 +6,20 @@
 IAM stores documents as they were written, and people write the same grant in many ways
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html). Equal in meaning are: one value and
 a list of it; lists in another order or with repetitions; one statement and a list of it; repeated statements; a
-statement and its split by principals, actions or resources; action names, condition operators and condition keys in
-another case; booleans, numbers and their text; an account ID and its root ARN; the principal ``*`` and ``AWS: *``; a
-missing version and 2008-10-17. ``Sid`` and ``Id`` are labels. Everything else, condition values above all, is compared
-exactly.
+statement and its split by principals, actions, resources or values of a condition; a statement beside one that says
+the same with fewer conditions; action names, condition operators and condition keys in another case; booleans, numbers
+and addresses in another spelling where their operators read them as such; an account ID and its root ARN; the
+principal ``*`` and ``AWS: *``; a missing version and 2008-10-17. ``Sid`` and ``Id`` are labels. Everything else, the
+values of text conditions above all, is compared exactly: documents that are called equal decide every request alike,
+while two that do so in a way that is not listed here are called different.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import json
+import math
 import re
 import typing as t
 
@@ -25,6 +29,10 @@ Statement = t.Mapping[str, t.Any]
 #: IAM's reading of a document without a version.
 DEFAULT_VERSION: t.Final = "2008-10-17"
 
+#: Beyond this many alternatives the values of conditions are compared list by list.
+_MAX_CONJUNCTIONS: t.Final = 256
+
+_NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(\.(?P<fraction>[0-9]+))?")
 _ROOT_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
 _LABELS = frozenset({"Sid", "Id"})
 _PRINCIPALS = ("Principal", "NotPrincipal")
@@ -52,13 +60,32 @@ def principals(element: object) -> frozenset[tuple[str, str]]:
     return frozenset((str(kind), _account(value)) for kind, listed in element.items() for value in values(listed))
 
 
+def conditions(statement: Statement) -> t.Iterator[tuple[str, str, tuple[str, ...]]]:
+    """A statement's conditions one by one: operator and key as written, and the values as text."""
+    for operator, block in (statement.get("Condition") or {}).items():
+        for key, listed in block.items():
+            yield str(operator), str(key), values(listed)
+
+
+def base_operator(operator: str) -> str:
+    """An operator in lower case, without its qualifiers (``ForAnyValue:``, ``IfExists``)."""
+    return operator.lower().removeprefix("forallvalues:").removeprefix("foranyvalue:").removesuffix("ifexists")
+
+
 def equivalent(first: Document, second: Document) -> bool:
     """Whether two documents mean the same."""
-    return (
-        first.get("Version", DEFAULT_VERSION) == second.get("Version", DEFAULT_VERSION)
-        and _rest(first, _LABELS | {"Version", "Statement"}) == _rest(second, _LABELS | {"Version", "Statement"})
-        and equivalent_statements(statements(first), statements(second))
-    )
+    return normal_form(first) == normal_form(second)
+
+
+def normal_form(document: Document) -> dict[str, t.Any]:
+    """The document in the one form that all its equivalents share: a statement for each single grant, without labels,
+    in a fixed order."""
+    grants = [_statement(grant) for grant in _meaning(statements(document))]
+    return {
+        **{name: value for name, value in document.items() if name not in _LABELS},
+        "Version": document.get("Version", DEFAULT_VERSION),
+        "Statement": sorted(grants, key=lambda statement: json.dumps(statement, sort_keys=True)),
+    }
 
 
 def equivalent_statements(first: t.Iterable[Statement], second: t.Iterable[Statement]) -> bool:
@@ -77,21 +104,76 @@ def size(document: Document) -> int:
     return sum(not character.isspace() for character in compact(document))
 
 
-def _meaning(group: t.Iterable[Statement]) -> frozenset[t.Hashable]:
-    return frozenset(grant for statement in group for grant in _grants(statement))
+_Condition: t.TypeAlias = "tuple[str, str, frozenset[str]]"  # operator, key, values
+#: Effect, unknown elements, then principal, action and resource as (value, refused values); and the conditions.
+_Grant: t.TypeAlias = "tuple[tuple[t.Any, ...], frozenset[_Condition]]"
 
 
-def _grants(statement: Statement) -> t.Iterator[t.Hashable]:
+def _meaning(group: t.Iterable[Statement]) -> frozenset[_Grant]:
+    """The group's grants without those that another one contains: the same with fewer conditions."""
+    by_subject: dict[tuple[t.Any, ...], set[frozenset[_Condition]]] = {}
+    for statement in group:
+        for subject, needed in _grants(statement):
+            by_subject.setdefault(subject, set()).add(needed)
+    return frozenset(
+        (subject, needed)
+        for subject, alternatives in by_subject.items()
+        for needed in alternatives
+        if not any(fewer < needed for fewer in alternatives)
+    )
+
+
+def _statement(grant: _Grant) -> dict[str, t.Any]:
+    """A grant as a statement."""
+    subject, needed = grant
+    (effect, rest), (principal, action, resource) = subject
+    condition: dict[str, dict[str, list[str]]] = {}
+    for operator, key, listed in sorted((operator, key, sorted(listed)) for operator, key, listed in needed):
+        # Two conditions on one key need two spellings of their operator, which IAM takes for two operators as well.
+        spellings = (operator[:number].upper() + operator[number:] for number in itertools.count())
+        spelling = next(name for name in spellings if key not in condition.get(name, {}))
+        condition.setdefault(spelling, {})[key] = listed
+    elements = {
+        "Effect": effect,
+        **_principal_elements(*principal),
+        **_elements(_ACTIONS, *action),
+        **_elements(_RESOURCES, *resource),
+        **json.loads(rest),
+    }
+    return {**elements, "Condition": condition} if condition else elements
+
+
+def _elements(names: tuple[str, str], value: str | None, refused: frozenset[str] | None) -> dict[str, t.Any]:
+    positive, negated = names
+    return {
+        **({} if value is None else {positive: [value]}),
+        **({} if refused is None else {negated: sorted(refused)}),
+    }
+
+
+def _principal_elements(
+    value: tuple[str, str] | None, refused: frozenset[tuple[str, str]] | None
+) -> dict[str, dict[str, list[str]]]:
+    listed: dict[str, dict[str, list[str]]] = {} if value is None else {"Principal": {value[0]: [value[1]]}}
+    if refused is not None:
+        listed["NotPrincipal"] = {}
+        for kind, name in sorted(refused):
+            listed["NotPrincipal"].setdefault(kind, []).append(name)
+    return listed
+
+
+def _grants(statement: Statement) -> t.Iterator[_Grant]:
     """A statement as single grants: it applies when any principal, any action and any resource of it matches, so it
-    means the same as one statement for each combination. Negated elements don't split, nor do conditions."""
-    common = (statement.get("Effect"), _conditions(statement), _rest(statement, _COMPARED))
+    means the same as one statement for each combination. Negated elements don't split."""
+    common = (statement.get("Effect"), _rest(statement, _COMPARED))
     axes = (
         _alternatives(statement, _PRINCIPALS, principals),
         _alternatives(statement, _ACTIONS, lambda element: frozenset(value.lower() for value in values(element))),
         _alternatives(statement, _RESOURCES, lambda element: frozenset(values(element))),
     )
-    for combination in itertools.product(*axes):
-        yield (common, combination)
+    for needed in _conjunctions(statement):
+        for combination in itertools.product(*axes):
+            yield ((common, combination), needed)
 
 
 def _alternatives(
@@ -104,12 +186,62 @@ def _alternatives(
     return [(value, refused) for value in normal(statement[positive])]
 
 
-def _conditions(statement: Statement) -> t.Hashable:
-    return frozenset(
-        (str(operator).lower(), str(key).lower(), frozenset(values(listed)))
-        for operator, block in (statement.get("Condition") or {}).items()
-        for key, listed in block.items()
+def _conjunctions(statement: Statement) -> t.Iterator[frozenset[_Condition]]:
+    """The conditions as alternatives of which one must hold: where any value of a condition may fit, it means the same
+    as one condition for each value."""
+    found = frozenset(
+        (_operator(operator), key.lower(), _condition_values(operator, listed))
+        for operator, key, listed in conditions(statement)
     )
+    axes = [
+        [(operator, key, frozenset({value})) for value in listed]
+        if listed and _fits_any_value(operator)
+        else [(operator, key, listed)]
+        for operator, key, listed in found
+    ]
+    if math.prod(map(len, axes)) > _MAX_CONJUNCTIONS:
+        axes = [[condition] for condition in found]
+    return (frozenset(combination) for combination in itertools.product(*axes))
+
+
+def _operator(name: str) -> str:
+    """An operator's name; the two for ARNs are one (reference_policies_elements_condition_operators.html)."""
+    name = name.lower()
+    return name.replace("arnequals", "arnlike").replace("arnnotequals", "arnnotlike")
+
+
+def _fits_any_value(operator: str) -> bool:
+    """Whether an operator holds as soon as one of its values fits."""
+    return not operator.startswith("forallvalues:") and "not" not in base_operator(operator)
+
+
+def _condition_values(operator: str, found: t.Iterable[str]) -> frozenset[str]:
+    """The values as their operator reads them: not all of it is text."""
+    base = base_operator(operator)
+    if base in ("bool", "null") or base.endswith("ignorecase"):
+        return frozenset(value.lower() for value in found)
+    if base.startswith("numeric"):
+        return frozenset(map(_number, found))
+    if base in ("ipaddress", "notipaddress"):
+        return frozenset(map(_network, found))
+    return frozenset(found)
+
+
+def _number(value: str) -> str:
+    """A number without needless zeros and signs."""
+    match = _NUMBER.fullmatch(value)
+    if not match:
+        return value
+    whole, fraction = match["whole"].lstrip("0") or "0", (match["fraction"] or "").rstrip("0")
+    text = f"{whole}.{fraction}" if fraction else whole
+    return f"-{text}" if match["sign"] == "-" and text != "0" else text
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        return value
 
 
 def _rest(element: t.Mapping[str, t.Any], without: frozenset[str]) -> t.Hashable:

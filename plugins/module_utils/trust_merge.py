@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One trust statement put into a role's trust policy, everything else of it left alone. Pure.
+"""One trust statement put into or taken out of a role's trust policy, everything else of it left alone. Pure.
 
 A role trusts by the issuer's provider exactly the service accounts that were named. So all that is allowed to that
 provider is ours and becomes one statement; so is what was meant for the provider but misspells it, because it never
@@ -15,7 +15,13 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import policy
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import Issuer, WebIdentityTrust
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    AwsAccount,
+    FederationError,
+    Issuer,
+    ServiceAccount,
+    WebIdentityTrust,
+)
 
 VERSION: t.Final = "2012-10-17"
 
@@ -29,16 +35,17 @@ Statement = t.Mapping[str, t.Any]
 @dataclasses.dataclass(frozen=True)
 class Merge:
     """The trust policy as it shall be. ``reasons`` say what was wrong, none when the document is as it was;
-    ``added`` is true when there was no statement of ours before."""
+    ``added`` is true when there was no statement of ours before, ``pruned`` when statements of other issuers went."""
 
     document: t.Mapping[str, t.Any]
     added: bool = False
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    pruned: bool = False
 
     @property
     def changed(self) -> bool:
-        return self.added or bool(self.reasons)
+        return self.added or bool(self.reasons) or self.pruned
 
 
 def new_document(trust: WebIdentityTrust) -> dict[str, t.Any]:
@@ -51,7 +58,7 @@ def merge(document: t.Mapping[str, t.Any], trust: WebIdentityTrust) -> Merge:
     wanted = trust.statement()
     parts = [_split(statement, trust) for statement in policy.statements(document)]
     ours = [part.ours for part in parts if part.ours is not None]
-    warnings = _warnings(document, trust)
+    warnings = deny_warnings(document, trust)
     if not ours:
         statements = [*(part.foreign for part in parts), wanted]
         return Merge({**document, "Statement": statements}, added=True, warnings=warnings)
@@ -66,6 +73,59 @@ def merge(document: t.Mapping[str, t.Any], trust: WebIdentityTrust) -> Merge:
             statements.append(_labelled(wanted, part))
             placed = True
     return Merge({**document, "Statement": statements}, reasons=_reasons(ours, trust), warnings=warnings)
+
+
+def remove(document: t.Mapping[str, t.Any], trust: WebIdentityTrust) -> t.Mapping[str, t.Any]:
+    """The document without what is allowed to the trust's provider; the same object when there is nothing of it. Its
+    service accounts play no part, and the document may be left without statements, which IAM does not take."""
+    parts = [_split(statement, trust) for statement in policy.statements(document)]
+    if all(part.ours is None for part in parts):
+        return document
+    return {**document, "Statement": [part.foreign for part in parts if part.foreign is not None]}
+
+
+def remove_written(
+    document: t.Mapping[str, t.Any], account: AwsAccount, issuers: t.Collection[Issuer]
+) -> t.Mapping[str, t.Any]:
+    """The document without the statements for these issuers that have the form in which this collection writes them;
+    the same object when there are none."""
+    statements = policy.statements(document)
+    kept = [statement for statement in statements if written_for(statement, account) not in issuers]
+    return document if len(kept) == len(statements) else {**document, "Statement": kept}
+
+
+def written_for(statement: Statement, account: AwsAccount) -> Issuer | None:
+    """The issuer for whose provider a statement was written, when it says neither more nor less than this collection
+    writes: exact audience, exact service accounts, nothing else."""
+    federated = sorted(
+        value for kind, value in policy.principals(statement.get("Principal", {})) if kind == "Federated"
+    )
+    prefix = account.provider_arn(Issuer(""))
+    if len(federated) != 1 or not federated[0].startswith(prefix):
+        return None
+    issuer = Issuer(f"https://{federated[0].removeprefix(prefix)}")
+    claims: dict[str, tuple[str, ...]] = {
+        key.lower(): listed for _operator, key, listed in policy.conditions(statement)
+    }
+    audiences = claims.get(issuer.audience_key.lower(), ())
+    try:
+        accounts = tuple(map(_service_account, claims.get(issuer.subject_key.lower(), ())))
+    except FederationError:
+        return None
+    if len(set(audiences)) != 1 or not accounts:
+        return None
+    written = WebIdentityTrust(issuer, audiences[0], accounts, account).statement()
+    return issuer if policy.equivalent_statements([statement], [written]) else None
+
+
+def _service_account(subject: str) -> ServiceAccount:
+    namespace, _colon, name = subject.removeprefix("system:serviceaccount:").partition(":")
+    return ServiceAccount.parse(namespace, name)
+
+
+def allows_exchange(statement: Statement) -> bool:
+    """Whether a statement lets anybody in by AssumeRoleWithWebIdentity."""
+    return statement.get("Effect") == "Allow" and _is_exchange(statement)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +186,7 @@ def _is_meant(arn: str, statement: Statement, trust: WebIdentityTrust) -> bool:
 
 def _issuer_keys(statement: Statement) -> t.Iterator[str]:
     """The condition keys about a token's audience or subject."""
-    for _operator, key, _values in _conditions(statement):
+    for _operator, key, _values in policy.conditions(statement):
         if key.lower().rpartition(":")[2] in (_AUDIENCE, _SUBJECT):
             yield key
 
@@ -156,19 +216,13 @@ def _bare(name: str) -> str:
     return re.sub("/+", "/", name).strip("/")
 
 
-def _conditions(statement: Statement) -> t.Iterator[tuple[str, str, tuple[str, ...]]]:
-    for operator, block in (statement.get("Condition") or {}).items():
-        for key, listed in block.items():
-            yield str(operator), str(key), policy.values(listed)
-
-
 def _reasons(ours: t.Sequence[Statement], trust: WebIdentityTrust) -> tuple[str, ...]:
     """What is wrong with the statements, for people."""
     reasons = [reason for statement in ours for reason in _faults(statement, trust)]
     found = {
         value
         for statement in ours
-        for _operator, key, listed in _conditions(statement)
+        for _operator, key, listed in policy.conditions(statement)
         if _claim(key, trust.issuer) == _SUBJECT
         for value in listed
     }
@@ -191,7 +245,7 @@ def _faults(statement: Statement, trust: WebIdentityTrust) -> t.Iterator[str]:
 def _condition_faults(statement: Statement, trust: WebIdentityTrust) -> t.Iterator[str]:
     right = {_AUDIENCE: trust.issuer.audience_key, _SUBJECT: trust.issuer.subject_key}
     claims = set()
-    for operator, key, listed in _conditions(statement):
+    for operator, key, listed in policy.conditions(statement):
         claim = _claim(key, trust.issuer)
         if claim is None:
             yield f"the condition {operator} on {key} is not one on audience or subject"
@@ -209,7 +263,8 @@ def _condition_faults(statement: Statement, trust: WebIdentityTrust) -> t.Iterat
         yield f"there is no condition on the subject, {right[_SUBJECT]}, so every service account is trusted"
 
 
-def _warnings(document: t.Mapping[str, t.Any], trust: WebIdentityTrust) -> tuple[str, ...]:
+def deny_warnings(document: t.Mapping[str, t.Any], trust: WebIdentityTrust) -> tuple[str, ...]:
+    """What stands against the trust and stays."""
     denied = any(
         statement.get("Effect") == "Deny" and ("Federated", trust.provider_arn) in policy.principals(principal)
         for statement in policy.statements(document)

@@ -9,7 +9,7 @@ import copy
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import policy
@@ -248,6 +248,7 @@ def equivalent_pairs(draw: st.DrawFn) -> tuple[Json, Json]:
     return document, other
 
 
+@settings(deadline=None)
 @given(equivalent_pairs())
 def test_rewriting_keeps_the_meaning(pair: tuple[Json, Json]) -> None:
     one, other = pair
@@ -257,8 +258,9 @@ def test_rewriting_keeps_the_meaning(pair: tuple[Json, Json]) -> None:
 
 @st.composite
 def changed_pairs(draw: st.DrawFn) -> tuple[Json, Json]:
-    """A policy and a copy in which exactly one value is another."""
+    """A policy of one statement and a copy in which exactly one value is another."""
     document = draw(documents)
+    document = {**document, "Statement": document["Statement"][:1]}  # another one may say the same with less
     changed = copy.deepcopy(document)
     statement = draw(st.sampled_from(changed["Statement"]))
     places: list[tuple[t.Any, t.Any]] = [(statement["Action"], 0), (statement["Resource"], 0)]
@@ -269,12 +271,14 @@ def changed_pairs(draw: st.DrawFn) -> tuple[Json, Json]:
     return document, changed
 
 
+@settings(deadline=None)
 @given(changed_pairs())
 def test_another_value_changes_the_meaning(pair: tuple[Json, Json]) -> None:
     first, second = pair
     assert not policy.equivalent(first, second)
 
 
+@settings(deadline=None)
 @given(documents, st.sampled_from(["Effect", "Version", "operator", "key"]))
 def test_another_name_changes_the_meaning(document: Json, place: str) -> None:
     document = {**document, "Statement": document["Statement"][:1]}

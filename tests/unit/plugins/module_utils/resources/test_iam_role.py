@@ -20,14 +20,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_wish import Wish
 
 ACCOUNT = AwsAccount("aws", "123456789012")
 URL = "https://westeurope.oic.prod-aks.azure.com/t/g/"
 HOST_AND_PATH = URL.removeprefix("https://")
 WORKSPACE = "arn:aws:aps:eu-west-1:123456789012:workspace/ws-1"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
-WISH = resource.Wish("r", Issuer.parse(URL), (ServiceAccount("monitoring", "prometheus-sa"),), (WORKSPACE,))
+WISH = Wish("r", Issuer.parse(URL), (ServiceAccount("monitoring", "prometheus-sa"),), (WORKSPACE,))
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -79,12 +81,15 @@ def test_creation_predicts_what_the_module_returns() -> None:
         "tags": {"team": "x", **MARK},
         "trust_policy": TRUST,
     }
-    assert resource.facts(plan.predicted, WISH) == {
+    assert iam_role.facts(plan.predicted, WISH) == {
         "arn": "arn:aws:iam::123456789012:role/amp/r",
         "name": "r",
         "trust_policy": TRUST,
         "permission_policy": PERMISSION,
         "policy_name": "AMP-RemoteWrite",
+        "policy_arn": None,
+        "exists": True,
+        "findings": [],
         "account_id": "123456789012",
         "partition": "aws",
     }
@@ -142,14 +147,14 @@ def test_a_permission_in_other_words_is_left_alone() -> None:
     current = dataclasses.replace(CURRENT, inline={"AMP-RemoteWrite": written})
     plan = resource.plan(current, WISH)
     assert operations(plan) == []
-    assert resource.facts(plan.predicted, WISH)["permission_policy"] == written
+    assert iam_role.facts(plan.predicted, WISH)["permission_policy"] == written
 
 
 def test_a_policy_of_another_name_that_grants_exactly_the_same_is_ours() -> None:
     current = dataclasses.replace(CURRENT, inline={"Other": {**PERMISSION, "Statement": []}, "ByHand": PERMISSION})
     plan = resource.plan(current, WISH)
     assert operations(plan) == []
-    assert resource.facts(plan.predicted, WISH)["policy_name"] == "ByHand"
+    assert iam_role.facts(plan.predicted, WISH)["policy_name"] == "ByHand"
     plan = resource.plan(current, dataclasses.replace(WISH, allow_query=True))
     (change,) = plan.changes
     assert (change.action, change.name) == (Action.CREATE, "r/AMP-RemoteWrite")
