@@ -18,6 +18,7 @@ import uuid
 
 import jwt
 
+from sandbox.hosts import ARM_HOSTS, GRAPH_HOSTS, LOGIN_HOSTS, without_port
 from sandbox.world import AZURE_TENANT, CONTROLLER_CLIENT_ID
 
 if t.TYPE_CHECKING:
@@ -37,7 +38,35 @@ GRAPH_AUDIENCES = (
     "https://graph.microsoft.com/",
     "00000003-0000-0000-c000-000000000000",
 )
+#: The audiences of the national clouds, in the order of the hosts' lists.
+_ARM_AUDIENCES = (
+    ARM_AUDIENCES,
+    ("https://management.core.usgovcloudapi.net/", "https://management.core.usgovcloudapi.net"),
+    ("https://management.core.chinacloudapi.cn/", "https://management.chinacloudapi.cn"),
+)
+_GRAPH_AUDIENCES = (GRAPH_AUDIENCES, ("https://graph.microsoft.us",), ("https://microsoftgraph.chinacloudapi.cn",))
 AKS_AUDIENCES = ("6dae42f8-4368-4678-94ff-3960e28e3630",)  # the AKS server application, the same in every tenant
+
+
+def arm_audiences(host: str) -> tuple[str, ...]:
+    """The audiences that ARM accepts under a host's name."""
+    return _ARM_AUDIENCES[_cloud(host, ARM_HOSTS)]
+
+
+def graph_audiences(host: str) -> tuple[str, ...]:
+    """The audiences that Graph accepts under a host's name."""
+    return _GRAPH_AUDIENCES[_cloud(host, GRAPH_HOSTS)]
+
+
+def known_audiences(host: str) -> tuple[str, ...]:
+    """The audiences for which the login service of this name issues tokens: those of its cloud."""
+    cloud = _cloud(host, LOGIN_HOSTS)
+    return (*_ARM_AUDIENCES[cloud], *_GRAPH_AUDIENCES[cloud], *AKS_AUDIENCES)
+
+
+def _cloud(host: str, names: tuple[str, ...]) -> int:
+    name = without_port(host)
+    return names.index(name) if name in names else 0
 
 
 @dataclasses.dataclass(frozen=True)

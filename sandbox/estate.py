@@ -1,7 +1,8 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The estate that every sandbox starts with: one AMP workspace and three AKS clusters.
+"""The estate that every sandbox starts with: one AMP workspace, three AKS clusters and a managed identity without
+credentials.
 
 ``fresh``
     Nothing is federated: OIDC issuer and workload identity are off, a Prometheus runs.
@@ -23,7 +24,14 @@ import dataclasses
 import typing as t
 
 from sandbox import bodies, manifests
-from sandbox.world import AWS_ACCOUNT, AZURE_SUBSCRIPTION, AZURE_TENANT, AksCluster, Json
+from sandbox.world import (
+    AWS_ACCOUNT,
+    AZURE_SUBSCRIPTION,
+    AZURE_TENANT,
+    AksCluster,
+    Json,
+    UserAssignedIdentity,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +45,7 @@ RESOURCE_GROUP = "rg-fleet"
 AWS_REGION = "eu-west-1"
 WORKSPACE_ALIAS = "fleet-metrics"
 APPLICATION_NAME = "Prometheus-AMP-Federation"
+MANAGED_IDENTITY = "id-prometheus"
 SERVICE_ACCOUNT = "prometheus-sa"
 
 _SUBJECT = f"system:serviceaccount:{manifests.NAMESPACE}:{SERVICE_ACCOUNT}"
@@ -64,6 +73,7 @@ def seed(ground: Ground) -> None:
     by_guide = ground.directory.seed_application(application_name("halfdone"))
     by_hand = ground.directory.seed_application(application_name("finished"))
     ground.directory.seed_service_principal(by_hand["appId"])
+    ground.world.identities.append(UserAssignedIdentity(AZURE_SUBSCRIPTION, RESOURCE_GROUP, MANAGED_IDENTITY))
     _seed_fresh(ground)
     _seed_halfdone(ground, workspace, by_guide)
     _seed_finished(ground, workspace, by_hand)

@@ -15,11 +15,16 @@ AWS_REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2")
 AWS_REGIONAL_SERVICES = ("aps", "aps-workspaces", "sts")
 ISSUER_DOMAIN = "oic.prod-aks.azure.com"
 
+#: Azure's national clouds: the US government's and the one of 21Vianet in China.
+ARM_HOSTS = (ARM_HOST, "management.usgovcloudapi.net", "management.chinacloudapi.cn")
+GRAPH_HOSTS = (GRAPH_HOST, "graph.microsoft.us", "microsoftgraph.chinacloudapi.cn")
+LOGIN_HOSTS = (LOGIN_HOST, "login.microsoftonline.us", "login.chinacloudapi.cn")
+
 AWS_HOSTS = frozenset(
     {IAM_HOST, "sts.amazonaws.com"}
     | {f"{service}.{region}.amazonaws.com" for service in AWS_REGIONAL_SERVICES for region in AWS_REGIONS}
 )
-CLOUD_HOSTS = AWS_HOSTS | {ARM_HOST, GRAPH_HOST, LOGIN_HOST}
+CLOUD_HOSTS = AWS_HOSTS | {*ARM_HOSTS, *GRAPH_HOSTS, *LOGIN_HOSTS}
 
 _ISSUER_HOST = re.compile(rf"[a-z0-9]+\.{re.escape(ISSUER_DOMAIN)}")
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The login service of the sandbox's tenant: discovery and the token endpoint.
 
-Host name login.microsoftonline.com. Two kinds of client get a token: the controller with its secret, and an
-application of the directory with a Kubernetes service account's token that one of its federated identity credentials
+Host name login.microsoftonline.com and those of the national clouds. Three kinds of client get a token: the controller
+with its secret, an application with a certificate that is registered for it, and an application of the directory or a
+user-assigned managed identity with a Kubernetes service account's token that one of its federated identity credentials
 accepts (https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow). Error codes are those
 of https://learn.microsoft.com/entra/identity-platform/reference-error-codes. Nothing here is a write.
 """
@@ -20,7 +21,7 @@ import uuid
 import flask
 import jwt
 
-from sandbox import entra_tokens, web
+from sandbox import client_certificates, entra_tokens, web
 from sandbox.entra_tokens import CONTROLLER, Principal
 from sandbox.graph.directory import Key
 from sandbox.hosts import LOGIN_HOST
@@ -36,7 +37,6 @@ if t.TYPE_CHECKING:
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEFAULT = "/.default"
-_AUDIENCES = (*entra_tokens.ARM_AUDIENCES, *entra_tokens.GRAPH_AUDIENCES, *entra_tokens.AKS_AUDIENCES)
 _ALIASES = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
 _CLAIM_KINDS: dict[str, tuple[type, ...]] = {
     "iss": (str,),
@@ -209,15 +209,40 @@ class _TokenEndpoint:
 
     def _client(self, client_id: str, assertion: str | None, form: t.Mapping[str, str]) -> Principal:
         """The client, authenticated by the request's assertion or secret."""
+        identity = next((one for one in self._world.identities if one.client_id == client_id), None)
         if client_id == CONTROLLER.app_id:
             credentials: list[Json] = []
+        elif identity is not None:
+            credentials = identity.credentials
         else:
             credentials = self._directory.credentials(Key("id", self._application(client_id)["id"]))
-        if assertion is not None:
-            self._check_assertion(form.get("client_assertion_type"), assertion, credentials)
-        else:
+        if assertion is None:
             _check_secret(client_id, form.get("client_secret"))
+        else:
+            _check_assertion_type(form.get("client_assertion_type"))
+            if client_certificates.is_meant(assertion):
+                self._check_certificate(client_id, assertion)
+            else:
+                self._check_assertion(assertion, credentials)
+        if identity is not None:
+            return Principal(app_id=client_id, object_id=identity.principal_id)
         return CONTROLLER if client_id == CONTROLLER.app_id else self._service_principal(client_id)
+
+    def _check_certificate(self, client_id: str, assertion: str) -> None:
+        audience = f"https://{flask.request.host}/{AZURE_TENANT}/oauth2/v2.0/token"
+        registered = self._world.client_certificates.get(client_id, [])
+        try:
+            client_certificates.verify(assertion, client_id, audience, registered)
+        except client_certificates.UnknownCertificateError as error:
+            raise _invalid_client(
+                700027,
+                "The certificate with identifier used to sign the client assertion is not registered on application. "
+                f"[Reason - The key was not found., Thumbprint of key used by client: '{error}'].",
+            ) from error
+        except jwt.InvalidTokenError as error:
+            raise _invalid_client(
+                700027, f"Client assertion failed signature validation. [Reason - {error}.]"
+            ) from error
 
     def _application(self, client_id: str) -> Json:
         for application in self._directory.applications():
@@ -241,13 +266,10 @@ class _TokenEndpoint:
             "instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
         )
 
-    def _check_assertion(self, assertion_type: str | None, assertion: str, credentials: Iterable[Json]) -> None:
+    def _check_assertion(self, assertion: str, credentials: Iterable[Json]) -> None:
         """Accept a token that a federated identity credential names by issuer, subject and audience, each exactly,
         and that its issuer signed and has not let expire. Raises LoginError.
         """
-        if assertion_type != _ASSERTION_TYPE:
-            message = f"Client assertion type '{assertion_type}' is not supported: it must be '{_ASSERTION_TYPE}'."
-            raise _invalid_client(700023, message)
         claims = _claims(assertion)
         _match_credential(claims, credentials)
         self._check_signature(assertion, claims["iss"])
@@ -282,6 +304,12 @@ class _TokenEndpoint:
             ) from error
 
 
+def _check_assertion_type(assertion_type: str | None) -> None:
+    if assertion_type != _ASSERTION_TYPE:
+        message = f"Client assertion type '{assertion_type}' is not supported: it must be '{_ASSERTION_TYPE}'."
+        raise _invalid_client(700023, message)
+
+
 def _required(form: t.Mapping[str, str], name: str) -> str:
     value = form.get(name)
     if not value:
@@ -299,7 +327,7 @@ def _audience(scope: str) -> str:
             error="invalid_scope",
         )
     resource = scope.removesuffix(_DEFAULT)
-    if resource not in _AUDIENCES:
+    if resource not in entra_tokens.known_audiences(flask.request.host):
         raise LoginError(
             500011,
             f"The resource principal named {resource} was not found in the tenant named {AZURE_TENANT}. This can "
@@ -339,7 +367,8 @@ def _claims(assertion: str) -> Json:
 
 
 def _match_credential(claims: Json, credentials: Iterable[Json]) -> None:
-    of_issuer = [c for c in credentials if c["issuer"] == claims["iss"]]
+    # One that matches claims by an expression has no subject, and no service account's token fits it.
+    of_issuer = [c for c in credentials if c["issuer"] == claims["iss"] and c["subject"] is not None]
     if not of_issuer:
         raise _no_match(700211, "issuer", claims["iss"])
     of_subject = [c for c in of_issuer if c["subject"] == claims["sub"]]

@@ -59,9 +59,9 @@ class Services:
         aws_application = aws.create_wsgi()
         clouds = HostDispatcher(
             {
-                hosts.ARM_HOST: arm.create_app(world),
-                hosts.GRAPH_HOST: graph.create_app(world, directory),
-                hosts.LOGIN_HOST: login.create_app(world, directory),
+                **dict.fromkeys(hosts.ARM_HOSTS, arm.create_app(world)),
+                **dict.fromkeys(hosts.GRAPH_HOSTS, graph.create_app(world, directory)),
+                **dict.fromkeys(hosts.LOGIN_HOSTS, login.create_app(world, directory)),
                 **dict.fromkeys(hosts.AWS_HOSTS, aws_application),
             }
         )

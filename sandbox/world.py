@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 import typing as t
+import uuid
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -161,6 +162,32 @@ class AksCluster:
         return self.issuer_url if self.issuer_enabled else f"https://{self.body['properties']['fqdn']}"
 
 
+@dataclasses.dataclass
+class UserAssignedIdentity:
+    """A user-assigned managed identity. Its credentials have ``name``, ``issuer``, ``subject`` and ``audiences``."""
+
+    subscription: str
+    resource_group: str
+    name: str
+    location: str = "westeurope"
+    tenant: str = AZURE_TENANT
+    client_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    principal_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))  # its service principal
+    credentials: list[Json] = dataclasses.field(default_factory=list)
+    busy_until: float = 0.0  # on the monotonic clock; another write to its credentials is refused until then
+
+    @property
+    def id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription}/resourcegroups/{self.resource_group}"
+            f"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
+        )
+
+    def credential(self, name: str) -> Json | None:
+        """ARM names are case-insensitive."""
+        return next((one for one in self.credentials if one["name"].lower() == name.lower()), None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Sample:
     """One sample that the workspace stored."""
@@ -186,6 +213,7 @@ class Settings:
     graph_page_size: int = 100
     graph_replication_seconds: float = 0.0
     iam_propagation_seconds: float = 0.0
+    identity_write_seconds: float = 0.0  # how long a managed identity takes no second write to its credentials
 
 
 class World:
@@ -199,12 +227,27 @@ class World:
         self.entra_key = SigningKey()  # signs the tenant's access tokens
         self.subscriptions = [Subscription(AZURE_SUBSCRIPTION, "fleet")]
         self.clusters: list[AksCluster] = []
+        self.identities: list[UserAssignedIdentity] = []
+        self.client_certificates: dict[str, list[str]] = {}  # PEM, by the application's client id
         self.samples: list[Sample] = []
 
     def cluster_of_issuer(self, issuer: str) -> AksCluster | None:
         """The cluster whose enabled issuer is exactly this URL."""
         with self.lock:
             return next((c for c in self.clusters if c.issuer_enabled and c.issuer_url == issuer), None)
+
+    def find_identity(self, subscription: str, resource_group: str, name: str) -> UserAssignedIdentity | None:
+        """ARM names are case-insensitive."""
+        wanted = (subscription.lower(), resource_group.lower(), name.lower())
+        with self.lock:
+            return next(
+                (
+                    one
+                    for one in self.identities
+                    if (one.subscription.lower(), one.resource_group.lower(), one.name.lower()) == wanted
+                ),
+                None,
+            )
 
     def find_cluster(self, subscription: str, resource_group: str, name: str) -> AksCluster | None:
         """ARM names are case-insensitive."""

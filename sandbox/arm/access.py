@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+import flask
+
 from sandbox import entra_tokens
 from sandbox.arm.errors import ArmError, gateway
 from sandbox.entra_tokens import Fault
@@ -35,7 +37,7 @@ def require_role(world: World, authorization: str | None, action: str, scope: st
 def authenticated(world: World, authorization: str | None) -> Principal:
     """Whose token for ARM the header holds. Raises ArmError 401 when it holds none."""
     try:
-        return entra_tokens.verify(world, authorization, entra_tokens.ARM_AUDIENCES)
+        return entra_tokens.verify(world, authorization, entra_tokens.arm_audiences(flask.request.host))
     except entra_tokens.TokenRefusedError as refusal:
         raise _unauthorized(refusal) from refusal
 
@@ -62,7 +64,7 @@ def _explanation(refusal: entra_tokens.TokenRefusedError) -> tuple[str, str]:
         case Fault.MALFORMED:
             return "InvalidAuthenticationToken", "The access token is invalid."
         case Fault.WRONG_AUDIENCE:
-            allowed = ",".join(f"'{audience}'" for audience in entra_tokens.ARM_AUDIENCES)
+            allowed = ",".join(f"'{audience}'" for audience in entra_tokens.arm_audiences(flask.request.host))
             message = (
                 f"The access token has been obtained for wrong audience or resource '{refusal.audience}'. "
                 f"It should exactly match with one of the allowed audiences {allowed}."

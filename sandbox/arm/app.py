@@ -14,7 +14,7 @@ import uuid
 import flask
 
 from sandbox import web
-from sandbox.arm import access, body, errors, query, subscriptions
+from sandbox.arm import access, body, errors, identities, query, subscriptions
 from sandbox.arm.kubeconfig import credential_results, server_of
 from sandbox.arm.operations import TERMINAL_STATES, Operations
 from sandbox.arm.run_command import RunCommands
@@ -41,6 +41,7 @@ _WORDS = {
         "listClusterUserCredential",
         "runCommand",
         "commandResults",
+        *identities.WORDS,
     )
 }
 
@@ -56,6 +57,7 @@ def create_app(world: World) -> flask.Flask:
     app.wsgi_app = _CanonicalPath(app.wsgi_app)  # type: ignore[method-assign]
     app.register_blueprint(_clusters(_ManagedClusters(world)))
     app.register_blueprint(subscriptions.create_blueprint(world))
+    app.register_blueprint(identities.create_blueprint(world))
     writes_left = itertools.count(1199, -1)
 
     @app.errorhandler(errors.ArmError)

@@ -131,7 +131,8 @@ class _KeyConverter(BaseConverter):
 def _require_permission(world: World) -> None:
     """Raise GraphError 401 unless the request has a token for Graph, 403 unless it is the controller's."""
     try:
-        principal = entra_tokens.verify(world, flask.request.headers.get("Authorization"), entra_tokens.GRAPH_AUDIENCES)
+        audiences = entra_tokens.graph_audiences(flask.request.host)
+        principal = entra_tokens.verify(world, flask.request.headers.get("Authorization"), audiences)
     except entra_tokens.TokenRefusedError as refusal:
         message = {
             Fault.MISSING: "Access token is empty.",

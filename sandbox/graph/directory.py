@@ -15,6 +15,7 @@ import datetime as dt
 import re
 import time
 import typing as t
+import uuid
 
 from sandbox.graph import errors, schema
 
@@ -122,6 +123,21 @@ class Directory:
         """An existing federated identity credential; ``body`` as a client would post it."""
         return self._insert_credential(application_object_id, schema.CREDENTIAL.validated(body), 0.0)
 
+    def seed_flexible_credential(self, application_object_id: str, name: str, issuer: str) -> Json:
+        """An existing credential that matches claims by an expression, which only the beta API creates and shows.
+
+        https://learn.microsoft.com/entra/workload-id/workload-identities-flexible-federated-identity-credentials
+        """
+        flexible: Json = {"id": str(uuid.uuid4()), "name": name, "issuer": issuer, "subject": None, "description": None}
+        flexible["audiences"] = ["api://AzureADTokenExchange"]
+        self._credentials[application_object_id].insert(flexible, 0.0)
+        return copy.deepcopy(flexible)
+
+    def add_secret(self, application_object_id: str) -> None:
+        """Give an existing application a client secret, as people do; its value is nobody's business here."""
+        secret: Json = {"keyId": str(uuid.uuid4()), "displayName": "by hand", "hint": "abc", "secretText": None}
+        self._applications.update(application_object_id, {"passwordCredentials": [secret]}, 0.0)
+
     # Applications
 
     def applications(self) -> list[Json]:
@@ -213,6 +229,9 @@ class Directory:
         if sent.get("name", current["name"]) != current["name"]:
             raise errors.bad_request("Property 'name' is immutable and cannot be changed.")
         schema.check_credential(sent)
+        if current["subject"] is None and sent.get("subject") is not None:
+            message = "The subject must be empty when claimsMatchingExpression is set."
+            raise errors.invalid_credential_value(message, "Subject", str(sent["subject"]))
         table = self._credential_table(application)
         _require_unique_subject({**current, **sent}, table.latest())
         table.update(current["id"], sent, self._visible_at())
