@@ -10,19 +10,23 @@ properties that this library version doesn't know.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
-import json
+import time
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import (
+    accepted,
+    arm_errors,
+    changed_meanwhile,
+    seconds_of,
+)
 
 try:
     from azure.core import MatchConditions
-    from azure.core.exceptions import AzureError, HttpResponseError
     from azure.mgmt.containerservice import ContainerServiceClient
     from azure.mgmt.containerservice import models as sdk
     from azure.mgmt.core.polling.arm_polling import ARMPolling
@@ -32,31 +36,31 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from azure.core.polling import LROPoller
 
-SERVICE = "Azure Resource Manager"
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
+
 LIBRARY = "azure-mgmt-containerservice"
 
 #: The first version whose models keep unknown properties and whose PUT takes an ETag.
 LIBRARY_SINCE = "41.0.0"
 
-#: Another writer was faster. ``EtagMismatch`` also comes without an If-Match, ``OperationNotAllowed`` while another
-#: operation runs on the cluster or on one of its pools; the last two end an operation that had been accepted.
-_CONFLICT_CODES = frozenset({"EtagMismatch", "OperationNotAllowed", "OriginalEtagNotExpect", "OperationPreempted"})
+#: What an operation leaves behind; every other provisioning state is that of one that still runs.
+TERMINAL_STATES = frozenset({"Succeeded", "Failed", "Canceled"})
 
+_ACTIONS = "Microsoft.ContainerService/managedClusters"
 
-@dataclasses.dataclass(frozen=True)
-class ClusterRef:
-    """Which cluster. Resource group and name are case-insensitive."""
+# Only a connection that did not come about is tried again. A request that was sent may have been carried out, and a
+# second PUT of the same body could undo what somebody else has finished since: that is read and planned anew.
+_WRITE_RETRIES: t.Final[Mapping[str, int]] = {
+    "retry_total": 3,
+    "retry_connect": 3,
+    "retry_read": 0,
+    "retry_status": 0,
+}
 
-    subscription_id: str
-    resource_group: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"AKS cluster {self.name} in resource group {self.resource_group}"
+#: Properties that only go in. ARM never shows them; should it ever do so, they are not sent back.
+_SECRETS = (("windowsProfile", "adminPassword"), ("servicePrincipalProfile", "secret"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Cluster:
     """What matters of a cluster, and the whole of it for the way back.
 
     ``issuer_url`` is as ARM shows it, not necessarily as tokens carry it. ``etag`` is None where the service sends
-    none. Empty strings stand for what the answer lacks.
+    none. Empty strings stand for what the answer lacks. ``operation_url`` is where an operation that was started and
+    not waited for can be followed, else empty.
     """
 
     id: str
@@ -84,10 +89,17 @@ class Cluster:
     issuer_enabled: bool
     issuer_url: str
     workload_identity_enabled: bool
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    operation_url: str = ""
     model: t.Any = dataclasses.field(default=None, repr=False, compare=False)  # sdk.ManagedCluster
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation runs on the cluster."""
+        return self.provisioning_state not in TERMINAL_STATES
 
-def connect(session: azure.AzureSession, subscription_id: str) -> ContainerServiceClient:
+
+def connect(session: AzureSession, subscription_id: str) -> ContainerServiceClient:
     """The library's client for the clusters of one subscription. Raises MissingLibrary."""
     if IMPORT_ERROR is not None:
         raise errors.MissingLibrary(LIBRARY, IMPORT_ERROR)
@@ -107,14 +119,26 @@ class ArmClient:
     """The clusters of one subscription. Use it as a context manager, which closes its connections."""
 
     def __init__(
-        self, session: azure.AzureSession, subscription_id: str, *, poll_interval: float, wait_timeout: float
+        self,
+        session: AzureSession,
+        subscription_id: str,
+        *,
+        poll_interval: float,
+        wait_timeout: float,
+        sleep: t.Callable[[float], None] = time.sleep,
+        monotonic: t.Callable[[], float] = time.monotonic,
     ) -> None:
         """``poll_interval`` and ``wait_timeout`` are seconds; a Retry-After header of the service wins over the first.
 
+        ``wait_timeout`` is the budget for everything that this client ever waits for, beginning now.
         Raises MissingLibrary when the library is missing or too old to give back what it doesn't know.
         """
+        self.subscription_id = subscription_id
         self._poll_interval = poll_interval
         self._wait_timeout = wait_timeout
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._end = monotonic() + wait_timeout
         self._client = connect(session, subscription_id)
 
     def __enter__(self) -> ArmClient:
@@ -123,42 +147,119 @@ class ArmClient:
     def __exit__(self, *_exception: object) -> None:
         self._client.close()
 
+    def seconds_left(self) -> float:
+        """What is left of the budget for waiting, in seconds."""
+        return max(0.0, self._end - self._monotonic())
+
     def get_cluster(self, ref: ClusterRef) -> Cluster:
         """The cluster as it is. Raises NotFound when it, its group or the subscription is not there or not visible."""
-        with arm_errors(f"reading {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
-            return _snapshot(self._client.managed_clusters.get(ref.resource_group, ref.name))
+        return self._look(ref)[0]
 
-    def set_flags(self, ref: ClusterRef, cluster: Cluster, flags: Flags) -> Cluster:
+    def list_clusters(self, scope: ClusterScope) -> list[Cluster]:
+        """All clusters of the subscription, or of one resource group of it, page by page."""
+        clusters = self._client.managed_clusters
+        with arm_errors(f"listing the AKS clusters of {scope}", scope, f"{_ACTIONS}/read"):
+            pages = clusters.list_by_resource_group(scope.resource_group) if scope.resource_group else clusters.list()
+            return [_snapshot(model) for model in pages]
+
+    def wait_until_idle(self, ref: ClusterRef) -> Cluster:
+        """The cluster once no operation runs on it any more. Raises NotReady when the budget ends before."""
+        while True:
+            cluster, advised = self._look(ref)
+            if not cluster.is_busy:
+                return cluster
+            left = self.seconds_left()
+            if left <= 0 or (advised is not None and advised > left):
+                raise errors.NotReady(
+                    f"{ref} is still being changed by another operation (provisioning state "
+                    f"{cluster.provisioning_state or 'unknown'}) after {self._wait_timeout / 60:g} minutes.",
+                    fix="Run again when it is Succeeded, or raise wait_timeout.",
+                )
+            self._sleep(min(self._poll_interval, left) if advised is None else advised)
+
+    def set_flags(self, ref: ClusterRef, cluster: Cluster, flags: Flags, *, wait: bool = True) -> Cluster:
         """Put the cluster back with these switches, wait for the operation, and return what is there then.
 
-        Raises Conflict when the cluster has changed since it was read or another operation runs on it.
+        Without ``wait``, return what the service answered when it accepted the change.
+        Raises Conflict when the cluster has changed since it was read or another operation runs on it, Interrupted
+        when it is not known whether the change was accepted.
         """
+        action = f"changing {ref}"
         model = _with_flags(cluster.model, flags)
-        # The pipeline repeats refused requests that carry a Retry-After. Under an ETag that is safe; without one it
-        # could put an outdated cluster over what somebody else has just finished, so then it is planned anew instead.
-        options: dict[str, t.Any] = {} if cluster.etag else {"retry_total": 0}
-        with arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/write"):
+        if not cluster.etag:
+            self._require_unchanged(ref, cluster, action)
+        with arm_errors(action, ref, f"{_ACTIONS}/write", sends_write=True):
             poller = self._client.managed_clusters.begin_create_or_update(
                 ref.resource_group,
                 ref.name,
                 model,
                 etag=cluster.etag,
                 match_condition=MatchConditions.IfNotModified if cluster.etag else None,
-                polling=ARMPolling(self._poll_interval),
-                **options,
+                **self._operation_options(wait=wait),
             )
-        with _accepted(), arm_errors(f"changing {ref}", ref, "Microsoft.ContainerService/managedClusters/read"):
-            return _snapshot(self._result(ref, poller))
+        with accepted(), arm_errors(action, ref, f"{_ACTIONS}/read"):
+            answer, url = self._result(f"The change of {ref}", poller)
+            return dataclasses.replace(_snapshot(answer), operation_url="" if wait else url)
 
-    def _result(self, ref: ClusterRef, poller: LROPoller[t.Any]) -> t.Any:
-        poller.wait(self._wait_timeout)
+    def rotate_signing_keys(self, ref: ClusterRef, *, wait: bool = True) -> Cluster:
+        """Give the cluster a new key for signing service-account tokens, wait, and return the cluster then.
+
+        https://learn.microsoft.com/azure/aks/use-oidc-issuer: the key before stays listed for 24 hours, but a second
+        rotation drops it. Raises Conflict and Interrupted like set_flags.
+        """
+        action = f"rotating the signing keys of {ref}"
+        permission = f"{_ACTIONS}/rotateServiceAccountSigningKeys/action"
+        with arm_errors(action, ref, permission, sends_write=True):
+            poller = self._client.managed_clusters.begin_rotate_service_account_signing_keys(
+                ref.resource_group, ref.name, **self._operation_options(wait=wait)
+            )
+        with accepted(), arm_errors(action, ref, f"{_ACTIONS}/read"):
+            _unused, url = self._result(f"The rotation of the signing keys of {ref}", poller)
+            return dataclasses.replace(self.get_cluster(ref), operation_url="" if wait else url)
+
+    def _look(self, ref: ClusterRef) -> tuple[Cluster, float | None]:
+        """The cluster, and the service's advice when to look again, in seconds."""
+        with arm_errors(f"reading {ref}", ref, f"{_ACTIONS}/read"):
+            answer: t.Any = self._client.managed_clusters.get(ref.resource_group, ref.name, cls=_with_response)
+            model, response = answer
+            return _snapshot(model), seconds_of(str(response.headers.get("Retry-After", "")))
+
+    def _require_unchanged(self, ref: ClusterRef, cluster: Cluster, action: str) -> None:
+        """Stand in for the missing ETag: raise Conflict unless the cluster is, right now, as it was read.
+
+        A change within the moment between this look and the write can't be seen; one that is still running then is
+        refused by the service.
+        """
+        now = self.get_cluster(ref)
+        if now.etag or now.model.as_dict() != cluster.model.as_dict():
+            raise changed_meanwhile(action)
+
+    def _operation_options(self, *, wait: bool) -> dict[str, t.Any]:
+        polling = ARMPolling(self._poll_interval) if wait else False
+        return {**_WRITE_RETRIES, "polling": polling, "cls": _with_url}
+
+    def _result(self, what: str, poller: LROPoller[t.Any]) -> tuple[t.Any, str]:
+        """The answer at the end, or without polling the first one, and the operation's URL."""
+        poller.wait(self.seconds_left())
         if not poller.done():
             raise errors.NotReady(
-                f"The change of {ref} was accepted, but is not finished after {self._wait_timeout / 60:g} minutes. "
+                f"{what} was accepted, but is not finished after {self._wait_timeout / 60:g} minutes. "
                 "It goes on in Azure.",
-                fix="Run again when the cluster's provisioning state is Succeeded, or raise wait_timeout.",
+                fix="Run again, which waits for its end, or raise wait_timeout.",
             )
-        return poller.result()
+        answer: tuple[t.Any, str] = poller.result()
+        return answer
+
+
+def _with_response(pipeline: t.Any, model: t.Any, _headers: t.Any) -> tuple[t.Any, t.Any]:
+    """The library's hook for answers: what it read, and the HTTP response."""
+    return model, pipeline.http_response
+
+
+def _with_url(pipeline: t.Any, model: t.Any, _headers: t.Any) -> tuple[t.Any, str]:
+    """What the library read, and where the operation can be followed."""
+    headers = pipeline.http_response.headers
+    return model, str(headers.get("Azure-AsyncOperation") or headers.get("Location") or "")
 
 
 def _snapshot(model: t.Any) -> Cluster:
@@ -173,6 +274,7 @@ def _snapshot(model: t.Any) -> Cluster:
         issuer_enabled=bool(_at(profile, "enabled")),
         issuer_url=_text(profile, "issuerURL"),
         workload_identity_enabled=bool(_at(model, "properties", "securityProfile", "workloadIdentity", "enabled")),
+        tags={str(name): str(value) for name, value in (_at(model, "tags") or {}).items()},
         model=model,
     )
 
@@ -190,8 +292,12 @@ def _text(node: t.Any, *path: str) -> str:
 
 
 def _with_flags(model: sdk.ManagedCluster, flags: Flags) -> sdk.ManagedCluster:
-    """A copy of the model with these switches set and everything else as it was."""
+    """A copy of the model with these switches set, everything else as it was, and no secrets."""
     changed = copy.deepcopy(model)
+    for profile, secret in _SECRETS:
+        node = _at(changed, "properties", profile)
+        if isinstance(node, MutableMapping):
+            node.pop(secret, None)
     properties = changed.properties
     if properties is None:
         properties = changed.properties = sdk.ManagedClusterProperties()
@@ -206,93 +312,3 @@ def _with_flags(model: sdk.ManagedCluster, flags: Flags) -> sdk.ManagedCluster:
             properties.security_profile.workload_identity = sdk.ManagedClusterSecurityProfileWorkloadIdentity()
         properties.security_profile.workload_identity.enabled = flags.workload_identity
     return changed
-
-
-@contextlib.contextmanager
-def _accepted() -> Iterator[None]:
-    """Mark errors as coming after the service had accepted the write. A lost race has changed nothing."""
-    try:
-        yield
-    except errors.Conflict:
-        raise
-    except errors.AksAmpError as error:
-        error.accepted = True
-        raise
-
-
-@contextlib.contextmanager
-def arm_errors(action: str, ref: ClusterRef, permission: str) -> Iterator[None]:
-    """Turn what the library raises inside the block into the collection's errors."""
-    try:
-        with azure.login_errors(SERVICE, action):
-            yield
-    except HttpResponseError as error:
-        raise _refusal(error, action, ref, permission) from error
-    except AzureError as error:
-        raise errors.CloudError(service=SERVICE, action=action, detail=str(error)) from error
-
-
-def _refusal(error: HttpResponseError, action: str, ref: ClusterRef, permission: str) -> errors.AksAmpError:
-    code, message = _answer(error)
-    status = error.status_code or 0
-    if status == 404:
-        return _not_found(code, message, ref)
-    kind: type[errors.CloudError] = errors.CloudError
-    fix = ""
-    if code in _CONFLICT_CODES or status in (412, 429):
-        kind = errors.Conflict
-        fix = "Wait until nobody else changes the cluster and run again."
-    elif status == 403:
-        kind = errors.Forbidden
-        fix = f"Allow {permission} on the cluster to the login, for example by the role Azure Kubernetes Service "
-        fix += "Contributor; where the message names another right, that one."
-    elif status == 401:
-        fix = "The login's token is not accepted: check tenant (AZURE_TENANT_ID) and cloud_environment."
-    refusal = kind(
-        service=SERVICE,
-        action=action,
-        code=code,
-        status=status,
-        detail=message,
-        request_id=_header(error, "x-ms-request-id") or _header(error, "x-ms-correlation-request-id"),
-        fix=fix,
-    )
-    if isinstance(refusal, errors.Conflict):
-        advised = _header(error, "Retry-After")
-        refusal.retry_after = float(advised) if advised.isdecimal() else None
-    return refusal
-
-
-def _not_found(code: str, message: str, ref: ClusterRef) -> errors.NotFound:
-    what, option = f"{ref} of subscription {ref.subscription_id}", "name"
-    if "Subscription" in code:
-        what, option = f"Subscription {ref.subscription_id}", "subscription_id"
-    elif code == "ResourceGroupNotFound":
-        what, option = f"Resource group {ref.resource_group} of subscription {ref.subscription_id}", "resource_group"
-    elif code != "ResourceNotFound":
-        what += f" ({code or 'HTTP 404'}: {message.rstrip('.')})"
-    return errors.NotFound(f"{what} was not found.", fix=f"Correct {option}, or log in as somebody who may see it.")
-
-
-def _answer(error: HttpResponseError) -> tuple[str, str]:
-    """The service's own code and message.
-
-    ARM's gateway puts them into an ``error`` envelope, AKS's resource provider doesn't, and a failed operation has
-    them beside its status.
-    """
-    body: object = None
-    if error.response is not None:
-        with contextlib.suppress(ValueError, AzureError):
-            body = json.loads(error.response.text())
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    code, message = _text(inner, "code"), _text(inner, "message")
-    if not code:
-        return "", " ".join(str(error.message).split())
-    details = _at(inner, "details")
-    extra = _text(details[0], "message") if isinstance(details, list) and details else ""
-    return code, f"{message.rstrip('.')} ({extra})" if extra and extra != message else message
-
-
-def _header(error: HttpResponseError, name: str) -> str:
-    headers = getattr(error.response, "headers", None)  # azure-core's base class of responses doesn't declare it
-    return str(headers.get(name, "")) if headers is not None else ""

@@ -1,11 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OIDC issuer and workload identity of an existing AKS cluster.
-
-https://learn.microsoft.com/azure/aks/use-oidc-issuer: an issuer can never be switched off again, and switching it on
-restarts the API server and changes the issuer of service-account tokens.
-"""
+"""OIDC issuer and workload identity of an existing AKS cluster: what is read and written around the decision."""
 
 from __future__ import annotations
 
@@ -15,186 +11,67 @@ import typing as t
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import (
-    ArmClient,
-    Cluster,
-    ClusterRef,
-    Flags,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, select_by_tags
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import accepted
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.jwks import signing_key_ids
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import (
     Discovery,
     NotPublished,
     discover,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AZURE,
+    STATE,
     TRANSPORT,
     ArgumentSpec,
     AzureAuth,
     Params,
+    State,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer_plan import (
+    PENDING,
+    Current,
+    Operation,
+    RotateKeys,
+    Wish,
+    plan,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Pace, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.signing_keys import KeySet
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import Patience
 
-#: How long the discovery document may take to appear after the issuer was enabled.
-DISCOVERY_SECONDS = 180.0
-_POWER_STOPPED = "Stopped"
-_STATE_SUCCEEDED = "Succeeded"
-#: An operation ended, but not well.
-_STATES_BROKEN = frozenset({"Failed", "Canceled"})
+#: How long what the issuer publishes may take to follow an operation: its document after it was enabled, its new key
+#: after a rotation.
+PUBLISHED_SECONDS = 180.0
 
 ARGUMENT_SPEC = ArgumentSpec(
     {
-        "subscription_id": {"type": "str", "required": True, "fallback": (env_fallback, ["AZURE_SUBSCRIPTION_ID"])},
-        "resource_group": {"type": "str", "required": True},
-        "name": {"type": "str", "required": True},
+        "subscription_id": {"type": "str", "fallback": (env_fallback, ["AZURE_SUBSCRIPTION_ID"])},
+        "resource_group": {"type": "str"},
+        "name": {"type": "str"},
+        "resource_id": {"type": "str"},
+        "tags": {"type": "dict"},
         "oidc_issuer": {"type": "bool"},
         "workload_identity": {"type": "bool"},
+        "rotate_signing_keys": {"type": "bool", "default": False, "no_log": False},
+        "force_rotation": {"type": "bool", "default": False},
+        "report_signing_keys": {"type": "bool", "default": False, "no_log": False},
+        "wait": {"type": "bool", "default": True},
         "poll_interval": {"type": "float", "default": 10.0},
         "wait_timeout": {"type": "int", "default": 60},
-    }
-).merge(AZURE, TRANSPORT)
+    },
+    required_one_of=(("name", "resource_id", "tags"),),
+    mutually_exclusive=(("name", "resource_id", "tags"), ("resource_group", "resource_id")),
+).merge(STATE, AZURE, TRANSPORT)
 
 
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """What the cluster shall be; a flag that is None stays as it is. Both times are in seconds."""
-
-    ref: ClusterRef
-    oidc_issuer: bool | None
-    workload_identity: bool | None
-    poll_interval: float
-    wait_timeout: float
-
-    @classmethod
-    def from_params(cls, params: Params) -> Wish:
-        """Raises InvalidInput for what no cluster can be."""
-        poll_interval, minutes = params.number("poll_interval"), params.integer("wait_timeout")
-        if poll_interval <= 0 or minutes <= 0:
-            raise errors.InvalidInput("poll_interval and wait_timeout must be greater than zero.")
-        if params.optional_flag("oidc_issuer") is False:
-            raise errors.InvalidInput(
-                "oidc_issuer is false, but an OIDC issuer of AKS can never be switched off again.",
-                fix="Leave the option out to leave the issuer as it is.",
-            )
-        return cls(
-            ref=ClusterRef(params.text("subscription_id"), params.text("resource_group"), params.text("name")),
-            oidc_issuer=params.optional_flag("oidc_issuer"),
-            workload_identity=params.optional_flag("workload_identity"),
-            poll_interval=poll_interval,
-            wait_timeout=minutes * 60.0,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Current:
-    """The cluster as ARM shows it, and its issuer as tokens carry it; None while there is no issuer."""
-
-    cluster: Cluster
-    discovery: Discovery | None
-
-    @property
-    def issuer(self) -> str | None:
-        return self.discovery.issuer.url if self.discovery else None
-
-
-def plan(current: Current, wish: Wish) -> Plan[Flags, Current]:
-    """The one change of a cluster that is needed, if any.
-
-    Raises Refused when workload identity is asked for without an issuer, NotReady when the cluster needs a change but
-    is in no state to be changed.
-    """
-    cluster = current.cluster
-    flags = Flags(
-        oidc_issuer=_changed(wish.oidc_issuer, cluster.issuer_enabled),
-        workload_identity=_changed(wish.workload_identity, cluster.workload_identity_enabled),
-    )
-    predicted = _predict(current, flags)
-    if predicted.cluster.workload_identity_enabled and not predicted.cluster.issuer_enabled:
-        raise errors.Refused(
-            f"Workload identity needs the OIDC issuer, which is off on {wish.ref} and not asked for.",
-            fix="Set oidc_issuer to true, too.",
-        )
-    if flags == Flags():
-        return Plan((), current)
-    _require_changeable(cluster, wish.ref)
-    change = Change(
-        action=Action.UPDATE,
-        kind="AKS cluster",
-        name=wish.ref.name,
-        summary=_summary(flags),
-        before=_document(current),
-        after=_document(predicted),
-        operation=flags,
-    )
-    return Plan((change,), predicted)
-
-
-def _changed(wanted: bool | None, is_on: bool) -> bool | None:
-    return wanted if wanted is not None and wanted is not is_on else None
-
-
-def _predict(current: Current, flags: Flags) -> Current:
-    if flags == Flags():
-        return current
-    cluster = dataclasses.replace(
-        current.cluster,
-        issuer_enabled=current.cluster.issuer_enabled or bool(flags.oidc_issuer),
-        workload_identity_enabled=(
-            current.cluster.workload_identity_enabled if flags.workload_identity is None else flags.workload_identity
-        ),
-        etag=KNOWN_AFTER_APPLY,
-        provisioning_state=_STATE_SUCCEEDED,
-    )
-    discovery = current.discovery
-    if flags.oidc_issuer:
-        discovery = Discovery(Issuer(KNOWN_AFTER_APPLY), KNOWN_AFTER_APPLY)
-    return Current(cluster, discovery)
-
-
-def _require_changeable(cluster: Cluster, ref: ClusterRef) -> None:
-    if cluster.power_state == _POWER_STOPPED:
-        raise errors.NotReady(f"{ref} is stopped and can't be changed.", fix="Start it ('az aks start') and run again.")
-    state = cluster.provisioning_state
-    if state in _STATES_BROKEN:
-        raise errors.NotReady(
-            f"{ref} is in the provisioning state {state}: its last operation did not succeed, and a change on top of "
-            "that could hide or worsen it.",
-            fix="Bring it back to Succeeded first (see its activity log; 'az aks update' without options reconciles).",
-        )
-    if state != _STATE_SUCCEEDED:
-        raise errors.NotReady(
-            f"{ref} is being changed by another operation (provisioning state {state or 'unknown'}).",
-            fix="Run again when it is Succeeded.",
-        )
-
-
-def _summary(flags: Flags) -> str:
-    parts = []
-    if flags.oidc_issuer:
-        parts.append("enable the OIDC issuer")
-    if flags.workload_identity is not None:
-        parts.append("enable workload identity" if flags.workload_identity else "disable workload identity")
-    text = " and ".join(parts)
-    text = text[0].upper() + text[1:]
-    if not flags.oidc_issuer:
-        return f"{text}."
-    return (
-        f"{text}; an issuer can't be switched off again, enabling it restarts the API server briefly and changes the "
-        "issuer of service-account tokens."
-    )
-
-
-def _document(current: Current) -> dict[str, object]:
-    return {
-        "oidc_issuer_enabled": current.cluster.issuer_enabled,
-        "issuer": current.issuer,
-        "workload_identity_enabled": current.cluster.workload_identity_enabled,
-    }
+class _NoNewKey(errors.NotReady):
+    """The key set does not list the rotation's key: normal for some seconds after it."""
 
 
 class AksOidcIssuer:
@@ -204,56 +81,135 @@ class AksOidcIssuer:
         self._wish = wish
         self._arm = arm
         self._http = http
-        self._patience = Patience(
-            DISCOVERY_SECONDS,
-            first=min(wish.poll_interval, 2.0),
-            longest=10.0,
-            sleep=context.sleep,
-            monotonic=context.monotonic,
-        )
+        self._context = context
+        self._found: ClusterRef | None = None
+        self._keys_at_start: tuple[str, ...] | None = None
+        self._has_written = False
 
     def read(self) -> Current:
-        cluster = self._arm.get_cluster(self._wish.ref)
-        return Current(cluster, self._discover(cluster) if cluster.issuer_enabled else None)
+        """The cluster; where it is to be changed, only once no other operation runs on it.
 
-    def plan(self, current: Current) -> Plan[Flags, Current]:
+        So the operation of an earlier run, which ended half-way, is waited for as well. In check mode and without
+        ``wait``, the cluster is read as it is, and an issuer that is just being enabled is not known yet.
+        """
+        ref = self._ref()
+        cluster = self._arm.get_cluster(ref)
+        if not cluster.is_busy:
+            return self._current(ref, cluster, is_fresh=self._has_written)
+        if self._wish.asks_for_something and self._wish.wait and not self._context.check_mode:
+            return self._current(ref, self._arm.wait_until_idle(ref), is_fresh=True)
+        try:
+            return self._current(ref, cluster, is_fresh=False)
+        except (NotPublished, errors.Unreachable):
+            return Current(ref, cluster, PENDING)
+
+    def plan(self, current: Current) -> Plan[Operation, Current]:
         return plan(current, self._wish)
 
-    def apply(self, change: Change[Flags], current: Current) -> Current:
-        cluster = self._arm.set_flags(self._wish.ref, current.cluster, change.operation)
-        if not cluster.issuer_enabled:
-            return Current(cluster, None)
-        if current.discovery is not None:
-            return Current(cluster, current.discovery)
-        try:
-            return Current(
-                cluster, self._patience.retry(lambda: self._discover(cluster), NotPublished, errors.Unreachable)
-            )
-        except errors.AksAmpError as error:
-            error.accepted = True
-            raise
+    def apply(self, change: Change[Operation], current: Current) -> Current:
+        self._has_written = True
+        if isinstance(change.operation, RotateKeys):
+            return self._rotate(change.operation, current)
+        return self._set_flags(change.operation, current)
 
-    def _discover(self, cluster: Cluster) -> Discovery:
-        if not cluster.issuer_url:
-            raise errors.NotReady(
-                f"{self._wish.ref} has an OIDC issuer but shows no URL of it.", fix="Run again in a minute."
+    def _ref(self) -> ClusterRef:
+        """The cluster's place and name; tags are looked for once."""
+        where = self._wish.where
+        if isinstance(where, ClusterRef):
+            return where
+        if self._found is None:
+            self._found = select_by_tags(self._arm.list_clusters(where.scope), where.tags, where.scope)
+        return self._found
+
+    def _set_flags(self, flags: Flags, current: Current) -> Current:
+        cluster = self._arm.set_flags(current.ref, current.cluster, flags, wait=self._wish.wait)
+        if current.discovery is not None or not cluster.issuer_enabled:
+            return dataclasses.replace(current, cluster=cluster)
+        if not self._wish.wait:
+            return Current(current.ref, cluster, PENDING)
+        with accepted():
+            return self._current(current.ref, cluster, is_fresh=True)
+
+    def _rotate(self, operation: RotateKeys, current: Current) -> Current:
+        keys, discovery = current.keys, current.discovery
+        if keys is None or discovery is None:
+            raise AssertionError("a rotation is planned for published keys only")
+        cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.wait)
+        if not self._wish.wait:
+            return dataclasses.replace(
+                current, cluster=cluster, keys=KeySet(keys.at_start, (*keys.listed, KNOWN_AFTER_APPLY))
             )
+        with accepted():
+            rotated = self._patience().retry(
+                lambda: self._new_keys(current.ref, keys.at_start, discovery), _NoNewKey, errors.Unreachable
+            )
+            if rotated.dropped and not operation.drops_oldest:
+                raise errors.NotReady(
+                    f"The signing keys of {current.ref} were rotated, but the issuer no longer lists "
+                    f"{', '.join(rotated.dropped)}: tokens that it signed are refused from now on.",
+                    fix="Restart the pods that use such tokens, so that they get new ones.",
+                )
+        return dataclasses.replace(current, cluster=cluster, keys=rotated)
+
+    def _new_keys(self, ref: ClusterRef, at_start: tuple[str, ...], discovery: Discovery) -> KeySet:
+        keys = KeySet(at_start, signing_key_ids(self._http, discovery.jwks_uri))
+        if not keys.new:
+            raise _NoNewKey(
+                f"The signing keys of {ref} were rotated, but the issuer does not list a new key yet.",
+                fix="Look again in a few minutes, with report_signing_keys.",
+            )
+        return keys
+
+    def _current(self, ref: ClusterRef, cluster: Cluster, *, is_fresh: bool) -> Current:
+        """The cluster with what its issuer publishes; what is fresh is given some time to appear."""
+        if not cluster.issuer_enabled:
+            return Current(ref, cluster, None)
+        if is_fresh:
+            discovery = self._patience().retry(lambda: self._discover(ref, cluster), NotPublished, errors.Unreachable)
+        else:
+            discovery = self._discover(ref, cluster)
+        return Current(ref, cluster, discovery, self._keys(discovery))
+
+    def _discover(self, ref: ClusterRef, cluster: Cluster) -> Discovery:
+        if not cluster.issuer_url:
+            raise errors.NotReady(f"{ref} has an OIDC issuer but shows no URL of it.", fix="Run again in a minute.")
         return discover(self._http, cluster.issuer_url)
 
+    def _keys(self, discovery: Discovery) -> KeySet | None:
+        if not self._wish.needs_keys:
+            return None
+        listed = signing_key_ids(self._http, discovery.jwks_uri)
+        if self._keys_at_start is None:
+            self._keys_at_start = listed
+        return KeySet(self._keys_at_start, listed)
 
-def facts(current: Current) -> dict[str, object]:
-    """The module's return values."""
-    cluster = current.cluster
+    def _patience(self) -> Patience:
+        return Patience(
+            min(PUBLISHED_SECONDS, self._arm.seconds_left()),
+            first=min(self._wish.poll_interval, 2.0),
+            longest=10.0,
+            sleep=self._context.sleep,
+            monotonic=self._context.monotonic,
+        )
+
+
+def facts(current: Current | None) -> dict[str, object]:
+    """The module's return values; all of them are null for a cluster that is gone."""
+    cluster = current.cluster if current else None
+    discovery = current.discovery if current else None
+    keys = current.keys if current else None
     return {
-        "id": cluster.id,
-        "issuer": current.issuer,
-        "jwks_uri": current.discovery.jwks_uri if current.discovery else None,
-        "oidc_issuer_enabled": cluster.issuer_enabled,
-        "workload_identity_enabled": cluster.workload_identity_enabled,
-        "etag": cluster.etag,
-        "location": cluster.location,
-        "tenant_id": cluster.tenant_id or None,
-        "provisioning_state": cluster.provisioning_state,
+        "id": cluster.id if cluster else None,
+        "issuer": discovery.issuer.url if discovery else None,
+        "jwks_uri": discovery.jwks_uri if discovery else None,
+        "oidc_issuer_enabled": cluster.issuer_enabled if cluster else None,
+        "workload_identity_enabled": cluster.workload_identity_enabled if cluster else None,
+        "etag": cluster.etag if cluster else None,
+        "location": cluster.location if cluster else None,
+        "tenant_id": (cluster.tenant_id or None) if cluster else None,
+        "provisioning_state": cluster.provisioning_state if cluster else None,
+        "operation_url": (cluster.operation_url or None) if cluster else None,
+        "signing_keys": keys.report() if keys else None,
     }
 
 
@@ -263,11 +219,20 @@ def run(params: Params, context: Context) -> Result:
     session = AzureSession(auth)
     with ArmClient(
         session,
-        wish.ref.subscription_id,
+        wish.where.subscription_id,
         poll_interval=wish.poll_interval,
         wait_timeout=wish.wait_timeout,
+        sleep=context.sleep,
+        monotonic=context.monotonic,
     ) as arm:
-        outcome = context.converge(AksOidcIssuer(wish, arm, HttpClient(auth.transport), context))
+        resource = AksOidcIssuer(wish, arm, HttpClient(auth.transport), context)
+        try:
+            outcome = context.converge(resource, Pace(wish.poll_interval, arm.seconds_left))
+        except errors.NotFound as error:
+            if wish.state is State.PRESENT:
+                raise
+            gone = "Nothing is left to do; if the cluster was deleted, its OIDC issuer is gone with it."
+            return Result(facts(None), warnings=(f"{error.message} {gone}",))
     return Result.of(outcome, facts(outcome.state))
 
 
