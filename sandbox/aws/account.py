@@ -121,6 +121,20 @@ class AwsAccount:
             self._establish()
             return role.arn
 
+    def seed_foreign_session(self, role_arn: str, *policies: Json) -> Credential:
+        """A session of a role in another account, which has these identity policies. It does not expire."""
+        account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+        identity = Identity(
+            arn=f"arn:aws:sts::{account}:assumed-role/{name}/seeded",
+            user_id=f"AROASANDBOXFOREIGN{account[:3]}:seeded",
+            principal_arn=role_arn,
+            role_id=f"AROASANDBOXFOREIGN{account[:3]}",
+            account=account,
+            policies=policies,
+        )
+        with self._world.lock:
+            return self._account.credentials.issue(identity, float("inf"))
+
     def seed_workspace(self, alias: str, region: str, tags: Mapping[str, str] | None = None) -> str:
         """An active workspace. Returns its id."""
         with self._world.lock:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control plane of Amazon Managed Service for Prometheus at aps.<region>.amazonaws.com.
 
-moto keeps the workspaces; it is stricter here where the service is.
+moto keeps the workspaces; it is stricter here where the service is, and resource policies are the sandbox's own.
 https://docs.aws.amazon.com/prometheus/latest/APIReference/
 """
 
@@ -24,6 +24,7 @@ from sandbox.aws.errors import AwsError, missing_token, not_served, rest_json
 from sandbox.aws.parameters import check_parameters, service_model
 from sandbox.aws.requests import AwsRequest
 from sandbox.aws.sigv4 import Scope
+from sandbox.aws.workspace_policies import PolicyError, WorkspacePolicies
 from sandbox.world import AWS_ACCOUNT
 
 if t.TYPE_CHECKING:
@@ -42,6 +43,9 @@ _SERVED = frozenset(
         "TagResource",
         "UntagResource",
         "ListTagsForResource",
+        "PutResourcePolicy",
+        "DescribeResourcePolicy",
+        "DeleteResourcePolicy",
     }
 )
 _READS = ("Describe", "List")
@@ -52,6 +56,7 @@ class Workspaces(PrometheusServiceBackend):
 
     def __init__(self, region: str) -> None:
         super().__init__(region, AWS_ACCOUNT)
+        self.policies = WorkspacePolicies()
 
     def matching(self, prefix: str) -> list[Workspace]:
         """Aliases are not unique. A filter finds those that begin with it; blanks around it do not count."""
@@ -64,6 +69,7 @@ class Workspaces(PrometheusServiceBackend):
     def delete_workspace(self, workspace_id: str) -> None:
         self.describe_workspace(workspace_id)  # moto takes any id
         super().delete_workspace(workspace_id)
+        self.policies.forget(workspace_id)
 
 
 class _Front(PrometheusServiceResponse):
@@ -111,6 +117,10 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
         fields = {"reason": "FIELD_VALIDATION_FAILED"} if error.code == "ValidationError" else {}
         return rest_json(error, **fields)
 
+    @app.errorhandler(PolicyError)
+    def policy_failed(error: PolicyError) -> flask.Response:
+        return rest_json(error, resourceId=error.workspace_id, resourceType="AWS::APS::ResourcePolicy")
+
     @app.errorhandler(404)
     @app.errorhandler(405)
     def unknown(_unused: Exception) -> flask.Response:
@@ -126,9 +136,12 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
         if route.operation not in _SERVED:
             raise not_served(f"aps:{route.operation}")
         caller = account.caller(request, scope)
-        check_parameters("amp", route.operation, _parameters(request, route))
+        params = _parameters(request, route)
+        check_parameters("amp", route.operation, params)
         account.permissions().require(caller, f"aps:{route.operation}", _resource(workspaces, route))
         with world.lock:
+            if route.operation.endswith("ResourcePolicy"):
+                return _act_on_policy(account, workspaces, route, params)
             return _act(workspaces, request, route)
 
     return app
@@ -214,6 +227,23 @@ def _act(workspaces: Workspaces, request: AwsRequest, route: _Route) -> flask.Re
     if not route.operation.startswith(_READS):
         web.mark_write()
     return flask.Response("" if route.status == 204 else body, route.status, content_type="application/json")
+
+
+def _act_on_policy(account: Account, workspaces: Workspaces, route: _Route, params: Json) -> flask.Response:
+    workspace_id = route.uri["workspaceId"]
+    workspace = workspaces.workspaces.get(workspace_id)
+    if workspace is None:
+        return rest_json(_no_workspace(), resourceId=workspace_id, resourceType="AWS::APS::Workspace")
+    answer: Json = {}
+    if route.operation == "DescribeResourcePolicy":
+        answer = workspaces.policies.describe(workspace_id)
+    elif route.operation == "PutResourcePolicy":
+        answer = workspaces.policies.put(workspace_id, params, workspace.arn, account.store.identities())
+        web.mark_write()
+    else:
+        workspaces.policies.delete(workspace_id, params)
+        web.mark_write()
+    return flask.Response(json.dumps(answer) if answer else "", route.status, content_type="application/json")
 
 
 def _no_workspace() -> AwsError:

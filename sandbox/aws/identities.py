@@ -11,8 +11,8 @@ import secrets
 import string
 import typing as t
 
-from sandbox.aws.errors import access_denied
-from sandbox.aws.policy import Decision, Principal, Question, evaluate
+from sandbox.aws.errors import AwsError, access_denied
+from sandbox.aws.policy import Decision, Principal, Question, Trust, evaluate, evaluate_trust
 from sandbox.world import AWS_ACCOUNT
 
 if t.TYPE_CHECKING:
@@ -26,7 +26,10 @@ _ID_CHARACTERS = string.ascii_uppercase + "234567"
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """A user or a role's session. ``principal_arn`` is the user's or the role's own ARN."""
+    """A user or a role's session. ``principal_arn`` is the user's or the role's own ARN.
+
+    Of a role of another ``account``, whose IAM is not part of the sandbox, ``policies`` are all that it has.
+    """
 
     arn: str
     user_id: str
@@ -34,16 +37,22 @@ class Identity:
     role_id: str = ""  # of a session
     session_policies: tuple[Json, ...] | None = None  # None: the session is not limited further
     federated_by: str = ""  # the provider's ARN, of a web identity session
+    account: str = AWS_ACCOUNT
+    policies: tuple[Json, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        return self.account != AWS_ACCOUNT
 
     @property
     def principal(self) -> Principal:
-        return Principal(account=AWS_ACCOUNT, arns=frozenset({self.arn, self.principal_arn}))
+        return Principal(account=self.account, arns=frozenset({self.arn, self.principal_arn}))
 
     def context(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that tell of the caller."""
         values = {
             "aws:principalarn": self.principal_arn,
-            "aws:principalaccount": AWS_ACCOUNT,
+            "aws:principalaccount": self.account,
             "aws:principaltype": "AssumedRole" if self.role_id else "User",
             "aws:userid": self.user_id,
             "aws:federatedprovider": self.federated_by,
@@ -103,23 +112,32 @@ class Permissions:
         return Decision.ALLOW if set(answers) == {Decision.ALLOW} else Decision.IMPLICIT_DENY
 
     def require(
-        self, identity: Identity, action: str, resource: str, context: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        identity: Identity,
+        action: str,
+        resource: str,
+        context: Mapping[str, tuple[str, ...]] | None = None,
+        resource_policy: Json | None = None,
     ) -> None:
-        """Raise ``AccessDenied`` in AWS's words unless the identity may do this."""
-        decision = self.decide(identity, action, resource, context)
-        if decision is Decision.ALLOW:
-            return
-        reason = (
-            "with an explicit deny in an identity-based policy"
-            if decision is Decision.DENY
-            else f"because no identity-based policy allows the {action} action"
-        )
-        raise access_denied(
-            f"User: {identity.arn} is not authorized to perform: {action} on resource: {resource} {reason}"
-        )
+        """Raise ``AccessDenied`` in AWS's words unless the identity may do this.
+
+        Within the account either side may allow it; over its border both must
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html).
+        """
+        own = self.decide(identity, action, resource, context)
+        shared = _shared(identity, action, resource, context, resource_policy)
+        if Decision.DENY in (own, shared.decision):
+            kind = "identity" if own is Decision.DENY else "resource"
+            raise _denied(identity, action, resource, f"with an explicit deny in {_article(kind)} {kind}-based policy")
+        if identity.foreign and shared.decision is not Decision.ALLOW:
+            raise _denied(identity, action, resource, f"because no resource-based policy allows the {action} action")
+        if own is not Decision.ALLOW and (identity.foreign or not shared.direct):
+            raise _denied(identity, action, resource, f"because no identity-based policy allows the {action} action")
 
     def _layers(self, identity: Identity) -> list[tuple[Json, ...]]:
         """Sets of policies that must all allow."""
+        if identity.foreign:
+            return [identity.policies]
         if not identity.role_id:
             return [self.controller_policies]
         role = self.iam.role_by_id(identity.role_id)
@@ -129,3 +147,29 @@ class Permissions:
         if identity.session_policies is not None:
             layers.append(identity.session_policies)
         return layers
+
+
+def _shared(
+    identity: Identity,
+    action: str,
+    resource: str,
+    context: Mapping[str, tuple[str, ...]] | None,
+    resource_policy: Json | None,
+) -> Trust:
+    """What the resource's own policy says to the identity."""
+    if resource_policy is None:
+        return Trust(Decision.IMPLICIT_DENY)
+    context = identity.context() | dict(context or {})
+    return evaluate_trust(
+        resource_policy, Question(action=action, resource=resource, principal=identity.principal, context=context)
+    )
+
+
+def _denied(identity: Identity, action: str, resource: str, reason: str) -> AwsError:
+    return access_denied(
+        f"User: {identity.arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+    )
+
+
+def _article(kind: str) -> str:
+    return "an" if kind == "identity" else "a"

@@ -72,7 +72,7 @@ class Trust:
 
 
 def evaluate_trust(document: Json, question: Question) -> Trust:
-    """What a role's trust policy says to the question's principal."""
+    """What a role's trust policy, or another resource's policy, says to the question's principal."""
     principal = question.principal
     if principal is None:
         raise ValueError("a trust policy is asked about a principal")

@@ -78,7 +78,7 @@ class _Front(TokenResponse):
 
     def get_caller_identity(self) -> ActionResult:
         caller = self._signed()
-        return ActionResult({"UserId": caller.user_id, "Account": AWS_ACCOUNT, "Arn": caller.arn})
+        return ActionResult({"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn})
 
     def assume_role(self) -> ActionResult:
         caller, asked = self._signed(), self._asked()
@@ -151,13 +151,14 @@ class _Front(TokenResponse):
         return (*policies, json.loads(inline)) if inline is not None else tuple(policies)
 
     def _may_assume(self, caller: Identity, role: RoleView, context: dict[str, tuple[str, ...]]) -> bool:
-        """Within one account a trust policy that names the caller suffices; else the caller's policies decide too."""
+        """Within one account a trust policy that names the caller suffices; else the caller's policies decide too, as
+        they do for a caller of another account."""
         question = Question(action="sts:AssumeRole", principal=caller.principal, context=caller.context() | context)
         trust = evaluate_trust(role.trust, question)
         own = self._account.permissions().decide(caller, "sts:AssumeRole", role.arn, context)
         if trust.decision is not Decision.ALLOW or own is Decision.DENY:
             return False
-        return trust.direct or own is Decision.ALLOW
+        return own is Decision.ALLOW or (trust.direct and not caller.foreign)
 
     def _session(self, role: RoleView, asked: _Asked, limit: int, federated_by: str = "") -> Json:
         """Open the session: STS's answer in both cases."""
