@@ -29,7 +29,7 @@ options:
     default: present
   force:
     description:
-      - For O(state=absent), whether to delete a provider that this collection did not create, or that roles still trust.
+      - For O(state=absent), whether to delete a provider that this collection did not create or roles still trust.
         Nobody can assume those roles by its tokens any more.
     type: bool
     default: false

@@ -1,14 +1,15 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""AMP's workspaces, typed. https://docs.aws.amazon.com/prometheus/latest/APIReference/"""
+"""AMP's workspaces and their resource policies, typed. https://docs.aws.amazon.com/prometheus/latest/APIReference/"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession, aws_errors
 
 if t.TYPE_CHECKING:
@@ -16,6 +17,11 @@ if t.TYPE_CHECKING:
 
 ACTIVE: t.Final = "ACTIVE"
 _PAGE_SIZE = 100
+_MISSING_CODE = "ResourceNotFoundException"
+#: https://docs.aws.amazon.com/prometheus/latest/userguide/what-is-Amazon-Managed-Service-Prometheus.html
+_PARTITIONS_WITHOUT_AMP = frozenset({"aws-cn"})
+#: PutResourcePolicy's precondition for the first policy of a workspace.
+_NO_POLICY = "NO_POLICY"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +44,22 @@ class WorkspaceDescription:
     prometheus_endpoint: str
 
 
+@dataclasses.dataclass(frozen=True)
+class ResourcePolicy:
+    """A workspace's resource policy. ``status`` is CREATING, ACTIVE, UPDATING or DELETING; a write names the
+    ``revision`` that it replaces."""
+
+    document: Mapping[str, t.Any]
+    revision: str
+    status: str = ACTIVE
+
+
 class AmpWorkspaces:
     """The workspaces of one region."""
 
     def __init__(self, session: AwsSession) -> None:
-        self._amp = session.client("amp")
+        """Raises InvalidInput where no region is known or the service is not in its partition."""
+        self._amp = _client(session)
 
     @property
     def region(self) -> str:
@@ -54,7 +71,7 @@ class AmpWorkspaces:
             with aws_errors("amp", f"reading workspace {workspace_id}"):
                 found = self._amp.describe_workspace(workspaceId=workspace_id)["workspace"]
         except errors.CloudError as error:
-            if error.code == "ResourceNotFoundException":
+            if error.code == _MISSING_CODE:
                 return None
             raise
         return WorkspaceDescription(
@@ -77,6 +94,75 @@ class AmpWorkspaces:
                 for page in pages
                 for entry in page["workspaces"]
             )
+
+
+class AmpResourcePolicies:
+    """The resource policies of one region's workspaces. Writes raise Conflict when the policy is no longer the one that
+    was read."""
+
+    def __init__(self, session: AwsSession) -> None:
+        """Raises AksAmpError where boto3 is older than resource policies."""
+        self._amp = _client(session)
+        if not hasattr(self._amp, "put_resource_policy"):
+            raise errors.AksAmpError(
+                "The installed boto3 does not know resource policies of Amazon Managed Prometheus.",
+                fix="Install boto3 1.41 or later.",
+            )
+
+    def get(self, workspace_id: str) -> ResourcePolicy | None:
+        """The policy, or None when the workspace has none. Raises Refused for a document that is not JSON."""
+        try:
+            with aws_errors("amp", f"reading the resource policy of workspace {workspace_id}"):
+                found = self._amp.describe_resource_policy(workspaceId=workspace_id)
+        except errors.CloudError as error:
+            if error.code == _MISSING_CODE:
+                return None
+            raise
+        return ResourcePolicy(
+            _document(str(found["policyDocument"]), workspace_id), str(found["revisionId"]), str(found["policyStatus"])
+        )
+
+    def put(self, workspace_id: str, document: Mapping[str, t.Any], replaced: ResourcePolicy | None) -> None:
+        """Write a policy in place of the one that was read, or as the first one."""
+        with aws_errors("amp", f"writing the resource policy of workspace {workspace_id}"):
+            self._amp.put_resource_policy(
+                workspaceId=workspace_id,
+                policyDocument=policy.compact(document),
+                revisionId=replaced.revision if replaced else _NO_POLICY,
+            )
+
+    def delete(self, workspace_id: str, deleted: ResourcePolicy) -> None:
+        """Delete the policy that was read; that it is gone already is no error."""
+        try:
+            with aws_errors("amp", f"deleting the resource policy of workspace {workspace_id}"):
+                self._amp.delete_resource_policy(workspaceId=workspace_id, revisionId=deleted.revision)
+        except errors.CloudError as error:
+            if error.code != _MISSING_CODE:
+                raise
+
+
+def _client(session: AwsSession) -> t.Any:
+    client = session.client("amp")
+    partition = client.meta.partition
+    if partition in _PARTITIONS_WITHOUT_AMP:
+        raise errors.InvalidInput(
+            f"Amazon Managed Prometheus is not there in the partition {partition} (region {client.meta.region_name}).",
+            fix="Only the IAM provider and role can be made there: give a workspace of another partition, with "
+            "credentials for it.",
+        )
+    return client
+
+
+def _document(text: str, workspace_id: str) -> Mapping[str, t.Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    raise errors.Refused(
+        f"The resource policy of workspace {workspace_id} is not a JSON object.", fix="Correct or delete it."
+    )
 
 
 def _status(workspace: Mapping[str, t.Any]) -> str:

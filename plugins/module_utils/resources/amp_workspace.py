@@ -31,6 +31,16 @@ ARGUMENT_SPEC = ArgumentSpec(
     mutually_exclusive=(("workspace_id", "alias"),),
 ).merge(AWS, TRANSPORT)
 
+#: What a status other than ACTIVE means, and what to do
+#: (https://docs.aws.amazon.com/prometheus/latest/APIReference/API_WorkspaceStatus.html).
+_STATUSES: t.Final[t.Mapping[str, tuple[str, str]]] = {
+    "CREATING": ("still being created, which takes a minute or two", "Run again when it is active."),
+    "UPDATING": ("being changed at the moment", "Run again when it is active."),
+    "DELETING": ("being deleted, and its data with it", "Choose another one."),
+    "CREATION_FAILED": ("one that could not be created", "Delete it and create another one."),
+}
+_UNKNOWN_STATUS: t.Final = ("in a state that this collection does not know", "Wait until it is active.")
+
 #: How many workspaces an error names at most.
 _SHOWN = 10
 
@@ -54,9 +64,11 @@ def select(alias: str, candidates: t.Sequence[WorkspaceSummary], region: str) ->
 def facts(description: WorkspaceDescription) -> dict[str, str]:
     """The workspace as the module returns it. Raises NotReady while it is not active."""
     if description.status != ACTIVE:
+        meaning, fix = _STATUSES.get(description.status, _UNKNOWN_STATUS)
         raise errors.NotReady(
-            f"The workspace {description.workspace_id} is {description.status or 'in an unknown state'}, not {ACTIVE}.",
-            fix="Wait until it is active, or choose another one.",
+            f"The workspace {description.workspace_id} is {meaning}: its status is "
+            f"{description.status or 'empty'}, not {ACTIVE}.",
+            fix=fix,
         )
     workspace = Workspace.parse(description.arn, description.prometheus_endpoint)
     return {
@@ -89,12 +101,14 @@ def _find(workspaces: AmpWorkspaces, alias: str) -> str:
     return select(alias, candidates, workspaces.region).workspace_id
 
 
-def run(params: Params, _context: Context) -> Result:
-    """Find and describe the workspace."""
+def find(workspaces: AmpWorkspaces, params: Params) -> dict[str, str]:
+    """The one active workspace that the options ``workspace_id`` or ``alias`` name, as :func:`facts` gives it.
+
+    Raises InvalidInput, NotFound, Ambiguous or NotReady.
+    """
     given_id, alias = params.optional_text("workspace_id"), params.optional_text("alias")
     if given_id is None and alias is None:
         raise errors.InvalidInput("Both workspace_id and alias are empty.", fix="Give one of them.")
-    workspaces = AmpWorkspaces(AwsSession(AwsAuth.from_params(params)))
     workspace_id = given_id or _find(workspaces, (alias or "").strip())  # the service strips blanks, too
     description = workspaces.describe(workspace_id)
     if description is None:
@@ -102,7 +116,12 @@ def run(params: Params, _context: Context) -> Result:
             f"There is no workspace {workspace_id} in {workspaces.region}.",
             fix="Correct workspace_id, region or credentials.",
         )
-    return Result({"workspace": facts(description)})
+    return facts(description)
+
+
+def run(params: Params, _context: Context) -> Result:
+    """Find and describe the workspace."""
+    return Result({"workspace": find(AmpWorkspaces(AwsSession(AwsAuth.from_params(params))), params)})
 
 
 DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)

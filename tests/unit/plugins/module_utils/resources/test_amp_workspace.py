@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -50,6 +51,28 @@ def test_a_long_list_of_candidates_is_cut() -> None:
 def test_a_workspace_that_is_not_active_is_refused(status: str) -> None:
     with pytest.raises(errors.NotReady, match="ws-1 is"):
         amp_workspace.facts(WorkspaceDescription(ARN, "ws-1", "a", status, ""))
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ("CREATING", "still being created.*: its status is CREATING, not ACTIVE. Run again when it is active"),
+        ("UPDATING", "being changed at the moment"),
+        ("DELETING", "being deleted, and its data with it.* Choose another one"),
+        ("CREATION_FAILED", "could not be created.* Delete it and create another one"),
+        ("SOMETHING_NEW", "does not know: its status is SOMETHING_NEW"),
+    ],
+)
+def test_each_status_is_explained(status: str, text: str) -> None:
+    with pytest.raises(errors.NotReady) as caught:
+        amp_workspace.facts(WorkspaceDescription(ARN, "ws-1", "a", status, ""))
+    assert re.search(text, caught.value.sentence())
+
+
+def test_an_alias_differs_by_case_and_by_blanks_inside() -> None:
+    for alias in ("A", "a ", " a"):
+        with pytest.raises(errors.NotFound):
+            amp_workspace.select(alias, CANDIDATES, REGION)
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/api/v1/", "/api/v1"])
