@@ -51,9 +51,9 @@ options:
   state:
     description:
       - V(present) brings the cluster into the state that the other options describe.
-      - V(absent) changes nothing, because AKS can't switch an OIDC issuer off again. The module says so in a warning and
-        returns the cluster as it is, so that the rest of a federation can be taken down. A cluster that is gone is not an
-        error then; all return values are null.
+      - V(absent) changes nothing, because AKS can't switch an OIDC issuer off again. The module says so in a warning
+        and returns the cluster as it is, so that the rest of a federation can be taken down. A cluster that is gone is
+        not an error then; all return values are null.
       - To disable workload identity, set O(workload_identity=false) with O(state=present).
     type: str
     choices: [present, absent]
@@ -70,16 +70,16 @@ options:
     type: bool
   rotate_signing_keys:
     description:
-      - Give the cluster a new key for signing service-account tokens. The module waits until the issuer lists the new key
-        and makes sure that the old one is still listed, as it is for 24 hours, so that no token is refused.
+      - Give the cluster a new key for signing service-account tokens. The module waits until the issuer lists the new
+        key and makes sure that the old one is still listed, as it is for 24 hours, so that no token is refused.
       - Refused while the issuer is off, and, unless O(force_rotation) is set, while it lists more than one key.
       - This is an act and not a state. Every run with this option rotates, or is refused.
     type: bool
     default: false
   force_rotation:
     description:
-      - Rotate even though the issuer lists more than one key, as after a rotation within the last 24 hours. The oldest key
-        is dropped, and tokens that it signed are refused from then on until their pods are restarted.
+      - Rotate even though the issuer lists more than one key, as after a rotation within the last 24 hours. The oldest
+        key is dropped, and tokens that it signed are refused from then on until their pods are restarted.
     type: bool
     default: false
   report_signing_keys:
@@ -91,20 +91,20 @@ options:
     description:
       - Whether to wait, for other operations on the cluster as well as for the module's own.
       - With V(false), the module returns as soon as the service has accepted a change, with RV(operation_url) and
-        RV(provisioning_state), and a busy cluster that needs a change is an error. An issuer that is being enabled is then
-        RV(issuer=<known after apply>), which other modules accept in check mode only; read it by another run.
+        RV(provisioning_state), and a busy cluster that needs a change is an error. An issuer that is being enabled is
+        then RV(issuer=<known after apply>), which other modules accept in check mode only; read it by another run.
     type: bool
     default: true
   poll_interval:
     description:
-      - Seconds between two looks at an operation, and between two attempts after a lost race, unless the service names a
-        delay itself.
+      - Seconds between two looks at an operation, and between two attempts after a lost race, unless the service names
+        a delay itself.
     type: float
     default: 10.0
   wait_timeout:
     description:
-      - Minutes that the module may spend on waiting in all, that is, for other operations, for another attempt after a lost
-        race, and for its own operation, which goes on in Azure all the same.
+      - Minutes that the module may spend on waiting in all, that is, for other operations, for another attempt after a
+        lost race, and for its own operation, which goes on in Azure all the same.
     type: int
     default: 60
 extends_documentation_fragment:
@@ -124,9 +124,10 @@ notes:
     C(Microsoft.ContainerService/managedClusters/write) and the rights that its other settings imply, for example on its
     subnet.
   - Rotating needs C(Microsoft.ContainerService/managedClusters/rotateServiceAccountSigningKeys/action).
-  - A cluster that needs a change is refused while it is stopped and after an operation that failed. One that needs none is
-    returned with a warning in the second case.
-  - In check mode nothing is waited for; a change of a busy cluster is predicted from what it looks like now, with a warning.
+  - A cluster that needs a change is refused while it is stopped and after an operation that failed. One that needs none
+    is returned with a warning in the second case.
+  - In check mode nothing is waited for; a change of a busy cluster is predicted from what it looks like now, with a
+    warning.
 requirements:
   - azure-mgmt-containerservice >= 41.0.0
 author:
@@ -179,8 +180,8 @@ id:
 issuer:
   description:
     - The issuer, verbatim from its discovery document, as in the C(iss) of every service-account token.
-    - The text C(<known after apply>) when the issuer is yet to be enabled (in check mode) or is just being enabled (with
-      O(wait=false)). Null when there is none.
+    - The text C(<known after apply>) when the issuer is yet to be enabled (in check mode) or is just being enabled
+      (with O(wait=false)). Null when there is none.
   returned: success
   type: str
   sample: https://westeurope.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/d85c7db7-4528-42ec-89b8-25b54f7d8b2f/
