@@ -113,7 +113,7 @@ def transport(auth: KubeAuth, access: AksAccess) -> kube_http.Transport:
         return {"authorization": f"Bearer {bearer}"} if bearer else {}
 
     advice = _advice(ref, entra=bool(credential.entra_server))
-    return HttpTransport(credential.server, _pool(credential, auth), authorization, advice)
+    return HttpTransport(credential.server, connection_pool(credential, auth), authorization, advice)
 
 
 def _connect(session: azure.AzureSession, ref: ClusterRef) -> ContainerServiceClient:
@@ -241,7 +241,7 @@ def _entra_server(user: t.Any) -> str:
     return ""
 
 
-def _pool(credential: Credential, auth: KubeAuth) -> t.Any:
+def connection_pool(credential: Credential, auth: KubeAuth) -> t.Any:
     """urllib3's pool for the API server, with TLS by what Azure says of it."""
     verify = auth.validate_certs is not False
     try:
