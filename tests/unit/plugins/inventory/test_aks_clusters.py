@@ -274,6 +274,11 @@ def test_a_secret_may_be_a_template_and_wins_over_the_environment(fleet: Fleet) 
     assert run.group("aks") == ["finished", "fresh", "halfdone"]
 
 
+@pytest.mark.parametrize("cloud", ["AzureUSGovernment", "AzureChinaCloud"])
+def test_another_cloud_is_one_option(fleet: Fleet, cloud: str) -> None:
+    assert fleet.list(environment={"AZURE_CLOUD_ENVIRONMENT": cloud}).group("aks") == ["finished", "fresh", "halfdone"]
+
+
 def test_a_value_of_the_environment_is_no_template(fleet: Fleet) -> None:
     secret = "{{ lookup('ansible.builtin.env', 'FROM_VAULT') }}"
     environment = {"AZURE_CLIENT_SECRET": secret, "FROM_VAULT": CONTROLLER_CLIENT_SECRET}
