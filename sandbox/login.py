@@ -281,7 +281,8 @@ class _TokenEndpoint:
         if cluster is None:
             raise LoginError(90061, "Request to External OIDC endpoint failed.")
         header = jwt.get_unverified_header(assertion)
-        if header.get("kid") != cluster.signing_key.kid:
+        key = cluster.verification_key(header.get("kid"))
+        if key is None:
             raise _invalid_client(
                 7000272,
                 f"The certificate with identifier {header.get('kid')} used to sign the federated credential could not "
@@ -291,7 +292,7 @@ class _TokenEndpoint:
         try:
             jwt.decode(
                 assertion,
-                jwt.PyJWK(cluster.signing_key.jwk()),
+                jwt.PyJWK(key.jwk()),
                 algorithms=["RS256"],
                 # What the claims say is judged apart: each fault has an answer of its own.
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},

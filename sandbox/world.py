@@ -138,6 +138,7 @@ class AksCluster:
     issuer_guid: str  # random and immutable for the cluster's life
     body: Json  # the resource as ARM answers it, without eTag
     signing_key: SigningKey = dataclasses.field(default_factory=SigningKey)
+    former_signing_key: SigningKey | None = None  # the one before the last rotation: still listed, its tokens hold
     api_server_url: str = ""  # https://127.0.0.1:<port>, known when its API server listens
     api_server_ca: str = ""  # PEM of the authority that signed its certificate; ARM puts it into kubeconfigs
     admin_token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))  # a cluster administrator's
@@ -146,6 +147,19 @@ class AksCluster:
     @property
     def location(self) -> str:
         return str(self.body["location"])
+
+    @property
+    def listed_keys(self) -> tuple[SigningKey, ...]:
+        """The keys whose tokens hold, the one that signs first."""
+        return (self.signing_key, *([self.former_signing_key] if self.former_signing_key else []))
+
+    def verification_key(self, kid: object) -> SigningKey | None:
+        """The listed key with this ID."""
+        return next((key for key in self.listed_keys if key.kid == kid), None)
+
+    def rotate_signing_key(self) -> None:
+        """Sign with a new key. The one before stays listed; a still older one is dropped, and its tokens with it."""
+        self.former_signing_key, self.signing_key = self.signing_key, SigningKey()
 
     @property
     def issuer_url(self) -> str:
@@ -207,6 +221,10 @@ class Settings:
     aks_retry_after: int | None = None  # the recorded service sends none
     aks_etags: bool = True
     aks_etag_conflict_status: t.Literal[409, 412] = 412  # the contract says 412; 409 EtagMismatch is seen in the field
+    aks_busy_code: t.Literal["OperationNotAllowed", "EtagMismatch"] = (
+        "OperationNotAllowed"  # both are seen in the field
+    )
+    aks_operation_error: str = ""  # the code with which the next operation fails, once
     aks_run_command_seconds: float = 0.1  # how long a command takes that ARM runs in a cluster
     arm_page_size: int = 100
     entra_token_seconds: int = 3599  # lifetime of access tokens

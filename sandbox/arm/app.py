@@ -16,11 +16,11 @@ import flask
 from sandbox import web
 from sandbox.arm import access, body, errors, identities, query, subscriptions
 from sandbox.arm.kubeconfig import credential_results, server_of
-from sandbox.arm.operations import TERMINAL_STATES, Operations
+from sandbox.arm.operations import TERMINAL_STATES, Operation, Operations
 from sandbox.arm.run_command import RunCommands
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.exceptions import HTTPException
@@ -37,6 +37,8 @@ _WORDS = {
     word.lower(): word
     for word in (
         *re.findall(r"[A-Za-z.]+", _PROVIDER + "/subscriptions/resourceGroups/managedClusters/locations/operations"),
+        "operationresults",
+        "rotateServiceAccountSigningKeys",
         "listClusterAdminCredential",
         "listClusterUserCredential",
         "runCommand",
@@ -118,7 +120,9 @@ def _clusters(service: _ManagedClusters) -> flask.Blueprint:
         (f"{_CLUSTER}/commandResults/<key>", "GET", service.get_command_result),
         (f"{_GROUP}{_PROVIDER}/managedClusters", "GET", service.list_by_resource_group),
         (f"{_SUBSCRIPTION}{_PROVIDER}/managedClusters", "GET", service.list_by_subscription),
+        (f"{_CLUSTER}/rotateServiceAccountSigningKeys", "POST", service.rotate_signing_keys),
         (f"{_SUBSCRIPTION}{_PROVIDER}/locations/<location>/operations/<key>", "GET", service.get_operation),
+        (f"{_SUBSCRIPTION}{_PROVIDER}/locations/<location>/operationresults/<key>", "GET", service.get_result),
     ):
         routes.add_url_rule(
             rule, endpoint=view.__name__, view_func=view, methods=[method], provide_automatic_options=False
@@ -153,8 +157,8 @@ class _ManagedClusters:
             self._require_idle(cluster)
             new = body.after_put(cluster.body, _managed_cluster(cluster), cluster.issuer_url)
             _require_allowed(cluster.body, new)
-            cluster.body = new
-            return self._started(cluster)
+            before, cluster.body = cluster.body, new
+            return self._started(cluster, before)
 
     def update_tags(self, subscription: str, group: str, name: str) -> flask.Response:
         self._begin("ManagedClusters_UpdateTags", _WRITE, subscription, group)
@@ -162,8 +166,8 @@ class _ManagedClusters:
             cluster = self._cluster(subscription, group, name)
             self._require_preconditions(cluster)
             self._require_idle(cluster)
-            cluster.body["tags"] = _tags_object()
-            return self._started(cluster)
+            before, cluster.body = cluster.body, {**cluster.body, "tags": _tags_object()}
+            return self._started(cluster, before)
 
     def list_by_subscription(self, subscription: str) -> flask.Response:
         self._begin("ManagedClusters_List", _READ, subscription)
@@ -229,13 +233,40 @@ class _ManagedClusters:
         )
         return response
 
+    def rotate_signing_keys(self, subscription: str, group: str, name: str) -> flask.Response:
+        """202 and an operation without a result; the new key signs, and is listed, when the operation ends."""
+        action = "Microsoft.ContainerService/managedClusters/rotateServiceAccountSigningKeys/action"
+        self._begin("ManagedClusters_RotateServiceAccountSigningKeys", action, subscription, group)
+        with self._world.lock:
+            cluster = self._cluster(subscription, group, name)
+            self._require_idle(cluster)
+            response = self._started(cluster, cluster.body, finish=cluster.rotate_signing_key)
+            response.headers["Location"] = response.headers["Azure-AsyncOperation"].replace(
+                "/operations/", "/operationresults/"
+            )
+            response.status_code = 202
+            response.set_data(b"")
+            return response
+
+    def get_result(self, subscription: str, location: str, key: str) -> flask.Response:
+        """What an operation without a result answers at its ``Location``: 202 until it has ended, then 204."""
+        self._begin("OperationResults_Get", "Microsoft.ContainerService/locations/operationresults/read", subscription)
+        with self._world.lock:
+            operation = self._operation(location, key)
+            response = flask.Response(status=204 if operation.ended else 202)
+            return self._with_retry_after(response, waiting=operation.ended is None)
+
     def get_operation(self, subscription: str, location: str, key: str) -> flask.Response:
         self._begin("Operations_Get", "Microsoft.ContainerService/locations/operations/read", subscription)
         with self._world.lock:
-            operation = self._operations.find(key)
-            if operation is None or not body.same_location(operation.cluster.location, location):
-                raise errors.provider(404, "NotFound", f"The operation '{key}' was not found.")
+            operation = self._operation(location, key)
             return self._with_retry_after(_answer(operation.body()), waiting=operation.ended is None)
+
+    def _operation(self, location: str, key: str) -> Operation:
+        operation = self._operations.find(key)
+        if operation is None or not body.same_location(operation.cluster.location, location):
+            raise errors.provider(404, "NotFound", f"The operation '{key}' was not found.")
+        return operation
 
     def _begin(self, operation: str, action: str, subscription: str, group: str | None = None) -> None:
         """What ARM does before it hands a request on: name it, check token, API version, subscription and group."""
@@ -285,6 +316,8 @@ class _ManagedClusters:
         properties = cluster.body["properties"]
         state = properties.get("provisioningState", "Succeeded")
         if state not in TERMINAL_STATES:
+            if self._world.settings.aks_busy_code == "EtagMismatch":
+                raise errors.etag_mismatch(409)
             raise errors.operation_in_progress(state)
         power = properties.get("powerState", {}).get("code", "Running")
         if power != "Running":
@@ -295,9 +328,9 @@ class _ManagedClusters:
                 "updating cannot be performed",
             )
 
-    def _started(self, cluster: AksCluster) -> flask.Response:
+    def _started(self, cluster: AksCluster, before: Json, finish: Callable[[], None] = lambda: None) -> flask.Response:
         """The answer to an accepted write. Even one that changes nothing is one: ARM runs it all the same."""
-        operation = self._operations.start(cluster, "Updating")
+        operation = self._operations.start(cluster, "Updating", before=before, finish=finish)
         web.mark_write()
         response = _answer(self._view(cluster))
         response.headers["Azure-AsyncOperation"] = (

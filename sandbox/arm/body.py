@@ -74,6 +74,10 @@ BACKFILLED: Tree = {
 }
 
 
+# What goes in and never comes out. A PUT that leaves it out keeps it: no client can send back what it never sees.
+SECRETS = (("windowsProfile", "adminPassword"), ("servicePrincipalProfile", "secret"))
+
+
 def after_put(current: Json, sent: Json, issuer_url: str) -> Json:
     """The cluster's body after a PUT of ``sent``: unknown properties as sent, read-only ones as they were.
 
@@ -81,12 +85,35 @@ def after_put(current: Json, sent: Json, issuer_url: str) -> Json:
     """
     body: Json = _carry_over(copy.deepcopy(sent), current, READ_ONLY, overwrite=True)
     body = _carry_over(body, current, BACKFILLED, overwrite=False)
+    _keep_secrets(body, current)
     issuer = body["properties"].get("oidcIssuerProfile")
     if issuer:
         issuer.pop("issuerURL", None)
         if issuer.get("enabled"):
             issuer["issuerURL"] = issuer_url
     return body
+
+
+def without_secrets(body: Json) -> Json:
+    """A copy of the body as it is answered."""
+    shown = copy.deepcopy(body)
+    for profile, secret in _secrets(shown):
+        profile.pop(secret, None)
+    return shown
+
+
+def _keep_secrets(body: Json, current: Json) -> None:
+    kept = {name: profile.get(name) for profile, name in _secrets(current)}
+    for profile, name in _secrets(body):
+        if name not in profile and kept.get(name) is not None:
+            profile[name] = kept[name]
+
+
+def _secrets(body: Json) -> list[tuple[Json, str]]:
+    """The profiles of a body that may hold a secret, and its name."""
+    properties = body["properties"]
+    found = ((properties.get(profile), name) for profile, name in SECRETS)
+    return [(profile, name) for profile, name in found if isinstance(profile, dict)]
 
 
 def issuer_enabled(body: Json) -> bool:

@@ -16,8 +16,18 @@ import time
 import typing as t
 import uuid
 
+from sandbox.arm.body import without_secrets
+
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.world import AksCluster, Json, World
+
+# Ends of an operation that lost a race: the cluster itself is well.
+_MESSAGES = {
+    "OperationPreempted": "Operation execution has been preempted by a more recent operation.",
+    "OriginalEtagNotExpect": "The eTag is not the one that was expected.",
+}
 
 TERMINAL_STATES = frozenset({"Succeeded", "Failed", "Canceled"})
 
@@ -28,19 +38,24 @@ class Operation:
 
     cluster: AksCluster
     ends_at: float  # on the monotonic clock
+    finish: Callable[[], None]  # what the end brings about, when it ends well
+    undone: Json  # the cluster's body again, when it does not
+    error: str  # the code with which it fails, else empty
     key: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))  # names it in its URL
     name: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))  # another one, as the service does it
     started: dt.datetime = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC))
     ended: dt.datetime | None = None
 
     def body(self) -> Json:
-        body = {
+        body: Json = {
             "name": self.name,
-            "status": "Succeeded" if self.ended else "InProgress",
+            "status": "InProgress" if not self.ended else "Failed" if self.error else "Succeeded",
             "startTime": _timestamp(self.started),
         }
         if self.ended:
             body["endTime"] = _timestamp(self.ended)
+        if self.ended and self.error:
+            body["error"] = {"code": self.error, "message": _MESSAGES.get(self.error, "The operation failed.")}
         return body
 
 
@@ -56,12 +71,22 @@ class Operations:
         """End the operations whose time is up. Nothing else ends them, so each request begins with this."""
         for operation in self._operations.values():
             if operation.ended is None and operation.ends_at <= time.monotonic():
-                operation.ended = dt.datetime.now(dt.UTC)
-                self._enter(operation.cluster, "Succeeded")
+                self._end(operation)
 
-    def start(self, cluster: AksCluster, state: str) -> Operation:
-        """Put the cluster into a state that is not terminal, for ``settings.aks_operation_seconds``."""
-        operation = Operation(cluster, time.monotonic() + self._world.settings.aks_operation_seconds)
+    def start(self, cluster: AksCluster, state: str, *, before: Json, finish: Callable[[], None]) -> Operation:
+        """Put the cluster into a state that is not terminal, for ``settings.aks_operation_seconds``.
+
+        ``before`` is its body to which it returns when the operation fails.
+        """
+        settings = self._world.settings
+        operation = Operation(
+            cluster,
+            time.monotonic() + settings.aks_operation_seconds,
+            finish,
+            undone=copy.deepcopy(before),
+            error=settings.aks_operation_error,
+        )
+        settings.aks_operation_error = ""
         self._operations[operation.key] = operation
         self._enter(cluster, state)
         return operation
@@ -74,12 +99,22 @@ class Operations:
 
     def view(self, cluster: AksCluster) -> Json:
         """The cluster's body as ARM answers it, with eTags unless ``settings.aks_etags`` is off."""
-        body = copy.deepcopy(cluster.body)
+        body = without_secrets(cluster.body)
         if self._world.settings.aks_etags:
             body["eTag"] = self.etag(cluster)
             for pool in body["properties"].get("agentPoolProfiles", []):
                 pool["eTag"] = str(uuid.uuid5(self._version(cluster), pool["name"]))
         return body
+
+    def _end(self, operation: Operation) -> None:
+        operation.ended = dt.datetime.now(dt.UTC)
+        cluster = operation.cluster
+        if not operation.error:
+            operation.finish()
+            self._enter(cluster, "Succeeded")
+            return
+        cluster.body = operation.undone
+        self._enter(cluster, "Succeeded" if operation.error in _MESSAGES else "Failed")
 
     def _enter(self, cluster: AksCluster, state: str) -> None:
         properties = cluster.body["properties"]

@@ -219,7 +219,7 @@ class ApiServer:
             "/apis": discovery.group_list,
             "/api/v1": lambda: discovery.resource_list("", "v1") or {},
             _DISCOVERY: self._issuer_configuration,
-            _KEYS: lambda: {"keys": [self._cluster.signing_key.jwk()]},
+            _KEYS: lambda: {"keys": [key.jwk() for key in self._cluster.listed_keys]},
         }
         if path in fixed:
             return fixed[path]()

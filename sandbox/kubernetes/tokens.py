@@ -23,7 +23,7 @@ from sandbox.kubernetes.errors import invalid
 from sandbox.kubernetes.objects import now
 from sandbox.kubernetes.store import Store
 from sandbox.kubernetes.volume_rules import check_token_seconds
-from sandbox.world import AksCluster, Json
+from sandbox.world import AksCluster, Json, SigningKey
 
 MAX_SECONDS = 86400  # AKS issues no longer ones
 DEFAULT_SECONDS = 3600
@@ -139,13 +139,21 @@ class Tokens:
             "sub": f"system:serviceaccount:{namespace}:{name}",
         }
 
+    def _verification_key(self, token: str) -> SigningKey:
+        """The listed key that the token names; the one that signs for a token that names none."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.PyJWTError as error:
+            raise ValueError(f"[invalid bearer token, {error}]") from error
+        return self._cluster.verification_key(kid) or self._cluster.signing_key
+
     def recognise(self, token: str, audiences: t.Sequence[str] = ()) -> KnownToken:
         """Check a service account's token for any of these audiences; the API server's own when there are none.
 
         :raises ValueError: the token does not hold; the message says why.
         """
         wanted = tuple(audiences) or self.api_audiences
-        key = jwt.PyJWK(self._cluster.signing_key.jwk())
+        key = jwt.PyJWK(self._verification_key(token).jwk())
         # Tokens of before the OIDC issuer was enabled keep their issuer and hold until they expire.
         issuers = [self._cluster.issuer_url, f"https://{self._cluster.body['properties']['fqdn']}"]
         try:

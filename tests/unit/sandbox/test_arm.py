@@ -541,3 +541,90 @@ def test_users_of_an_entra_cluster_get_a_login_instead_of_a_credential(style: st
 def test_an_unknown_kubeconfig_format_is_refused() -> None:
     response = Arm().call("POST", f"{_ONE}/listClusterUserCredential", query={"format": "json"})
     assert _code(response) == (400, "BadRequest")
+
+
+# Operations that fail
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [("OperationPreempted", "Succeeded"), ("OriginalEtagNotExpect", "Succeeded"), ("X", "Failed")]
+)
+def test_an_operation_that_fails_changes_nothing(code: str, state: str) -> None:
+    azure = Arm(aks_operation_error=code)
+    response = azure.put(_federated(azure.read()))
+    assert response.status_code == 200
+    ended = _json(azure.url(response.headers["Azure-AsyncOperation"]))
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", code)
+    after = azure.read()
+    assert after["properties"]["oidcIssuerProfile"] == {"enabled": False}
+    assert after["properties"]["provisioningState"] == state
+
+
+def test_only_the_next_operation_fails() -> None:
+    azure = Arm(aks_operation_error="OperationPreempted")
+    azure.put(_federated(azure.read()))
+    azure.put(_federated(azure.read()))
+    assert azure.read()["properties"]["oidcIssuerProfile"]["enabled"] is True
+
+
+def test_a_busy_cluster_may_answer_an_etag_mismatch_that_nobody_asked_for() -> None:
+    azure = Arm(aks_busy_code="EtagMismatch", aks_operation_seconds=60.0)
+    azure.put(azure.read())
+    assert _code(azure.put(azure.read())) == (409, "EtagMismatch")
+
+
+# Secrets
+
+
+def test_secrets_go_in_and_never_come_out() -> None:
+    azure = Arm()
+    content = azure.read()
+    content["properties"]["windowsProfile"] = {"adminUsername": "azure", "adminPassword": "not-shown"}
+    content["properties"]["servicePrincipalProfile"] = {"clientId": "c", "secret": "not-shown"}
+    assert "not-shown" not in azure.put(content).text
+    after = azure.read()
+    assert "not-shown" not in str(after)
+    assert after["properties"]["windowsProfile"] == {"adminUsername": "azure"}
+    azure.put(after)
+    assert azure.cluster.body["properties"]["windowsProfile"]["adminPassword"] == "not-shown"
+    assert azure.cluster.body["properties"]["servicePrincipalProfile"]["secret"] == "not-shown"
+
+
+# Signing keys
+
+
+def _rotate(azure: Arm) -> TestResponse:
+    return azure.call("POST", f"{_ONE}/rotateServiceAccountSigningKeys")
+
+
+def test_a_rotation_is_an_operation_at_whose_end_the_new_key_signs() -> None:
+    azure = Arm(aks_operation_seconds=0.2)
+    old = azure.cluster.signing_key
+    response = _rotate(azure)
+    assert (response.status_code, response.data) == (202, b"")
+    assert azure.url(response.headers["Location"]).status_code == 202
+    assert azure.cluster.signing_key is old
+    assert azure.read()["properties"]["provisioningState"] == "Updating"
+    time.sleep(0.25)
+    assert azure.url(response.headers["Location"]).status_code == 204
+    assert _json(azure.url(response.headers["Azure-AsyncOperation"]))["status"] == "Succeeded"
+    new = azure.cluster.signing_key
+    assert new is not old
+    assert azure.cluster.listed_keys == (new, old)
+    assert writes(azure.world) == ["ManagedClusters_RotateServiceAccountSigningKeys"]
+
+
+def test_a_second_rotation_drops_the_oldest_key() -> None:
+    azure = Arm()
+    old = azure.cluster.signing_key
+    for _time in range(2):
+        _rotate(azure)
+        azure.read()
+    assert len(azure.cluster.listed_keys) == 2
+    assert azure.cluster.verification_key(old.kid) is None
+
+
+def test_a_busy_cluster_rotates_nothing() -> None:
+    azure = Arm(aks_operation_seconds=60.0)
+    azure.put(azure.read())
+    assert _code(_rotate(azure)) == (409, "OperationNotAllowed")

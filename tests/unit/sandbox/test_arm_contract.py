@@ -222,6 +222,7 @@ def test_read_only_properties_are_those_of_the_definition() -> None:
         ("ListByResourceGroup", None),
         ("ListClusterAdminCredentials", None),
         ("ListClusterUserCredentials", None),
+        ("RotateServiceAccountSigningKeys", None),
     ],
 )
 def test_operations_answer_with_a_status_of_the_definition(operation: str, content: t.Any) -> None:
