@@ -6,20 +6,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: entra_federated_credential
-short_description: Let an Entra application trust a Kubernetes service account
+short_description: Let an Entra application or managed identity trust a Kubernetes service account
 version_added: "0.1.0"
 description:
-  - Finds or creates a Microsoft Entra application, its service principal, and the federated identity credential with
-    which a Kubernetes service account logs in as that application.
+  - Manages the federated identity credential with which a Kubernetes service account logs in as a Microsoft Entra
+    application or as a user-assigned managed identity.
   - An application that is named by O(object_id) or O(app_id) must exist. One that is named by O(unique_name) or
-    O(display_name) is created when there is none. What is created is marked by a tag or by its description; what
-    existed is changed where it is wrong, and never marked.
-  - The credential is looked for by its trust, that is issuer and subject, which an application can hold once only, and
-    then by O(name). A credential that has the trust under another name is used as it is. One that has the name is given
-    the right issuer, subject and audience.
+    O(display_name) is created when there is none, and so is its service principal. A managed identity must exist.
+  - What is created is marked by a tag or by its description; what existed is changed where it is wrong, and never
+    marked. The credentials of managed identities have no description, so they carry no mark.
+  - The credential is looked for by its trust, that is issuer and subject, which a holder can have once only, and
+    then by O(name). One that has the name is given the right issuer, subject and audience in place.
+  - Requests to the directory are made one after the other. A write that another writer was faster with is planned anew,
+    and a request that Azure throttles is repeated when Azure says so.
 options:
+  state:
+    description:
+      - With V(present) the credential, the application and its service principal are there and right.
+      - With V(absent) the credential is removed. The application and its service principal follow when this collection
+        created them and when no credential, secret or key is left on the application; otherwise they are kept,
+        and a warning says why. A managed identity is never removed.
+      - A deleted application stays among the tenant's deleted applications for 30 days, where it can be restored and may
+        still hold its unique name.
+    type: str
+    choices: [present, absent]
+    default: present
   object_id:
-    description: Object ID of the application. Exactly one of the four ways to name the application is given.
+    description: Object ID of the application. Exactly one of the six ways to name the holder is given.
     type: str
   app_id:
     description: Application (client) ID of the application.
@@ -30,8 +43,25 @@ options:
   display_name:
     description:
       - Display name of the application. Entra lets any number of applications share one, so it must fit exactly one.
+      - An application that this collection did not create is used with a warning, since its display name alone does not
+        show that it is meant. Name it by O(app_id), O(object_id) or O(unique_name) to say that it is.
       - A new application gets it as its unique name, too, if it consists of letters, digits, dots, hyphens and
-        underscores only. Thereby parallel runs for several clusters can't create the application twice.
+        underscores only, and otherwise one that is made of its hash. Thereby parallel runs for several clusters can't
+        create the application twice.
+    type: str
+  managed_identity_id:
+    description: Resource ID of the user-assigned managed identity that holds the credential.
+    type: str
+  managed_identity_name:
+    description: Name of the user-assigned managed identity that holds the credential, with O(resource_group).
+    type: str
+  resource_group:
+    description: Resource group of the managed identity that O(managed_identity_name) names.
+    type: str
+  subscription_id:
+    description:
+      - Subscription of the managed identity that O(managed_identity_name) names.
+      - Falls back to the environment variable E(AZURE_SUBSCRIPTION_ID).
     type: str
   name:
     description:
@@ -41,18 +71,17 @@ options:
     required: true
   issuer:
     description:
-      - The cluster's OIDC issuer, verbatim, with its trailing slash.
+      - The cluster's OIDC issuer, verbatim, with its trailing slash. Required with O(state=present).
       - In check mode also C(<known after apply>), for a cluster whose issuer is yet to be enabled.
+      - With O(state=absent) the credential is removed that has this issuer and subject. Without O(issuer), O(namespace)
+        and O(service_account) the one is removed that has the O(name), which only an application's credential can be.
     type: str
-    required: true
   namespace:
-    description: Namespace of the service account.
+    description: Namespace of the service account. Required with O(state=present).
     type: str
-    required: true
   service_account:
-    description: Name of the service account.
+    description: Name of the service account. Required with O(state=present).
     type: str
-    required: true
   audience:
     description: The only audience of the tokens that are exchanged.
     type: str
@@ -62,6 +91,27 @@ options:
       - Whether the application's service principal in the tenant is created when it is missing. Logins need it.
     type: bool
     default: true
+  existing:
+    description:
+      - What to do about a credential that has the issuer and subject under another name.
+      - V(adopt) uses it as it is, and repairs its audience. V(report) fails and names both.
+    type: str
+    choices: [adopt, report]
+    default: adopt
+  prune_stale:
+    description:
+      - Whether credentials of the same application are deleted whose cluster is gone. Only those are that this
+        collection created and for whose issuer the issuer's host answers that there is no such document (404). One whose
+        host can't be reached is kept with a warning.
+      - Only with O(state=present), and not for managed identities.
+    type: bool
+    default: false
+  force:
+    description:
+      - Whether O(state=absent) deletes a credential that this collection did not create. For a managed identity, whether
+        it deletes a credential that has the issuer and subject, but another name.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - crosscloud.aks_amp.azure
   - crosscloud.aks_amp.transport
@@ -74,11 +124,19 @@ attributes:
   idempotent:
     support: full
 notes:
-  - The login needs the Microsoft Graph application permission C(Application.ReadWrite.OwnedBy), which is enough for
-    applications that it owns, or C(Application.ReadWrite.All).
-  - Entra allows 20 federated identity credentials for an application.
+  - For an application the login needs the Microsoft Graph application permission C(Application.ReadWrite.OwnedBy), which
+    is enough for applications that it owns, or C(Application.ReadWrite.All). It owns the applications that it creates;
+    it can be made an owner of others.
+  - For a managed identity the login needs no Graph permission, but the role C(Managed Identity Contributor) on it, or
+    C(Microsoft.ManagedIdentity/userAssignedIdentities/read) and
+    C(Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/*).
+  - Entra allows 20 federated identity credentials for an application or managed identity.
+  - Entra's replicas show a change only after a while. The module waits until they do, at most two minutes, and a warning
+    says how long it waited. A login by a new credential may fail for some minutes all the same.
+  - A credential that matches claims by an expression (a flexible one) is read and left alone.
 requirements:
   - msgraph-sdk >= 1.6
+  - azure-mgmt-core
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
 """
@@ -91,6 +149,7 @@ EXAMPLES = r"""
     issuer: "{{ cluster.issuer }}"
     namespace: monitoring
     service_account: prometheus-sa
+    prune_stale: true
   register: entra
 
 - name: The same for an application that must exist
@@ -101,28 +160,52 @@ EXAMPLES = r"""
     namespace: monitoring
     service_account: prometheus-sa
     service_principal: false
+
+- name: The same for a managed identity, which needs no right in Microsoft Graph
+  crosscloud.aks_amp.entra_federated_credential:
+    managed_identity_name: id-prometheus
+    resource_group: rg-fleet
+    subscription_id: 00000000-0000-0000-0000-000000000000
+    name: aks-prometheus-federation-aks-prod-1
+    issuer: "{{ cluster.issuer }}"
+    namespace: monitoring
+    service_account: prometheus-sa
+
+- name: Remove the trust, and the application with its last credential
+  crosscloud.aks_amp.entra_federated_credential:
+    state: absent
+    display_name: Prometheus-AMP-Federation
+    name: aks-prometheus-federation-aks-prod-1
+    issuer: "{{ cluster.issuer }}"
+    namespace: monitoring
+    service_account: prometheus-sa
 """
 
 RETURN = r"""
 client_id:
-  description: Application (client) ID. The text C(<known after apply>) in check mode when it is yet to be created.
+  description:
+    - Client ID of the application or managed identity. The text C(<known after apply>) in check mode when the
+      application is yet to be created, null when there is none any more.
   returned: success
   type: str
 object_id:
-  description: Object ID of the application, in check mode like RV(client_id).
+  description:
+    - Object ID of the application, or of the managed identity's service principal; otherwise like RV(client_id).
   returned: success
   type: str
 tenant_id:
   description:
-    - Tenant of the application, from its service principal; without one as O(tenant) names it, else null.
+    - Tenant of the application, from its service principal, or of the managed identity; without one as O(tenant) names
+      it, else null.
   returned: success
   type: str
 service_principal_id:
-  description: Object ID of the service principal. Null when O(service_principal) is V(false).
+  description:
+    - Object ID of the service principal. Null when O(service_principal) is V(false), or when there is none any more.
   returned: success
   type: str
 credential:
-  description: The federated identity credential.
+  description: The federated identity credential. Null with O(state=absent).
   returned: success
   type: dict
   contains:
@@ -144,7 +227,7 @@ credential:
       type: list
       elements: str
     description:
-      description: Its description, null when it has none.
+      description: Its description, null when it has none, as those of managed identities.
       type: str
 changes:
   description: What was changed, or would be in check mode, in this order.

@@ -10,13 +10,21 @@ request to its end, all on one event loop, so that connections are kept.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
 import random
 import ssl
 import typing as t
+import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
+    Application,
+    ApplicationDraft,
+    Credential,
+    ServicePrincipal,
+    Trust,
+)
 
 try:
     import httpx
@@ -54,62 +62,16 @@ _UNSEEN_TEXT = "does not reference a valid application object"
 
 _PERMISSION_FIX = (
     "Grant the login the Graph application permission Application.ReadWrite.OwnedBy, which is enough for applications "
-    "that it owns, or Application.ReadWrite.All, and give admin consent."
+    "that it owns (it owns those that it creates; make it an owner of the others), or Application.ReadWrite.All, and "
+    "give admin consent."
 )
+_AGAIN_FIX = "Run again: what was done is found, and the rest is done."
+_THROTTLED_FIX = "Microsoft Graph throttles the tenant's requests: run again later, or with fewer clusters at once."
 _CONFLICT_FIX = "Run again when nobody else changes the application."
 _UNIQUE_NAME_FIX = (
     "If no application shows that name, a deleted one still holds it: restore it, delete it for good in the tenant's "
     "deleted applications, or choose another name."
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Application:
-    """An application registration. ``app_id`` is its client ID."""
-
-    object_id: str
-    app_id: str
-    display_name: str
-    unique_name: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class ApplicationDraft:
-    """An application to be created. ``unique_name`` is an alternate key that no two applications share."""
-
-    display_name: str
-    unique_name: str | None
-    sign_in_audience: str
-    tags: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class ServicePrincipal:
-    """An application's identity in the tenant. ``owner_tenant`` is the tenant of the application."""
-
-    object_id: str
-    owner_tenant: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Credential:
-    """A federated identity credential. ``subject`` is None for one that matches claims by an expression."""
-
-    id: str
-    name: str
-    issuer: str
-    subject: str | None
-    audiences: tuple[str, ...]
-    description: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Trust:
-    """What a federated identity credential compares with a token."""
-
-    issuer: str
-    subject: str
-    audiences: tuple[str, ...]
 
 
 class NotYetVisible(errors.CloudError):
@@ -125,7 +87,9 @@ class GraphClient:
         host = session.cloud.graph
         base_url = f"https://{host}/v1.0"
         provider = AzureIdentityAuthenticationProvider(
-            session.credential, scopes=[session.cloud.graph_scope], allowed_hosts=[host]
+            session.credential,
+            scopes=[session.cloud.graph_scope],
+            allowed_hosts=[urllib.parse.urlsplit(base_url).hostname or host],  # they are compared without port
         )
         self._http = GraphClientFactory.create_with_default_middleware(
             client=_http_client(base_url, session.auth.transport)
@@ -159,7 +123,8 @@ class GraphClient:
     def applications_by_display_name(self, display_name: str) -> tuple[Application, ...]:
         """All applications of that name; Graph ignores case here. New ones may be missing for a while."""
         query = ApplicationsRequestBuilder.ApplicationsRequestBuilderGetQueryParameters(
-            filter=f"displayName eq '{_quoted(display_name)}'", select=["id", "appId", "displayName", "uniqueName"]
+            filter=f"displayName eq '{_quoted(display_name)}'",
+            select=["id", "appId", "displayName", "uniqueName", "tags", "passwordCredentials", "keyCredentials"],
         )
         action = f"looking for applications named {display_name}"
         configuration = RequestConfiguration(query_parameters=query)
@@ -183,15 +148,20 @@ class GraphClient:
             display_name=draft.display_name, sign_in_audience=draft.sign_in_audience, tags=list(draft.tags)
         )
         if draft.unique_name is None:
-            return _created(_application(self._run(self._graph.applications.post(body), action)), action)
+            return _created(_application(self._write(self._graph.applications.post(body), action)), action)
         configuration: RequestConfiguration[t.Any] = RequestConfiguration()
         configuration.headers.add("Prefer", "create-if-missing")
         builder = self._graph.applications_with_unique_name(_quoted(draft.unique_name))
-        created = _application(self._run(builder.patch(body, configuration), action))
+        created = _application(self._write(builder.patch(body, configuration), action))
         if created is None:  # 204: there was one
             detail = f"another writer created an application with the unique name {draft.unique_name}"
             raise _conflict(action, detail=detail, status=204, fix=_CONFLICT_FIX)
         return created
+
+    def delete_application(self, application: Application) -> None:
+        """Move an application to the tenant's deleted items. Nothing happens to one that is gone already."""
+        builder = self._graph.applications.by_application_id(application.object_id)
+        self._delete(builder.delete(), f"deleting the application {application.display_name}")
 
     # Service principals
 
@@ -204,7 +174,12 @@ class GraphClient:
     def create_service_principal(self, app_id: str, tags: Sequence[str]) -> ServicePrincipal:
         action = f"creating the service principal of the application {app_id}"
         body = SdkServicePrincipal(app_id=app_id, tags=list(tags))
-        return _created(_service_principal(self._run(self._graph.service_principals.post(body), action)), action)
+        return _created(_service_principal(self._write(self._graph.service_principals.post(body), action)), action)
+
+    def delete_service_principal(self, principal: ServicePrincipal, application: str) -> None:
+        """Nothing happens to one that is gone already."""
+        builder = self._graph.service_principals.by_service_principal_id(principal.object_id)
+        self._delete(builder.delete(), f"deleting the service principal of the application {application}")
 
     # Federated identity credentials
 
@@ -232,16 +207,24 @@ class GraphClient:
             description=description,
         )
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
-        answer = self._run(builder.post(body), action)
+        answer = self._write(builder.post(body), action)
         return _created(None if answer is None else _credential(answer), action)
 
     def update_credential(self, object_id: str, credential: Credential, trust: Trust) -> None:
         """Change what the credential trusts; its name can't change, its description is left alone."""
         body = FederatedIdentityCredential(issuer=trust.issuer, subject=trust.subject, audiences=list(trust.audiences))
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
-        self._run(
+        self._write(
             builder.by_federated_identity_credential_id(credential.id).patch(body),
             f"changing the federated identity credential {credential.name}",
+        )
+
+    def delete_credential(self, object_id: str, credential: Credential) -> None:
+        """Nothing happens to one that is gone already."""
+        builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
+        self._delete(
+            builder.by_federated_identity_credential_id(credential.id).delete(),
+            f"deleting the federated identity credential {credential.name}",
         )
 
     # How requests are run
@@ -253,7 +236,15 @@ class GraphClient:
         except NotYetVisible:
             return None
 
-    def _run(self, request: Awaitable[AnswerT], action: str) -> AnswerT:
+    def _write(self, request: Awaitable[AnswerT], action: str) -> AnswerT:
+        """The answer to a change. Raises Interrupted when it stays open whether the change was made."""
+        return self._run(request, action, writes=True)
+
+    def _delete(self, request: Awaitable[object], action: str) -> None:
+        with contextlib.suppress(NotYetVisible):  # gone already
+            self._write(request, action)
+
+    def _run(self, request: Awaitable[AnswerT], action: str, *, writes: bool = False) -> AnswerT:
         async def answer() -> AnswerT:
             return await request
 
@@ -261,9 +252,12 @@ class GraphClient:
             with azure.login_errors(SERVICE, action):
                 return self._runner.run(answer())
         except APIError as error:
-            raise _refusal(error, action) from error
+            raise _refusal(error, action, writes=writes) from error
         except httpx.HTTPError as error:
-            raise azure.unreachable(SERVICE, action, f"{type(error).__name__}: {error}") from error
+            detail = f"{type(error).__name__}: {error}"
+            if writes and not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+                raise errors.Interrupted(service=SERVICE, action=action, detail=detail, fix=_AGAIN_FIX) from error
+            raise azure.unreachable(SERVICE, action, detail) from error
 
 
 def _http_client(base_url: str, transport: Transport) -> httpx.AsyncClient:
@@ -298,6 +292,8 @@ def _application(value: SdkApplication | None) -> Application | None:
         app_id=str(value.app_id),
         display_name=value.display_name or "",
         unique_name=value.unique_name,
+        tags=tuple(value.tags or ()),
+        secrets=len(value.password_credentials or ()) + len(value.key_credentials or ()),
     )
 
 
@@ -305,7 +301,9 @@ def _service_principal(value: SdkServicePrincipal | None) -> ServicePrincipal | 
     if value is None:
         return None
     owner = value.app_owner_organization_id
-    return ServicePrincipal(object_id=str(value.id), owner_tenant=None if owner is None else str(owner))
+    return ServicePrincipal(
+        object_id=str(value.id), owner_tenant=None if owner is None else str(owner), tags=tuple(value.tags or ())
+    )
 
 
 def _credential(value: FederatedIdentityCredential) -> Credential:
@@ -319,7 +317,7 @@ def _credential(value: FederatedIdentityCredential) -> Credential:
     )
 
 
-def _refusal(error: APIError, action: str) -> errors.CloudError:
+def _refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
     answer = error.error if isinstance(error, ODataError) else None
     headers = {name.lower(): value for name, value in (error.response_headers or {}).items()}
     code = (answer.code if answer else None) or ""
@@ -327,8 +325,11 @@ def _refusal(error: APIError, action: str) -> errors.CloudError:
     status = error.response_status_code or 0
     inner = answer.inner_error if answer else None
     request_id = (inner.request_id if inner else None) or headers.get("request-id", "")
-    if status == 409 or code in _CONFLICT_CODES or any(text in detail for text in _CONFLICT_TEXTS):
+    # The SDK's own retries are used up when a 429 comes this far.
+    if status in (409, 429) or code in _CONFLICT_CODES or any(text in detail for text in _CONFLICT_TEXTS):
         fix = _UNIQUE_NAME_FIX if _CONFLICT_TEXTS[0] in detail else _CONFLICT_FIX
+        if status == 429:
+            fix = _THROTTLED_FIX
         return _conflict(
             action,
             code=code,
@@ -346,6 +347,8 @@ def _refusal(error: APIError, action: str) -> errors.CloudError:
         fix = "The login's token is not accepted: check tenant (AZURE_TENANT_ID) and cloud_environment."
     elif status == 404 or _UNSEEN_TEXT in detail:
         kind = NotYetVisible
+    elif status >= 500 and writes:
+        kind, fix = errors.Interrupted, _AGAIN_FIX
     return kind(service=SERVICE, action=action, code=code, status=status, detail=detail, request_id=request_id, fix=fix)
 
 

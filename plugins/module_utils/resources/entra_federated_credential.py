@@ -1,372 +1,209 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An Entra application that trusts a Kubernetes service account: application, service principal, credential.
+"""A federated identity credential, by which an application or managed identity trusts a Kubernetes service account.
 
-https://learn.microsoft.com/graph/api/resources/federatedidentitycredential: at most 20 credentials an application,
-exactly one audience, issuer and subject compared verbatim and unique together.
+https://learn.microsoft.com/graph/api/resources/federatedidentitycredential for applications, with their service
+principal; https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credentials for identities.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
-import re
 import typing as t
-import uuid
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient, NotYetVisible
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
     Application,
-    ApplicationDraft,
     Credential,
-    GraphClient,
-    NotYetVisible,
+    IdentityRef,
+    ManagedIdentity,
     ServicePrincipal,
-    Trust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
-    ENTRA_AUDIENCE,
-    KNOWN_AFTER_APPLY,
-    EntraTrust,
-    Issuer,
-    ServiceAccount,
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Params, State, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_application, entra_credentials
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import (
+    ApplicationChoice,
+    ApplicationKey,
+    CreateApplication,
+    CreateServicePrincipal,
+    DeleteApplication,
+    DeleteServicePrincipal,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
-    AZURE,
-    TRANSPORT,
-    ArgumentSpec,
-    AzureAuth,
-    Params,
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_credentials import (
+    CreateCredential,
+    CredentialPlan,
+    DeleteCredential,
+    Holder,
+    IssuerState,
+    UpdateCredential,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_wish import ARGUMENT_SPEC, Wish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import Patience
 
-MAX_CREDENTIALS = 20
-MAX_DISPLAY_NAME = 256
-MAX_AUDIENCE = 600
-SIGN_IN_AUDIENCE = "AzureADMyOrg"  # accounts of this tenant only
-
-#: How long a new object may take to reach all of the directory's replicas.
+#: How long a change may take to reach all of the directory's replicas.
 REPLICATION_SECONDS = 120.0
 
-_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
-#: Display names that are safe as a unique name, too: Entra documents no rule for those.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-
-
-class ApplicationKey(enum.Enum):
-    """By what an application is named; the values are the module's options."""
-
-    OBJECT_ID = "object_id"
-    APP_ID = "app_id"
-    UNIQUE_NAME = "unique_name"
-    DISPLAY_NAME = "display_name"
-
-
-_APPLICATION_OPTIONS = tuple(key.value for key in ApplicationKey)
-
-ARGUMENT_SPEC = ArgumentSpec(
-    {
-        **{name: {"type": "str"} for name in _APPLICATION_OPTIONS},
-        "name": {"type": "str", "required": True},
-        "issuer": {"type": "str", "required": True},
-        "namespace": {"type": "str", "required": True},
-        "service_account": {"type": "str", "required": True},
-        "audience": {"type": "str", "default": ENTRA_AUDIENCE},
-        "service_principal": {"type": "bool", "default": True},
-    },
-    required_one_of=(_APPLICATION_OPTIONS,),
-    mutually_exclusive=(_APPLICATION_OPTIONS,),
-).merge(AZURE, TRANSPORT)
-
-
-@dataclasses.dataclass(frozen=True)
-class ApplicationChoice:
-    """Which application is meant. One that is named by an ID must exist, one that is named by a name is created."""
-
-    key: ApplicationKey
-    value: str
-
-    @classmethod
-    def from_params(cls, params: Params) -> ApplicationChoice:
-        given = [cls(key, value) for key in ApplicationKey if (value := params.optional_text(key.value)) is not None]
-        if len(given) != 1:
-            raise errors.InvalidInput(
-                f"Exactly one of {', '.join(_APPLICATION_OPTIONS)} must name the application, not {len(given)} of them."
-            )
-        given[0]._check()
-        return given[0]
-
-    def _check(self) -> None:
-        if self.key in (ApplicationKey.OBJECT_ID, ApplicationKey.APP_ID):
-            try:
-                uuid.UUID(self.value)
-            except ValueError as error:
-                raise errors.InvalidInput(
-                    f"{self.key.value} is '{self.value}', which is not a GUID.",
-                    fix="Give a name in display_name or unique_name.",
-                ) from error
-        elif len(self.value) > MAX_DISPLAY_NAME:
-            raise errors.InvalidInput(
-                f"{self.key.value} has {len(self.value)} characters; Entra allows {MAX_DISPLAY_NAME}."
-            )
-
-    @property
-    def unique_name(self) -> str | None:
-        """The unique name that a new application gets, so that parallel runs can't create it twice.
-
-        None for a display name with other characters than letters, digits, dots, hyphens and underscores.
-        """
-        if self.key is ApplicationKey.UNIQUE_NAME:
-            return self.value
-        if self.key is ApplicationKey.DISPLAY_NAME and _PLAIN_NAME.fullmatch(self.value):
-            return self.value
-        return None
-
-    def draft(self) -> ApplicationDraft:
-        """The application to be created where none was found."""
-        return ApplicationDraft(self.value, self.unique_name, SIGN_IN_AUDIENCE, (ownership.ENTRA_TAG,))
-
-
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """What the directory shall hold."""
-
-    application: ApplicationChoice
-    credential_name: str
-    trust: Trust
-    issuer: Issuer
-    service_principal: bool
-    tenant: str | None  # as the login names it, an ID or a domain
-
-    @classmethod
-    def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
-        """Raises InvalidInput or FederationError for what Entra would not take."""
-        name = params.text("name")
-        if not _CREDENTIAL_NAME.fullmatch(name):
-            raise errors.InvalidInput(
-                f"The credential's name '{name}' is not one that Entra takes.",
-                fix="Use 3 to 120 letters, digits, hyphens and underscores, beginning with a letter or digit.",
-            )
-        issuer = Issuer.parse(params.text("issuer"))
-        if not issuer.known and not check_mode:
-            raise errors.InvalidInput(
-                f"The issuer is '{KNOWN_AFTER_APPLY}', which is good for check mode only.",
-                fix="Run the step that enables the cluster's OIDC issuer (tag aks_oidc_issuer) first.",
-            )
-        account = ServiceAccount.parse(params.text("namespace"), params.text("service_account"))
-        trust = EntraTrust(issuer, account, _audience(params.text("audience")))
-        return cls(
-            application=ApplicationChoice.from_params(params),
-            credential_name=name,
-            trust=Trust(trust.issuer.url, trust.subject, (trust.audience,)),
-            issuer=issuer,
-            service_principal=params.flag("service_principal"),
-            tenant=params.optional_text("tenant"),
-        )
-
-
-def _audience(audience: str) -> str:
-    if len(audience) > MAX_AUDIENCE or re.search(r"\s", audience):
-        raise errors.InvalidInput(
-            f"The audience '{audience}' is malformed: Entra takes up to {MAX_AUDIENCE} characters without white space.",
-            fix=f"Usually it is {ENTRA_AUDIENCE}.",
-        )
-    return audience
+Operation: t.TypeAlias = "entra_application.Operation | entra_credentials.Operation"
+ValueT = t.TypeVar("ValueT")
 
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """What the directory holds; the service principal is not read where none is wished for."""
+    """What the directory holds. The service principal is not read where none is wished for.
+
+    ``issuers`` says of issuers of other credentials whether they are gone, as far as that was asked for.
+    """
 
     application: Application | None = None
     service_principal: ServicePrincipal | None = None
     credentials: tuple[Credential, ...] = ()
-
-    def with_credential(self, credential: Credential) -> Current:
-        """This with a credential added, or put in the place of the one with its ID."""
-        others = tuple(other for other in self.credentials if other.id != credential.id)
-        return dataclasses.replace(self, credentials=(*others, credential))
+    issuers: t.Mapping[str, IssuerState] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
-class CreateApplication:
-    draft: ApplicationDraft
+class IdentityCurrent:
+    """A managed identity and its credentials."""
 
-
-@dataclasses.dataclass(frozen=True)
-class CreateServicePrincipal:
-    """For the application that is there by then."""
-
-
-@dataclasses.dataclass(frozen=True)
-class CreateCredential:
-    name: str
-    trust: Trust
-
-
-@dataclasses.dataclass(frozen=True)
-class UpdateCredential:
-    credential: Credential  # as it was
-    trust: Trust
-
-
-Operation: t.TypeAlias = "CreateApplication | CreateServicePrincipal | CreateCredential | UpdateCredential"
+    identity: ManagedIdentity
+    credentials: tuple[Credential, ...] = ()
 
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
-    """What must be created or changed, in that order. Raises Refused when the application can't take a credential."""
+    """What must be created, changed or deleted. Raises Refused when the application can't take or lose a credential."""
+    return _plan_presence(current, wish) if wish.state is State.PRESENT else _plan_absence(current, wish)
+
+
+def _plan_presence(current: Current, wish: Wish) -> Plan[Operation, Current]:
+    choice = _choice(wish)
     changes: list[Change[Operation]] = []
+    warnings: list[str] = []
     predicted = current
     if current.application is None:
-        draft = wish.application.draft()
-        changes.append(_application_change(draft))
-        unknown = Application(KNOWN_AFTER_APPLY, KNOWN_AFTER_APPLY, draft.display_name, draft.unique_name)
+        draft = choice.draft()
+        changes.append(entra_application.application_creation(draft))
+        unknown = Application(
+            KNOWN_AFTER_APPLY, KNOWN_AFTER_APPLY, draft.display_name, draft.unique_name, tags=draft.tags
+        )
         predicted = dataclasses.replace(predicted, application=unknown)
-    title = predicted.application.display_name if predicted.application else ""
+        title = draft.display_name
+    else:
+        title = current.application.display_name
+        adoption = entra_application.adoption_warning(current.application, choice)
+        warnings += [adoption] if adoption else []
     if wish.service_principal and current.service_principal is None:
-        changes.append(_service_principal_change(title))
+        changes.append(entra_application.principal_creation(title))
         owner = wish.tenant or KNOWN_AFTER_APPLY
-        predicted = dataclasses.replace(predicted, service_principal=ServicePrincipal(KNOWN_AFTER_APPLY, owner))
-    change, credential = _plan_credential(current, wish, title)
-    if change is not None:
-        changes.append(change)
-        predicted = predicted.with_credential(credential)
-    return Plan(tuple(changes), predicted, _warnings(current, wish))
-
-
-def credential_of(current: Current, wish: Wish) -> Credential | None:
-    """The credential that serves the wish: the one with its trust, whatever its name, else the one with its name."""
-    by_trust = next((one for one in current.credentials if _matches(one, wish.trust)), None)
-    by_name = next((one for one in current.credentials if one.name == wish.credential_name), None)
-    return by_trust or by_name
-
-
-def _matches(credential: Credential, trust: Trust) -> bool:
-    """Entra allows this pair once for an application."""
-    return (credential.issuer, credential.subject) == (trust.issuer, trust.subject)
-
-
-def _plan_credential(current: Current, wish: Wish, application: str) -> tuple[Change[Operation] | None, Credential]:
-    existing = credential_of(current, wish)
-    if existing is None:
-        if len(current.credentials) >= MAX_CREDENTIALS:
-            raise errors.Refused(
-                f"The application {application} has {len(current.credentials)} federated identity credentials, and "
-                f"Entra allows {MAX_CREDENTIALS}.",
-                fix="Delete those of clusters that are gone, or use another application for this one.",
-            )
-        created = Credential(
-            id=KNOWN_AFTER_APPLY,
-            name=wish.credential_name,
-            issuer=wish.trust.issuer,
-            subject=wish.trust.subject,
-            audiences=wish.trust.audiences,
-            description=ownership.DESCRIPTION,
-        )
-        summary = f"Create the federated identity credential {created.name} on the application {application}: it trusts"
-        summary += f" {created.subject} of {created.issuer}."
-        operation: Operation = CreateCredential(created.name, wish.trust)
-        return _credential_change(Action.CREATE, None, created, summary, operation), created
-    updated = dataclasses.replace(
-        existing, issuer=wish.trust.issuer, subject=wish.trust.subject, audiences=wish.trust.audiences
-    )
-    if updated == existing:
-        return None, existing
-    differing = [
-        name
-        for name, was, shall in (
-            ("issuer", existing.issuer, updated.issuer),
-            ("subject", existing.subject, updated.subject),
-            ("audience", existing.audiences, updated.audiences),
-        )
-        if was != shall
-    ]
-    summary = f"Change {' and '.join(differing)} of the federated identity credential {existing.name} on the "
-    summary += f"application {application}."
-    return (
-        _credential_change(Action.UPDATE, existing, updated, summary, UpdateCredential(existing, wish.trust)),
-        updated,
+        tags = (ownership.ENTRA_TAG,)
+        predicted = dataclasses.replace(predicted, service_principal=ServicePrincipal(KNOWN_AFTER_APPLY, owner, tags))
+    holder = _application_holder(title)
+    credentials = entra_credentials.plan_presence(current.credentials, wish.credential, holder, current.issuers)
+    return Plan(
+        changes=(*changes, *credentials.changes),
+        predicted=dataclasses.replace(predicted, credentials=credentials.credentials),
+        warnings=(*warnings, *credentials.warnings),
     )
 
 
-def _warnings(current: Current, wish: Wish) -> tuple[str, ...]:
-    """Credentials of other names that were meant for this trust and can never match a token."""
-    chosen = credential_of(current, wish)
-    return tuple(
-        f"The federated identity credential {other.name} has the issuer '{other.issuer}', which never matches a token "
-        f"of '{wish.issuer.url}'. Delete it if it was meant for that."
-        for other in current.credentials
-        if other is not chosen
-        and other.subject == wish.trust.subject
-        and wish.issuer.known
-        and wish.issuer.differs_by_slash_or_case(other.issuer)
+def _plan_absence(current: Current, wish: Wish) -> Plan[Operation, Current]:
+    application = current.application
+    if application is None:
+        return Plan((), current)
+    holder = _application_holder(application.display_name)
+    credentials = entra_credentials.plan_absence(current.credentials, wish.credential, holder)
+    removal = entra_application.plan_removal(application, current.service_principal, credentials.credentials)
+    predicted = dataclasses.replace(
+        current,
+        application=application if removal.application_stays else None,
+        service_principal=current.service_principal if removal.principal_stays else None,
+        credentials=credentials.credentials,
     )
+    return Plan((*credentials.changes, *removal.changes), predicted, (*credentials.warnings, *removal.warnings))
 
 
-def _application_change(draft: ApplicationDraft) -> Change[Operation]:
-    return Change(
-        action=Action.CREATE,
-        kind="Entra application",
-        name=draft.display_name,
-        summary=f"Create the Entra application {draft.display_name}.",
-        before=None,
-        after={
-            "display_name": draft.display_name,
-            "unique_name": draft.unique_name,
-            "sign_in_audience": draft.sign_in_audience,
-            "tags": list(draft.tags),
-        },
-        operation=CreateApplication(draft),
-    )
+def plan_identity(current: IdentityCurrent, wish: Wish) -> Plan[Operation, IdentityCurrent]:
+    """What must be done with the credentials of a managed identity; the identity itself is never changed."""
+    holder = Holder(str(wish.holder), marks=False)
+    credentials: CredentialPlan
+    if wish.state is State.PRESENT:
+        credentials = entra_credentials.plan_presence(current.credentials, wish.credential, holder, {})
+    else:
+        credentials = entra_credentials.plan_absence(current.credentials, wish.credential, holder)
+    predicted = dataclasses.replace(current, credentials=credentials.credentials)
+    return Plan(credentials.changes, predicted, credentials.warnings)
 
 
-def _service_principal_change(application: str) -> Change[Operation]:
-    return Change(
-        action=Action.CREATE,
-        kind="Entra service principal",
-        name=application,
-        summary=f"Create the service principal of the Entra application {application}.",
-        before=None,
-        after={"application": application, "tags": [ownership.ENTRA_TAG]},
-        operation=CreateServicePrincipal(),
-    )
+def _application_holder(name: str) -> Holder:
+    return Holder(f"application {name}", marks=True)
 
 
-def _credential_change(
-    action: Action, before: Credential | None, after: Credential, summary: str, operation: Operation
-) -> Change[Operation]:
-    return Change(
-        action=action,
-        kind="federated identity credential",
-        name=after.name,
-        summary=summary,
-        before=None if before is None else _document(before),
-        after=_document(after),
-        operation=operation,
-    )
+def _choice(wish: Wish) -> ApplicationChoice:
+    if isinstance(wish.holder, ApplicationChoice):
+        return wish.holder
+    raise AssertionError("a managed identity is another resource")
 
 
-def _document(credential: Credential) -> dict[str, object]:
-    return {
-        "name": credential.name,
-        "issuer": credential.issuer,
-        "subject": credential.subject,
-        "audiences": list(credential.audiences),
-        "description": credential.description,
-    }
+class Replication:
+    """Bounded waiting until the directory shows what it has confirmed, and an account of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._sleep = context.sleep
+        self._patience = Patience(REPLICATION_SECONDS, sleep=self._wait, monotonic=context.monotonic)
+        self._waited = 0.0
+        self._missed = False
+
+    def until(self, seen: t.Callable[[], bool]) -> None:
+        """Wait until this is so. What doesn't become so within the limit is left to the service."""
+        if self._patience.until(lambda: seen() or None) is None:
+            self._missed = True
+
+    def find(self, look: t.Callable[[], ValueT | None]) -> ValueT | None:
+        """Wait until there is something; None when nothing has appeared within the limit."""
+        return self._patience.until(look)
+
+    def retry(self, attempt: t.Callable[[], ValueT]) -> ValueT:
+        """The answer of a request that builds on an object that may be too new for Graph to know it."""
+        return self._patience.retry(attempt, NotYetVisible)
+
+    def warnings(self) -> tuple[str, ...]:
+        if self._missed:
+            missed = f"The directory did not show all changes within {REPLICATION_SECONDS:.0f} seconds. They are "
+            return (f"{missed}accepted, but a run right after this one may not see them yet.",)
+        if self._waited:
+            return (f"Waited {self._waited:.0f} seconds until the directory's replicas showed the changes.",)
+        return ()
+
+    def _wait(self, seconds: float) -> None:
+        self._waited += seconds
+        self._sleep(seconds)
 
 
 class EntraFederation:
-    """Application, service principal and credential as one resource."""
+    """Application, service principal and credentials as one resource.
 
-    def __init__(self, wish: Wish, graph: GraphClient, context: Context) -> None:
+    ``issuer_state`` finds out about an issuer; it is asked only about those of credentials that may be pruned.
+    """
+
+    def __init__(
+        self,
+        wish: Wish,
+        graph: GraphClient,
+        replication: Replication,
+        issuer_state: t.Callable[[str], IssuerState],
+    ) -> None:
         self._wish = wish
+        self._choice = _choice(wish)
         self._graph = graph
-        self._patience = Patience(REPLICATION_SECONDS, sleep=context.sleep, monotonic=context.monotonic)
+        self._replication = replication
+        self._issuer_state = issuer_state
         # Look-ups by name may miss for a while what this run, or another one at the same time, has created.
         self._created_object_id: str | None = None
         self._lost_creations = 0
@@ -376,12 +213,17 @@ class EntraFederation:
         if application is None:
             return Current()
         object_id = application.object_id
+        principal_matters = self._wish.service_principal or self._wish.state is State.ABSENT
+        principal = self._graph.service_principal(application.app_id) if principal_matters else None
+        credentials = self._replication.retry(lambda: self._graph.credentials(object_id))
         return Current(
             application=application,
-            service_principal=(
-                self._graph.service_principal(application.app_id) if self._wish.service_principal else None
-            ),
-            credentials=self._patience.retry(lambda: self._graph.credentials(object_id), NotYetVisible),
+            service_principal=principal,
+            credentials=credentials,
+            issuers={
+                issuer: self._issuer_state(issuer)
+                for issuer in {one.issuer for one in entra_credentials.prunable(credentials, self._wish.credential)}
+            },
         )
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
@@ -394,24 +236,32 @@ class EntraFederation:
         application = current.application
         if application is None:
             raise AssertionError("the plan creates the application before what belongs to it")
-        if isinstance(operation, CreateServicePrincipal):
-            return self._create_service_principal(application, current)
-        if isinstance(operation, CreateCredential):
-            return self._create_credential(application, operation, current)
-        return self._update_credential(application, operation, current)
+        match operation:
+            case CreateServicePrincipal():
+                return self._create_service_principal(application, current)
+            case DeleteServicePrincipal():
+                return self._delete_service_principal(application, operation, current)
+            case DeleteApplication():
+                return self._delete_application(operation, current)
+            case CreateCredential():
+                return self._create_credential(application, operation, current)
+            case UpdateCredential():
+                return self._update_credential(application, operation, current)
+            case DeleteCredential():
+                return self._delete_credential(application, operation, current)
 
     # Finding the application
 
     def _find(self) -> Application | None:
         if self._created_object_id is not None:
             created = self._created_object_id
-            return self._patience.until(lambda: self._graph.application_by_object_id(created))
-        unique_name = self._wish.application.unique_name
+            return self._replication.find(lambda: self._graph.application_by_object_id(created))
+        unique_name = self._choice.unique_name
         if self._lost_creations == 1 and unique_name is not None:
             # Not at each further loss: a deleted application also holds its unique name, and never appears.
-            return self._patience.until(lambda: self._graph.application_by_unique_name(unique_name))
-        value = self._wish.application.value
-        match self._wish.application.key:
+            return self._replication.find(lambda: self._graph.application_by_unique_name(unique_name))
+        value = self._choice.value
+        match self._choice.key:
             case ApplicationKey.OBJECT_ID:
                 return self._existing(self._graph.application_by_object_id(value), "object ID")
             case ApplicationKey.APP_ID:
@@ -421,11 +271,11 @@ class EntraFederation:
             case ApplicationKey.DISPLAY_NAME:
                 return self._by_display_name(value)
 
-    def _existing(self, application: Application | None, what: str) -> Application:
-        if application is None:
+    def _existing(self, application: Application | None, what: str) -> Application | None:
+        if application is None and self._wish.state is State.PRESENT:
             raise errors.NotFound(
-                f"There is no Entra application with the {what} {self._wish.application.value} in the tenant.",
-                fix=f"Correct {self._wish.application.key.value}, or let display_name or unique_name create one.",
+                f"There is no Entra application with the {what} {self._choice.value} in the tenant.",
+                fix=f"Correct {self._choice.key.value}, or let display_name or unique_name create one.",
             )
         return application
 
@@ -442,10 +292,11 @@ class EntraFederation:
                 fix="Name the right one by object_id or app_id, or choose another display name.",
             )
         # The filter above is eventually consistent and may miss an application that another run has just created.
-        unique_name = self._wish.application.unique_name
+        unique_name = self._choice.unique_name
         return None if unique_name is None else self._graph.application_by_unique_name(unique_name)
 
-    # Changing the directory. What Graph has confirmed is waited for, so that the next run sees it, too.
+    # Changing the directory, one request after the other. What Graph has confirmed is waited for, so that the next
+    # run sees it, too.
 
     def _create_application(self, operation: CreateApplication, current: Current) -> Current:
         try:
@@ -454,25 +305,37 @@ class EntraFederation:
             self._lost_creations += 1
             raise
         self._created_object_id = application.object_id
-        self._patience.until(lambda: self._graph.application_by_object_id(application.object_id))
+        self._replication.until(lambda: self._graph.application_by_object_id(application.object_id) is not None)
         return dataclasses.replace(current, application=application)
 
     def _create_service_principal(self, application: Application, current: Current) -> Current:
         tags = (ownership.ENTRA_TAG,)
-        created = self._patience.retry(
-            lambda: self._graph.create_service_principal(application.app_id, tags), NotYetVisible
-        )
-        self._patience.until(lambda: self._graph.service_principal(application.app_id))
+        created = self._replication.retry(lambda: self._graph.create_service_principal(application.app_id, tags))
+        self._replication.until(lambda: self._graph.service_principal(application.app_id) is not None)
         return dataclasses.replace(current, service_principal=created)
+
+    def _delete_service_principal(
+        self, application: Application, operation: DeleteServicePrincipal, current: Current
+    ) -> Current:
+        self._graph.delete_service_principal(operation.principal, application.display_name)
+        self._replication.until(lambda: self._graph.service_principal(application.app_id) is None)
+        return dataclasses.replace(current, service_principal=None)
+
+    def _delete_application(self, operation: DeleteApplication, current: Current) -> Current:
+        self._graph.delete_application(operation.application)
+        object_id = operation.application.object_id
+        self._replication.until(lambda: self._graph.application_by_object_id(object_id) is None)
+        return dataclasses.replace(current, application=None, service_principal=None)
 
     def _create_credential(self, application: Application, operation: CreateCredential, current: Current) -> Current:
         object_id = application.object_id
-        created = self._patience.retry(
-            lambda: self._graph.create_credential(object_id, operation.name, operation.trust, ownership.DESCRIPTION),
-            NotYetVisible,
+        created = self._replication.retry(
+            lambda: self._graph.create_credential(
+                object_id, operation.name, operation.trust, operation.description or ownership.DESCRIPTION
+            )
         )
-        self._await(object_id, created)
-        return current.with_credential(created)
+        self._replication.until(lambda: created in self._credentials(object_id))
+        return _with_credentials(current, entra_credentials.replaced(current.credentials, created))
 
     def _update_credential(self, application: Application, operation: UpdateCredential, current: Current) -> Current:
         trust = operation.trust
@@ -480,37 +343,120 @@ class EntraFederation:
         updated = dataclasses.replace(
             operation.credential, issuer=trust.issuer, subject=trust.subject, audiences=trust.audiences
         )
-        self._await(application.object_id, updated)
-        return current.with_credential(updated)
+        self._replication.until(lambda: updated in self._credentials(application.object_id))
+        return _with_credentials(current, entra_credentials.replaced(current.credentials, updated))
 
-    def _await(self, object_id: str, written: Credential) -> None:
-        def seen() -> bool | None:
-            try:
-                return True if written in self._graph.credentials(object_id) else None
-            except NotYetVisible:
-                return None
+    def _delete_credential(self, application: Application, operation: DeleteCredential, current: Current) -> Current:
+        deleted = operation.credential
+        self._graph.delete_credential(application.object_id, deleted)
+        self._replication.until(lambda: all(one.id != deleted.id for one in self._credentials(application.object_id)))
+        return _with_credentials(current, entra_credentials.without(current.credentials, deleted))
 
-        self._patience.until(seen)
+    def _credentials(self, object_id: str) -> tuple[Credential, ...]:
+        try:
+            return self._graph.credentials(object_id)
+        except NotYetVisible:
+            return ()
+
+
+def _with_credentials(current: Current, credentials: tuple[Credential, ...]) -> Current:
+    return dataclasses.replace(current, credentials=credentials)
+
+
+class IdentityFederation:
+    """The credentials of a user-assigned managed identity. Azure takes one write at a time for an identity."""
+
+    def __init__(self, wish: Wish, ref: IdentityRef, client: IdentityClient) -> None:
+        self._wish = wish
+        self._ref = ref
+        self._client = client
+
+    def read(self) -> IdentityCurrent:
+        return IdentityCurrent(self._client.identity(self._ref), self._client.credentials(self._ref))
+
+    def plan(self, current: IdentityCurrent) -> Plan[Operation, IdentityCurrent]:
+        return plan_identity(current, self._wish)
+
+    def apply(self, change: Change[Operation], current: IdentityCurrent) -> IdentityCurrent:
+        operation = change.operation
+        match operation:
+            case CreateCredential():
+                written = self._client.put_credential(self._ref, operation.name, operation.trust)
+            case UpdateCredential():
+                written = self._client.put_credential(self._ref, operation.credential.name, operation.trust)
+            case DeleteCredential():
+                self._client.delete_credential(self._ref, operation.credential.name)
+                left = entra_credentials.without(current.credentials, operation.credential)
+                return dataclasses.replace(current, credentials=left)
+            case _:
+                raise AssertionError("a managed identity has nothing but credentials")
+        return dataclasses.replace(current, credentials=entra_credentials.replaced(current.credentials, written))
+
+
+class IssuerProbe:
+    """Asks an issuer's host whether the issuer is still there."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = HttpClient(transport)
+
+    def state(self, issuer: str) -> IssuerState:
+        """GONE only for a 404, which a host that is reached and trusted gives for a cluster that is no more."""
+        try:
+            oidc_discovery.discover(self._http, issuer)
+        except oidc_discovery.NotPublished as error:
+            return IssuerState.GONE if error.status == 404 else IssuerState.UNKNOWN
+        except errors.Refused:
+            return IssuerState.FOUND  # a document, though one that names another issuer
+        except (errors.CloudError, FederationError):
+            return IssuerState.UNKNOWN
+        return IssuerState.FOUND
 
 
 def facts(current: Current, wish: Wish) -> dict[str, object]:
-    """The module's return values."""
+    """The module's return values for an application."""
     application, principal = current.application, current.service_principal
-    credential = credential_of(current, wish)
     return {
         "client_id": application.app_id if application else None,
         "object_id": application.object_id if application else None,
         "tenant_id": (principal.owner_tenant if principal else None) or wish.tenant,
         "service_principal_id": principal.object_id if principal else None,
-        "credential": None if credential is None else {"id": credential.id, **_document(credential)},
+        "credential": _credential_fact(current.credentials, wish),
     }
+
+
+def identity_facts(current: IdentityCurrent, wish: Wish) -> dict[str, object]:
+    """The module's return values for a managed identity, which is its own service principal."""
+    identity = current.identity
+    return {
+        "client_id": identity.client_id,
+        "object_id": identity.principal_id,
+        "tenant_id": identity.tenant_id or wish.tenant,
+        "service_principal_id": identity.principal_id,
+        "credential": _credential_fact(current.credentials, wish),
+    }
+
+
+def _credential_fact(credentials: t.Sequence[Credential], wish: Wish) -> dict[str, object] | None:
+    found = entra_credentials.find(credentials, wish.credential) if wish.state is State.PRESENT else None
+    return None if found is None else {"id": found.id, **entra_credentials.document(found)}
 
 
 def run(params: Params, context: Context) -> Result:
     wish = Wish.from_params(params, check_mode=context.check_mode)
-    with GraphClient(AzureSession(AzureAuth.from_params(params))) as graph:
-        outcome = context.converge(EntraFederation(wish, graph, context))
-    return Result.of(outcome, facts(outcome.state, wish))
+    session = AzureSession(AzureAuth.from_params(params))
+    if isinstance(wish.holder, IdentityRef):
+        return _run_on_identity(wish, wish.holder, session, context)
+    replication = Replication(context)
+    probe = IssuerProbe(session.auth.transport)
+    with GraphClient(session) as graph:
+        outcome = context.converge(EntraFederation(wish, graph, replication, probe.state))
+    return Result(facts(outcome.state, wish), outcome.changes, (*outcome.warnings, *replication.warnings()))
+
+
+def _run_on_identity(wish: Wish, ref: IdentityRef, session: AzureSession, context: Context) -> Result:
+    with IdentityClient(session) as client:
+        outcome = context.converge(IdentityFederation(wish, ref, client))
+    return Result.of(outcome, identity_facts(outcome.state, wish))
 
 
 DEFINITION: t.Final = ModuleDefinition(ARGUMENT_SPEC, run)

@@ -12,22 +12,22 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import (
-    ApplicationDraft,
-    GraphClient,
-    Trust,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE, KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed, Outcome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_federated_credential import (
     DEFINITION,
     Current,
     EntraFederation,
-    Wish,
+    IssuerProbe,
+    Replication,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_wish import Wish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
-from sandbox.world import AZURE_TENANT, Json
+from sandbox.world import AZURE_TENANT, CONTROLLER_CLIENT_SECRET, Json
 from tests.unit.plugins.azure_estate import AzureEstate, FastClock, context
 
 if t.TYPE_CHECKING:
@@ -223,9 +223,21 @@ def test_an_application_that_was_renamed_is_found_by_its_unique_name(estate: Azu
 def test_replication_is_waited_for(estate: AzureEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estate.sandbox.world.settings, "graph_replication_seconds", 0.15)
     clock = FastClock()
-    assert len(run(estate, clock=clock).changes) == 3
+    done = run(estate, clock=clock)
+    assert len(done.changes) == 3
     assert clock.slept > 0
-    assert run(estate).changes == ()
+    assert [one for one in done.warnings if one.startswith("Waited ")]
+    again = run(estate)
+    assert (again.changes, again.warnings) == ((), ())
+
+
+def test_replication_that_takes_too_long_is_said(estate: AzureEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    application = estate.sandbox.directory.seed_application("slow")
+    estate.sandbox.directory.seed_service_principal(application["appId"])
+    monkeypatch.setattr(estate.sandbox.world.settings, "graph_replication_seconds", 3600.0)
+    done = run(estate, app_id=application["appId"])
+    assert len(done.changes) == 1
+    assert any("did not show all changes within 120 seconds" in one for one in done.warnings)
 
 
 @pytest.mark.parametrize("replication", [0.0, 0.1])
@@ -276,6 +288,141 @@ class Rival(GraphClient):
 def test_a_lost_race_is_planned_again(estate: AzureEstate) -> None:
     wish = Wish.from_params(estate.params(DEFINITION.spec, **options(estate)), check_mode=False)
     with Rival(estate.session()) as graph:
-        done: Outcome[Current] = context().converge(EntraFederation(wish, graph, context()))
+        probe = IssuerProbe(estate.transport)
+        resource = EntraFederation(wish, graph, Replication(context()), probe.state)
+        done: Outcome[Current] = context().converge(resource)
     assert [change.kind for change in done.changes] == ["Entra application", "Entra service principal"]
     assert [one.name for one in done.state.credentials] == ["by-somebody-else"]
+
+
+@pytest.mark.parametrize("kind", [Kind.CONFLICT, Kind.DROP_AFTER, Kind.THROTTLED])
+@pytest.mark.parametrize(
+    "operation", ["UpdateApplication", "CreateServicePrincipal", "CreateFederatedIdentityCredential"]
+)
+def test_a_write_that_goes_wrong_once_is_found_or_done_again(estate: AzureEstate, operation: str, kind: Kind) -> None:
+    fault = Fault(kind, service="graph", operation=operation, retry_after=1 if kind is Kind.THROTTLED else None)
+    estate.sandbox.world.faults.add(fault)
+    done = run(estate)
+    assert [change.kind for change in done.changes] == [
+        "Entra application",
+        "Entra service principal",
+        "federated identity credential",
+    ]
+    (application,) = applications(estate, NEW)
+    assert len(credentials(estate, application)) == 1
+    assert run(estate).changes == ()
+
+
+def test_no_secret_of_the_login_is_in_a_result(estate: AzureEstate) -> None:
+    done = run(estate)
+    shown = str((done.facts, done.warnings, [(one.report(), one.diff()) for one in done.changes]))
+    assert CONTROLLER_CLIENT_SECRET not in shown
+    assert "eyJ" not in shown  # how every token begins
+
+
+# Removal
+
+
+def absent(estate: AzureEstate, **values: t.Any) -> Result:
+    return run(estate, state="absent", **values)
+
+
+def test_absent_removes_what_was_created_and_then_nothing(estate: AzureEstate) -> None:
+    created = run(estate)
+    predicted = absent(estate, check_mode=True)
+    assert len(applications(estate, NEW)) == 1
+    done = absent(estate)
+    assert [one.diff() for one in done.changes] == [one.diff() for one in predicted.changes]
+    assert [one.kind for one in done.changes] == [
+        "federated identity credential",
+        "Entra service principal",
+        "Entra application",
+    ]
+    assert applications(estate, NEW) == []
+    deleted = estate.sandbox.directory.deleted_item(t.cast("str", created.facts["object_id"]))
+    assert deleted["displayName"] == NEW
+    assert (done.facts["client_id"], done.facts["credential"]) == (None, None)
+    before = len(estate.writes())
+    assert absent(estate).changes == ()
+    assert len(estate.writes()) == before
+    assert len(run(estate).changes) == 3
+
+
+def test_a_shared_application_goes_with_its_last_credential(estate: AzureEstate) -> None:
+    """Also when its replicas are slow."""
+    for cluster in ("finished", "halfdone"):
+        run(estate, cluster=cluster)
+    first = absent(estate, cluster="halfdone")
+    assert [one.kind for one in first.changes] == ["federated identity credential"]
+    assert any("is kept, because the application still has the federated identity" in one for one in first.warnings)
+    estate.sandbox.world.settings.graph_replication_seconds = 0.1
+    assert len(absent(estate).changes) == 3
+    assert absent(estate).changes == ()
+    assert applications(estate, NEW) == []
+
+
+def test_a_hand_made_credential_is_not_removed_unless_forced(estate: AzureEstate) -> None:
+    seed_shared(estate)
+    with pytest.raises(errors.Refused, match="was not created by this collection"):
+        absent(estate, display_name=SHARED)
+    assert estate.writes() == []
+    forced = absent(estate, display_name=SHARED, force=True)
+    assert [one.kind for one in forced.changes] == ["federated identity credential"]
+    (application,) = applications(estate, SHARED)
+    assert [one["name"] for one in credentials(estate, application)] == ["aks-prometheus-federation-halfdone"]
+
+
+@pytest.mark.parametrize("key", ["object_id", "app_id", "unique_name", "display_name"])
+def test_an_application_that_is_not_there_is_absent(estate: AzureEstate, key: str) -> None:
+    named: dict[str, t.Any] = {key: MISSING}
+    assert absent(estate, **named).changes == ()
+
+
+def test_absence_is_completed_after_a_failure_in_the_middle(estate: AzureEstate) -> None:
+    run(estate)
+    estate.sandbox.world.faults.add(Fault(Kind.ERROR, service="graph", operation="DeleteApplication", status=500))
+    assert [one.kind for one in absent(estate).changes][-1] == "Entra application"
+    assert applications(estate, NEW) == []
+
+
+# Pruning by the issuers' own word
+
+
+def test_credentials_of_clusters_that_are_gone_are_pruned(estate: AzureEstate) -> None:
+    gone = f"https://westeurope.oic.prod-aks.azure.com/{AZURE_TENANT}/gone/"
+    silent = "https://nobody.example/"  # the sandbox's proxy refuses it
+    run(estate, name="of-gone", issuer=gone)
+    run(estate, name="of-silent", issuer=silent)
+    run(estate, name="of-alive", cluster="halfdone")
+    with GraphClient(estate.session()) as graph:
+        (application,) = applications(estate, NEW)
+        by_hand = Trust(gone, "system:serviceaccount:by:hand", (ENTRA_AUDIENCE,))
+        graph.create_credential(application["id"], "by-hand", by_hand, "by hand")
+    predicted = run(estate, check_mode=True, prune_stale=True)
+    done = run(estate, prune_stale=True)
+    assert [(one.action.value, one.name) for one in done.changes] == [
+        ("delete", "of-gone"),
+        ("create", "aks-prometheus-federation-finished"),
+    ]
+    assert [one.diff() for one in predicted.changes] == [one.diff() for one in done.changes]
+    assert any("of-silent is kept" in one for one in done.warnings)
+    left = {one["name"] for one in credentials(estate, application)}
+    assert left == {"of-silent", "of-alive", "by-hand", "aks-prometheus-federation-finished"}
+    assert run(estate, prune_stale=True).changes == ()
+    assert run(estate).warnings == ()
+
+
+# National clouds and endpoints of one's own
+
+
+@pytest.mark.parametrize("cloud", ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"])
+def test_one_option_chooses_the_cloud(estate: AzureEstate, cloud: str) -> None:
+    assert len(run(estate, cloud_environment=cloud).changes) == 3
+    assert len(applications(estate, NEW)) == 1
+
+
+def test_endpoints_of_ones_own_take_the_place_of_the_clouds(estate: AzureEstate) -> None:
+    endpoints = {"authority_host": "https://login.microsoftonline.us/", "graph_endpoint": "graph.microsoft.us:443"}
+    assert len(run(estate, cloud_environment="AzureUSGovernment", **endpoints).changes) == 3
+    with pytest.raises(errors.CloudError, match="AADSTS500011"):  # no tokens of one cloud for the endpoint of another
+        run(estate, cloud_environment="AzureCloud", graph_endpoint="https://graph.microsoft.us")
