@@ -78,8 +78,8 @@ class Credential:
     entra_server: str = ""
 
 
-def transport(auth: KubeAuth, access: AksAccess) -> kube_http.Transport:
-    """The way to the cluster that ``access`` asks for.
+def transport(auth: KubeAuth) -> kube_http.Transport:
+    """The way to the cluster that ``auth.aks`` asks for.
 
     Raises MissingLibrary, MissingCredentials, InvalidInput, NotFound, NotReady, Refused, or what Azure refuses.
     """
@@ -87,6 +87,9 @@ def transport(auth: KubeAuth, access: AksAccess) -> kube_http.Transport:
         raise errors.MissingLibrary(LIBRARY, IMPORT_ERROR)
     if not issubclass(sdk.ManagedCluster, Mapping):
         raise errors.MissingLibrary(f"{LIBRARY} {LIBRARY_SINCE}", ImportError("an older version is installed"))
+    access = auth.aks
+    if access is None:
+        raise ValueError("auth names no AKS cluster")
     session = azure.AzureSession(access.azure)
     ref = access.ref
 

@@ -72,14 +72,25 @@ class Access:
 
 
 class KubeClient:
-    """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too."""
+    """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too.
+
+    Through Azure, every method may also raise NotFound, NotReady, Refused or MissingCredentials for the cluster itself.
+    """
 
     def __init__(self, auth: KubeAuth) -> None:
-        """Find the way to the API server, for an AKS cluster by asking Azure; nothing is sent to the server yet.
+        """Read options and kubeconfig; nothing is sent yet, not even to Azure.
 
-        Raises MissingLibrary, MissingCredentials or InvalidInput, and for an AKS cluster whatever Azure refuses.
+        Raises MissingLibrary, MissingCredentials or InvalidInput.
         """
-        self._transport = _transport(auth)
+        self._auth = auth
+        self._found: Transport | None = _kubeconfig_transport(auth) if auth.aks is None else None
+
+    @property
+    def _transport(self) -> Transport:
+        """The way to the API server. For an AKS cluster Azure is asked for it once, and may refuse."""
+        if self._found is None:
+            self._found = _aks_transport(self._auth)
+        return self._found
 
     @property
     def server(self) -> str:
@@ -259,13 +270,11 @@ def _names(reference: ObjectReference) -> dict[str, str]:
     return names if reference.namespace is None else {**names, "namespace": reference.namespace}
 
 
-def _transport(auth: KubeAuth) -> Transport:
-    if auth.aks is None:
-        return _kubeconfig_transport(auth)
+def _aks_transport(auth: KubeAuth) -> Transport:
     # Azure's libraries take half a second to import, which nobody pays who does not need them.
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aks_access
 
-    return aks_access.transport(auth, auth.aks)
+    return aks_access.transport(auth)
 
 
 def _kubeconfig_transport(auth: KubeAuth) -> HttpTransport:

@@ -76,7 +76,10 @@ def access(estate: AzureEstate, kind: AksCredential, **changes: t.Any) -> AksAcc
 
 
 def client(estate: AzureEstate, kind: AksCredential, **changes: t.Any) -> KubeClient:
-    return KubeClient(KubeAuth(aks=access(estate, kind, **changes)))
+    """A client that has found its way already."""
+    kube = KubeClient(KubeAuth(aks=access(estate, kind, **changes)))
+    assert kube.server
+    return kube
 
 
 def properties(estate: AzureEstate) -> Json:
@@ -140,6 +143,12 @@ def test_the_login_of_a_cluster_with_entra_is_a_token_for_the_aks_server_applica
     kube.get(CONFIG)
     assert [one.operation for one in estate.requests("login")].count("GetToken") == 2  # ARM's, and one for the cluster
     assert [one.status for one in estate.requests("kubernetes/fresh")] == [200, 200]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_making_a_client_asks_nobody(estate: AzureEstate, kind: AksCredential) -> None:
+    KubeClient(KubeAuth(aks=access(estate, kind)))
+    assert estate.requests() == []
 
 
 def test_a_cluster_without_entra_is_reached_by_what_the_kubeconfig_holds(estate: AzureEstate) -> None:
