@@ -308,7 +308,7 @@ def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -
     metadata = error.response.get("ResponseMetadata", {})
     code, detail = str(answer.get("Code", "")), _first_paragraph(str(answer.get("Message", "")))
     operation = str(error.operation_name)
-    return _kind(operation, code)(
+    return _kind(operation, code, retried=bool(metadata.get("RetryAttempts")))(
         service=_title(service),
         action=action,
         code=code,
@@ -341,10 +341,12 @@ def failure(error: botocore.exceptions.BotoCoreError, service: str, action: str)
     return errors.CloudError(service=_title(service), action=action, detail=_text(error))
 
 
-def _kind(operation: str, code: str) -> type[errors.CloudError]:
+def _kind(operation: str, code: str, *, retried: bool) -> type[errors.CloudError]:
     if code in _DENIED_CODES:
         return errors.Forbidden
     gone = code in _MISSING_CODES and not operation.startswith(_READING)  # deleted since it was read
+    if retried and (gone or code in _EXISTING_CODES):
+        return errors.Interrupted  # it may have been boto3's own first attempt, whose answer was lost
     return errors.Conflict if gone or code in _CONFLICT_CODES else errors.CloudError
 
 

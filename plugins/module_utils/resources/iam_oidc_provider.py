@@ -444,8 +444,15 @@ class ProviderResource:
             self._tag_created(arn, operation.tags)
         created = Provider(arn, operation.url, operation.client_ids, operation.thumbprints or (), operation.tags)
         if operation.thumbprints is None:
-            return self._providers.get(arn) or created  # IAM has chosen the thumbprint
+            return self._read_created(arn) or created  # IAM has chosen the thumbprint
         return created
+
+    def _read_created(self, arn: str) -> Provider | None:
+        try:
+            return self._providers.get(arn)
+        except errors.AksAmpError as error:
+            error.accepted = True  # the provider is there
+            raise
 
     def _tag_created(self, arn: str, tags: t.Mapping[str, str]) -> None:
         try:
