@@ -251,8 +251,8 @@ exists:
   type: bool
   sample: true
 arn:
-  description: ARN of the role, predicted in check mode.
-  returned: when the role exists
+  description: ARN of the role, predicted in check mode, and what it would be where the role does not exist.
+  returned: success
   type: str
   sample: arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role
 name:

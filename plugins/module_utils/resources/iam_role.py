@@ -228,7 +228,11 @@ class RoleResource:
 
         self._patience.retry(write, UnknownPrincipal)
         self._patience.sleep(SETTLE_SECONDS)
-        role = self._roles.get(self._wish.name)
+        try:
+            role = self._roles.get(self._wish.name)
+        except errors.AksAmpError as error:
+            error.accepted = True  # the document was written
+            raise
         if role is None or self._lacks(role, current):
             raise self._overtaken()
         return dataclasses.replace(current.existing, trust_policy=role.trust_policy)
@@ -259,22 +263,23 @@ class RoleResource:
 
 def facts(current: Current, wish: Wish) -> dict[str, object]:
     """The role as the module returns it."""
+    role = current.role
     common: dict[str, object] = {
-        "exists": current.role is not None,
+        "exists": role is not None,
         "name": wish.name,
+        "arn": role.arn if role else current.account.role_arn(wish.name, wish.path),
         "account_id": current.account.account_id,
         "partition": current.account.partition,
         "findings": [found.report() for found in findings(current, wish)],
     }
-    if current.role is None:
+    if role is None:
         return common
     managed = current.managed if wish.policy_type is PolicyType.MANAGED else None
     name = wish.policy_name if managed else granting_policy(current, wish)
     document = managed.document if managed else current.inline.get(name or "", {})
     return {
         **common,
-        "arn": current.role.arn,
-        "trust_policy": dict(current.role.trust_policy),
+        "trust_policy": dict(role.trust_policy),
         "permission_policy": dict(document),
         "policy_name": name,
         "policy_arn": managed.arn if managed else None,

@@ -18,15 +18,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Act
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role as resource
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils.resources.aws_modules import Runner
+from tests.unit.plugins.module_utils.resources.role_of import POLICY, SERVICE_ACCOUNTS, SUBJECT, RoleOf
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
-
-POLICY = "AMP-RemoteWrite"
-SERVICE_ACCOUNTS = [{"namespace": "monitoring", "name": "prometheus-sa"}]
-SUBJECT = "system:serviceaccount:monitoring:prometheus-sa"
 
 
 @pytest.fixture(scope="module")
@@ -38,52 +33,6 @@ def runner() -> Iterator[Runner]:
 @pytest.fixture(autouse=True)
 def _reset(runner: Runner) -> None:
     runner.sandbox.reset()
-
-
-class RoleOf:
-    """The module for the role of one cluster of the sandbox."""
-
-    def __init__(self, runner: Runner, cluster: str) -> None:
-        self.runner = runner
-        self.issuer = runner.sandbox.cluster(cluster).issuer_url
-        self.name = f"AKS-Prometheus-AMP-Role-{cluster}"
-        self.iam = runner.client("iam")
-        workspace = runner.client("amp").list_workspaces()["workspaces"][0]
-        self.workspace_arn = str(workspace["arn"])
-
-    def run(self, *, check_mode: bool = False, **options: t.Any) -> Result:
-        values = {
-            "name": self.name,
-            "issuer": self.issuer,
-            "service_accounts": SERVICE_ACCOUNTS,
-            "workspace_arns": [self.workspace_arn],
-            **options,
-        }
-        return self.runner.run(resource.DEFINITION, check_mode=check_mode, **values)
-
-    def stored(self) -> dict[str, t.Any]:
-        return t.cast("dict[str, t.Any]", self.iam.get_role(RoleName=self.name)["Role"])
-
-    def permission(self, name: str = POLICY) -> dict[str, t.Any]:
-        answer = self.iam.get_role_policy(RoleName=self.name, PolicyName=name)
-        return t.cast("dict[str, t.Any]", answer["PolicyDocument"])
-
-    def contract(self, **options: t.Any) -> Result:
-        """Check, apply, check again, apply again; returns the applied result."""
-        start = self.runner.last_request
-        checked = self.run(check_mode=True, **options)
-        assert self.runner.writes_since(start) == []
-        applied = self.run(**options)
-        assert applied.facts == checked.facts
-        assert [change.report() for change in applied.changes] == [change.report() for change in checked.changes]
-        assert [change.diff() for change in applied.changes] == [change.diff() for change in checked.changes]
-        start = self.runner.last_request
-        for check_mode in (True, False):
-            again = self.run(check_mode=check_mode, **options)
-            assert again.changes == ()
-            assert again.facts == applied.facts
-        assert self.runner.writes_since(start) == []
-        return applied
 
 
 @pytest.fixture
