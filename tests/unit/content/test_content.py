@@ -94,7 +94,7 @@ def test_the_sdks_are_named_alike_wherever_they_are_named() -> None:
     assert requirements(ROOT / "tests" / "integration" / "requirements.txt") == sdks
 
 
-@pytest.mark.parametrize("playbook", ["federate", "verify", "drift"])
+@pytest.mark.parametrize("playbook", ["federate", "verify", "drift", "teardown"])
 def test_playbooks_run_locally_with_ansibles_own_interpreter_unless_told_otherwise(playbook: str) -> None:
     (play,) = load(ROOT / "playbooks" / f"{playbook}.yml")
     assert play["connection"] == "local"
