@@ -162,7 +162,12 @@ class Replication:
 
     def until(self, seen: t.Callable[[], bool]) -> None:
         """Wait until this is so. What doesn't become so within the limit is left to the service."""
-        if self._patience.until(lambda: seen() or None) is None:
+        try:
+            shown = self._patience.until(lambda: seen() or None)
+        except errors.AksAmpError as error:
+            error.accepted = True  # what was confirmed is there; only the look at it failed
+            raise
+        if shown is None:
             self._missed = True
 
     def find(self, look: t.Callable[[], ValueT | None]) -> ValueT | None:
