@@ -31,6 +31,7 @@ from tests.unit.sandbox.aws_support import (
 if t.TYPE_CHECKING:
     from sandbox.world import Json
 
+AWS_POLICY = "arn:aws:iam::aws:policy/AmazonPrometheusRemoteWriteAccess"
 NO_SUCH_ROLE = (404, "NoSuchEntity", f"The role with name {ROLE} cannot be found.")
 
 
@@ -406,3 +407,72 @@ def test_writes_are_marked_when_they_succeed(aws: Aws) -> None:
     aws.iam().get_role_policy(RoleName=ROLE, PolicyName="p")
     failure(lambda: aws.iam().delete_role(RoleName=ROLE))  # it still has a policy
     assert [entry.write for entry in aws.world.log.since()] == [True, False, True, False, False]
+
+
+def test_what_is_still_in_a_role_stands_against_its_deletion(aws: Aws) -> None:
+    create(aws)
+    iam = aws.iam()
+    iam.create_instance_profile(InstanceProfileName="i")
+    iam.add_role_to_instance_profile(InstanceProfileName="i", RoleName=ROLE)
+    assert [
+        entry["InstanceProfileName"] for entry in iam.list_instance_profiles_for_role(RoleName=ROLE)["InstanceProfiles"]
+    ] == ["i"]
+    assert failure(lambda: iam.delete_role(RoleName=ROLE))[:2] == (409, "DeleteConflict")
+    iam.remove_role_from_instance_profile(InstanceProfileName="i", RoleName=ROLE)
+    assert (
+        failure(lambda: iam.remove_role_from_instance_profile(InstanceProfileName="i", RoleName=ROLE))[1]
+        == "NoSuchEntity"
+    )
+    iam.attach_role_policy(RoleName=ROLE, PolicyArn=AWS_POLICY)
+    iam.attach_role_policy(RoleName=ROLE, PolicyArn=AWS_POLICY)  # idempotent
+    assert failure(lambda: iam.delete_role(RoleName=ROLE))[:2] == (409, "DeleteConflict")
+    iam.detach_role_policy(RoleName=ROLE, PolicyArn=AWS_POLICY)
+    assert iam.get_policy(PolicyArn=AWS_POLICY)["Policy"]["AttachmentCount"] == 0
+    assert failure(lambda: iam.detach_role_policy(RoleName=ROLE, PolicyArn=AWS_POLICY))[1] == "NoSuchEntity"
+    iam.delete_role(RoleName=ROLE)
+    assert failure(lambda: iam.delete_role(RoleName=ROLE)) == NO_SUCH_ROLE
+
+
+def test_managed_policies_have_names_sizes_versions_and_users(aws: Aws) -> None:
+    create(aws)
+    iam = aws.iam()
+    document = json.dumps(policy(allow("aps:RemoteWrite")))
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
+    assert failure(lambda: iam.create_policy(PolicyName="P", PolicyDocument=document))[:2] == (
+        409,
+        "EntityAlreadyExists",
+    )
+    large = json.dumps(policy(allow("aps:RemoteWrite", "arn:aws:aps:*:*:" + "r" * 6144)))
+    assert failure(lambda: iam.create_policy(PolicyName="large", PolicyDocument=large))[:2] == (409, "LimitExceeded")
+    iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=arn)
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["PermissionsBoundaryUsageCount"] == 1
+    assert failure(lambda: iam.delete_policy(PolicyArn=arn))[:2] == (409, "DeleteConflict")
+    iam.delete_role_permissions_boundary(RoleName=ROLE)
+    for _number in range(4):
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    another = {"PolicyArn": arn, "PolicyDocument": document, "SetAsDefault": True}
+    assert failure(lambda: iam.create_policy_version(**another))[:2] == (409, "LimitExceeded")
+    assert failure(lambda: iam.delete_policy_version(PolicyArn=arn, VersionId="v5"))[1] == "DeleteConflict"
+    assert "more than one version" in failure(lambda: iam.delete_policy(PolicyArn=arn))[2]
+    for number in range(1, 5):
+        iam.delete_policy_version(PolicyArn=arn, VersionId=f"v{number}")
+    iam.delete_policy(PolicyArn=arn)
+
+
+def test_no_policy_of_a_role_may_be_unknown_and_ten_are_the_most(aws: Aws) -> None:
+    create(aws)
+    iam = aws.iam()
+    missing = f"arn:aws:iam::{ACCOUNT}:policy/missing"
+    text = f"Policy {missing} does not exist or is not attachable."
+    for call in (
+        lambda: iam.attach_role_policy(RoleName=ROLE, PolicyArn=missing),
+        lambda: iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=missing),
+    ):
+        assert failure(call) == (404, "NoSuchEntity", text)
+    document = json.dumps(policy(allow("aps:RemoteWrite")))
+    arns = [
+        iam.create_policy(PolicyName=f"p{number}", PolicyDocument=document)["Policy"]["Arn"] for number in range(11)
+    ]
+    for arn in arns[:10]:
+        iam.attach_role_policy(RoleName=ROLE, PolicyArn=arn)
+    assert failure(lambda: iam.attach_role_policy(RoleName=ROLE, PolicyArn=arns[10]))[:2] == (409, "LimitExceeded")

@@ -249,3 +249,74 @@ def test_merging_is_final_and_touches_nothing_foreign(statements: list[Json]) ->
     ours = [entry for entry in after if entry not in FOREIGN]
     assert policy.equivalent_statements(ours, [TRUST.statement()])
     assert not trust_merge.merge(merged.document, TRUST).changed
+
+
+def test_removal_takes_what_is_the_issuers_and_nothing_else() -> None:
+    mixed = statement(Principal={"Federated": [PREFIX + EKS, PREFIX + ISSUER]})
+    removed = trust_merge.remove(document(FOREIGN[0], statement(), mixed, FOREIGN[3]), TRUST)
+    kept = {**mixed, "Principal": {"Federated": [PREFIX + EKS]}}
+    assert removed == document(FOREIGN[0], kept, FOREIGN[3])
+
+
+def test_removal_of_nothing_is_the_same_document() -> None:
+    present = document(*FOREIGN)
+    assert trust_merge.remove(present, TRUST) is present
+    unknown = WebIdentityTrust(Issuer.parse(KNOWN_AFTER_APPLY), "sts.amazonaws.com", (), ACCOUNT)
+    present = document(statement())
+    assert trust_merge.remove(present, unknown) is present
+
+
+@given(st.lists(st.one_of(st.sampled_from(FOREIGN), wrong_statements, st.just(statement())), max_size=5))
+def test_what_was_put_in_comes_out_again(statements: list[Json]) -> None:
+    merged = trust_merge.merge(document(*statements), TRUST)
+    removed = trust_merge.remove(merged.document, TRUST)
+    assert removed["Statement"] == [entry for entry in statements if entry in FOREIGN]
+    assert trust_merge.remove(removed, TRUST) is removed
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        statement(),
+        statement(Sid="Aks"),
+        statement(Action=["STS:AssumeRoleWithWebIdentity"]),
+        statement(Condition=equals(aud="x", sub=[SUBJECT, "system:serviceaccount:a:b"])),
+    ],
+)
+def test_a_statement_in_the_written_form_tells_its_issuer(present: Json) -> None:
+    assert trust_merge.written_for(present, ACCOUNT) == TRUST.issuer
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        *FOREIGN[:3],
+        *FOREIGN[4:],
+        statement(Condition={}),
+        statement(Condition=equals(sub=SUBJECT)),
+        statement(Condition=equals(aud="sts.amazonaws.com", sub="repo:owner/name:ref")),
+        statement(Condition={"StringLike": equals(aud="a", sub=SUBJECT)["StringEquals"]}),
+        statement(Effect="Deny"),
+        statement(Action="sts:*"),
+        statement(PREFIX.replace("123456789012", "210987654321") + ISSUER),
+        statement(Principal={"Federated": [PREFIX + ISSUER, PREFIX + EKS]}),
+    ],
+)
+def test_any_other_form_is_not_taken_for_a_written_one(present: Json) -> None:
+    assert trust_merge.written_for(present, ACCOUNT) is None
+
+
+def test_only_written_statements_of_the_named_issuers_are_pruned() -> None:
+    loose = statement(Condition={})
+    present = document(FOREIGN[0], statement(), loose)
+    assert trust_merge.remove_written(present, ACCOUNT, {TRUST.issuer}) == document(FOREIGN[0], loose)
+    assert trust_merge.remove_written(present, ACCOUNT, frozenset()) is present
+
+
+def test_subjects_in_a_statement_each_are_no_drift() -> None:
+    accounts = (PROMETHEUS, ServiceAccount("tenant", "agent"))
+    trust = WebIdentityTrust(TRUST.issuer, TRUST.audience, accounts, ACCOUNT)
+    single = [
+        statement(Condition=equals(aud="sts.amazonaws.com", sub=account.subject)) for account in reversed(accounts)
+    ]
+    assert not trust_merge.merge(document(*single), trust).changed

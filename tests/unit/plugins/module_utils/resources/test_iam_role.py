@@ -17,10 +17,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     AwsAccount,
     Issuer,
     ServiceAccount,
+    WebIdentityTrust,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role, iam_role_absent
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_wish import Wish
 
@@ -188,6 +190,11 @@ def test_a_trust_policy_over_iam_s_limit_is_refused() -> None:
         ({"permissions_boundary": "boundary"}, "option 'permissions_boundary'"),
         ({"max_session_duration": 3599}, "max_session_duration is 3599"),
         ({"max_session_duration": 43201}, "max_session_duration is 43201"),
+        ({"permissions_boundary": "None"}, "option 'permissions_boundary'"),
+        ({"managed_policy_arns": (BOUNDARY, "boundary")}, "option 'managed_policy_arns' is 'boundary'"),
+        ({"trust_policy_max_length": 2047}, "trust_policy_max_length is 2047"),
+        ({"trust_policy_max_length": 4097}, "trust_policy_max_length is 4097"),
+        ({"prune_issuers": (Issuer.parse(URL),)}, "prune_issuers names the issuer itself"),
         ({"service_accounts": ()}, "service_accounts is empty"),
         ({"workspace_arns": ()}, "workspace_arns is empty"),
     ],
@@ -206,3 +213,33 @@ def test_what_iam_takes_passes() -> None:
         max_session_duration=3600,
         permissions_boundary="arn:aws-us-gov:iam::aws:policy/x/y",
     ).check()
+
+
+def test_a_boundary_of_none_is_no_boundary() -> None:
+    wish = dataclasses.replace(WISH, permissions_boundary="none")
+    wish.check()
+    assert operations(resource.plan(with_role(permissions_boundary=BOUNDARY), wish)) == [resource.SetBoundary(None)]
+    assert operations(resource.plan(CURRENT, wish)) == []
+    assert resource.plan(ABSENT, wish).predicted.existing.permissions_boundary is None
+
+
+def test_an_absent_role_needs_neither_service_accounts_nor_workspaces() -> None:
+    wish = dataclasses.replace(WISH, state=State.ABSENT, service_accounts=(), workspace_arns=())
+    wish.check()
+    assert iam_role_absent.plan(ABSENT, wish) == Plan((), ABSENT)
+
+
+def test_pruning_makes_room_before_the_size_is_counted() -> None:
+    others = tuple(Issuer.parse(f"https://westeurope.oic.prod-aks.azure.com/t/{number}/") for number in range(4))
+    account = (ServiceAccount("monitoring", "prometheus-sa"),)
+    statements = [WebIdentityTrust(issuer, "sts.amazonaws.com", account, ACCOUNT).statement() for issuer in others]
+    current = with_role(trust_policy={**TRUST, "Statement": statements})
+    wish = dataclasses.replace(WISH, service_accounts=tuple(ServiceAccount("m", f"account-{n}") for n in range(15)))
+    with pytest.raises(errors.InvalidInput, match="and IAM takes 2048") as caught:
+        resource.plan(current, wish)
+    assert "prune_stale_issuers" in caught.value.fix
+    current = dataclasses.replace(current, gone=frozenset(others[1:]))
+    with pytest.raises(errors.InvalidInput, match="and IAM takes 2048"):
+        resource.plan(current, wish)  # pruning is for those who ask
+    (change,) = resource.plan(current, dataclasses.replace(wish, prune_stale_issuers=True)).changes
+    assert f"End the trust in {', '.join(issuer.url for issuer in others[1:])}." in change.summary
