@@ -26,8 +26,8 @@ options:
       - With V(absent) the credential is removed. The application and its service principal follow when this collection
         created them and when no credential, secret or key is left on the application; otherwise they are kept,
         and a warning says why. A managed identity is never removed.
-      - A deleted application stays among the tenant's deleted applications for 30 days, where it can be restored and may
-        still hold its unique name.
+      - A deleted application stays among the tenant's deleted applications for 30 days, where it can be restored and
+        may still hold its unique name.
     type: str
     choices: [present, absent]
     default: present
@@ -101,15 +101,15 @@ options:
   prune_stale:
     description:
       - Whether credentials of the same application are deleted whose cluster is gone. Only those are that this
-        collection created and for whose issuer the issuer's host answers that there is no such document (404). One whose
-        host can't be reached is kept with a warning.
+        collection created and for whose issuer the issuer's host answers that there is no such document (404). One
+        whose host can't be reached is kept with a warning.
       - Only with O(state=present), and not for managed identities.
     type: bool
     default: false
   force:
     description:
-      - Whether O(state=absent) deletes a credential that this collection did not create. For a managed identity, whether
-        it deletes a credential that has the issuer and subject, but another name.
+      - Whether O(state=absent) deletes a credential that this collection did not create. For a managed identity,
+        whether it deletes a credential that has the issuer and subject, but another name.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -124,15 +124,15 @@ attributes:
   idempotent:
     support: full
 notes:
-  - For an application the login needs the Microsoft Graph application permission C(Application.ReadWrite.OwnedBy), which
-    is enough for applications that it owns, or C(Application.ReadWrite.All). It owns the applications that it creates;
-    it can be made an owner of others.
+  - For an application the login needs the Microsoft Graph application permission C(Application.ReadWrite.OwnedBy),
+    which is enough for applications that it owns, or C(Application.ReadWrite.All). It owns the applications that it
+    creates; it can be made an owner of others.
   - For a managed identity the login needs no Graph permission, but the role C(Managed Identity Contributor) on it, or
     C(Microsoft.ManagedIdentity/userAssignedIdentities/read) and
     C(Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/*).
   - Entra allows 20 federated identity credentials for an application or managed identity.
-  - Entra's replicas show a change only after a while. The module waits until they do, at most two minutes, and a warning
-    says how long it waited. A login by a new credential may fail for some minutes all the same.
+  - Entra's replicas show a change only after a while. The module waits until they do, at most two minutes, and a
+    warning says how long it waited. A login by a new credential may fail for some minutes all the same.
   - A credential that matches claims by an expression (a flexible one) is read and left alone.
 requirements:
   - msgraph-sdk >= 1.6

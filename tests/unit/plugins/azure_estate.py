@@ -9,6 +9,8 @@ import dataclasses
 import time
 import typing as t
 
+from azure.core.credentials import AccessToken
+
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Params, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
@@ -44,8 +46,8 @@ class AzureEstate:
         )
         return dataclasses.replace(auth, **changes)
 
-    def session(self) -> AzureSession:
-        return AzureSession(self.auth(), environ={})
+    def session(self, environ: dict[str, str] | None = None, **changes: t.Any) -> AzureSession:
+        return AzureSession(self.auth(**changes), environ=environ or {})
 
     def params(self, spec: ArgumentSpec, **values: t.Any) -> Params:
         """A module's parameters as AnsibleModule would hand them on: defaults filled in, the controller's login."""
@@ -77,6 +79,16 @@ class AzureEstate:
 
     def cluster_body(self, name: str) -> Json:
         return self.sandbox.cluster(name).body
+
+
+class FixedCredential:
+    """A login that hands out one access token, whatever it is asked for."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self, *_scopes: str, **_options: t.Any) -> AccessToken:
+        return AccessToken(self._token, 4102444800)
 
 
 class FastClock:

@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import http.server
+import json
 import socket
+import threading
 import typing as t
+import urllib.parse
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
@@ -29,11 +34,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import (
     CLOUDS,
     AzureSession,
+    cloud_of,
     login_errors,
     transport_options,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AZURE, AzureAuth, Transport
 from sandbox.testing import running_sandbox
+from sandbox.world import CONTROLLER_CLIENT_ID
 from tests.unit.plugins.azure_estate import AzureEstate
 
 if t.TYPE_CHECKING:
@@ -55,6 +62,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "AZURE_TENANT_ID",
         "AZURE_FEDERATED_TOKEN_FILE",
         "IDENTITY_ENDPOINT",
+        "IDENTITY_HEADER",
         "MSI_ENDPOINT",
     ):
         monkeypatch.delenv(name, raising=False)
@@ -71,14 +79,16 @@ def credential(environ: dict[str, str] | None = None, **values: t.Any) -> TokenC
     return AzureSession(AzureAuth(Transport(), **values), environ or {}).credential
 
 
-def certificate_file(path: Path) -> str:
+def certificate_file(path: Path, password: str | None = None) -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unit test")])
     begin, end = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
     certificate = builder.sign(key, hashes.SHA256())
     text = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption(),
     )
     path.write_bytes(text)
     return str(path)
@@ -116,6 +126,18 @@ def test_a_certificate_is_used_and_a_bad_one_is_named(tmp_path: Path) -> None:
         credential(**who, certificate_path=str(tmp_path / "none.pem"))
 
 
+def test_a_certificates_password_is_needed_and_never_shown(tmp_path: Path) -> None:
+    who: dict[str, t.Any] = {"tenant": TENANT, "client_id": CLIENT}
+    pem = certificate_file(tmp_path / "sp.pem", "pass-phrase")
+    good = credential(**who, certificate_path=pem, certificate_password="pass-phrase")
+    assert isinstance(good, CertificateCredential)
+    for wrong in (None, "other-phrase"):
+        with pytest.raises(errors.InvalidInput, match=r"sp\.pem can't be used") as caught:
+            credential(**who, certificate_path=pem, certificate_password=wrong)
+        assert "x509_certificate_password" in caught.value.fix
+        assert "phrase" not in caught.value.message
+
+
 def test_without_a_service_principal_the_machine_and_then_the_cli_are_asked() -> None:
     chain = credential()
     assert isinstance(chain, ChainedTokenCredential)
@@ -125,6 +147,81 @@ def test_without_a_service_principal_the_machine_and_then_the_cli_are_asked() ->
 def test_one_source_can_be_chosen() -> None:
     assert isinstance(credential(auth_source="cli", secret=SECRET), AzureCliCredential)
     assert isinstance(credential(auth_source="msi", client_id=CLIENT), ManagedIdentityCredential)
+
+
+def test_each_way_of_a_service_principal_can_be_chosen_whatever_else_is_given(tmp_path: Path) -> None:
+    everything: dict[str, t.Any] = {
+        "tenant": TENANT,
+        "client_id": CLIENT,
+        "secret": SECRET,
+        "certificate_path": certificate_file(tmp_path / "sp.pem"),
+    }
+    token = {"AZURE_FEDERATED_TOKEN": "token"}
+    for source, kind in (
+        ("client_secret", ClientSecretCredential),
+        ("certificate", CertificateCredential),
+        ("workload_identity", ClientAssertionCredential),
+    ):
+        assert isinstance(credential(token, auth_source=source, **everything), kind)
+
+
+@pytest.mark.parametrize(
+    ("source", "missing"),
+    [
+        ("client_secret", r"no secret \(AZURE_CLIENT_SECRET\)"),
+        ("certificate", "no x509_certificate_path"),
+        ("workload_identity", "no AZURE_FEDERATED_TOKEN_FILE nor AZURE_FEDERATED_TOKEN"),
+    ],
+)
+def test_a_chosen_way_that_is_not_given_is_named(source: str, missing: str) -> None:
+    with pytest.raises(errors.MissingCredentials, match=f"auth_source is {source}, but there is {missing}"):
+        credential(auth_source=source, tenant=TENANT, client_id=CLIENT)
+
+
+# Clouds and endpoints
+
+
+def auth(**values: t.Any) -> AzureAuth:
+    return AzureAuth(Transport(), **values)
+
+
+def test_endpoints_take_the_place_of_the_clouds_own() -> None:
+    own = cloud_of(
+        auth(
+            cloud_environment="AzureUSGovernment",
+            authority_host="https://login.example/",
+            arm_endpoint="arm.example",
+            graph_endpoint="https://Graph.example:8443",
+        )
+    )
+    assert (own.login, own.arm, own.graph) == ("login.example", "arm.example", "graph.example:8443")
+    government = CLOUDS["AzureUSGovernment"]
+    assert (own.arm_scope, own.graph_scope) == (government.arm_scope, government.graph_scope)
+    assert cloud_of(auth()) == CLOUDS["AzureCloud"]
+
+
+def test_microsofts_other_graph_roots_get_tokens_for_themselves() -> None:
+    dod = cloud_of(auth(cloud_environment="AzureUSGovernment", graph_endpoint="https://dod-graph.microsoft.us"))
+    assert dod.graph_scope == "https://dod-graph.microsoft.us/.default"
+
+
+@pytest.mark.parametrize("option", ["authority_host", "arm_endpoint", "graph_endpoint"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://x",
+        "https://",
+        "https://x/path",
+        "https://x?a=b",
+        "https://user@x",
+        "https://x:port",
+        "x y",
+        "https://[x",
+    ],
+)
+def test_an_endpoint_that_is_none_is_named(option: str, value: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=f"{option} is '.*', which is not an https URL"):
+        cloud_of(auth(**{option: value}))
 
 
 def test_nothing_given_says_what_could_be_given() -> None:
@@ -177,6 +274,77 @@ def test_a_federated_token_logs_in(estate: AzureEstate, tmp_path: Path) -> None:
     for environ in ({"AZURE_FEDERATED_TOKEN": token}, {"AZURE_FEDERATED_TOKEN_FILE": str(file)}):
         auth = estate.auth(secret=None, client_id=application["appId"])
         assert AzureSession(auth, environ).credential.get_token("https://graph.microsoft.com/.default").token
+
+
+@pytest.mark.parametrize("cloud", sorted(CLOUDS))
+def test_a_certificate_logs_in_to_each_cloud(estate: AzureEstate, tmp_path: Path, cloud: str) -> None:
+    pem = certificate_file(tmp_path / "sp.pem", "pass-phrase")
+    values = {
+        "secret": None,
+        "certificate_path": pem,
+        "certificate_password": "pass-phrase",
+        "cloud_environment": cloud,
+    }
+    session = estate.session(**values)
+    with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):  # nobody has registered it
+        session.credential.get_token(session.cloud.graph_scope)
+    registered = (tmp_path / "sp.pem").read_text(encoding="ascii")
+    estate.sandbox.world.client_certificates[CONTROLLER_CLIENT_ID] = [registered]
+    for scope in (session.cloud.graph_scope, session.cloud.arm_scope):
+        assert estate.session(**values).credential.get_token(scope).token
+
+
+def test_the_azure_clis_login_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"accessToken": "token-of-az", "expires_on": 4102444800, "tenant": TENANT}
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n", encoding="ascii")
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = credential(auth_source="cli", tenant=TENANT).get_token("https://graph.microsoft.com/.default")
+    assert found.token == "token-of-az"
+
+
+def test_a_user_assigned_managed_identity_is_asked_for_by_its_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the protocol of App Service, the one of a managed identity's endpoints that can be anywhere."""
+    with managed_identity_endpoint() as (url, queries):
+        monkeypatch.setenv("IDENTITY_ENDPOINT", url)
+        monkeypatch.setenv("IDENTITY_HEADER", "header-secret")
+        found = credential(auth_source="msi", client_id=CLIENT).get_token("https://graph.microsoft.com/.default")
+    assert found.token == "token-of-msi"
+    (query,) = queries
+    assert (query["client_id"], query["resource"]) == ([CLIENT], ["https://graph.microsoft.com"])
+
+
+@contextlib.contextmanager
+def managed_identity_endpoint() -> Iterator[tuple[str, list[dict[str, list[str]]]]]:
+    queries: list[dict[str, list[str]]] = []
+
+    class Endpoint(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.headers["X-IDENTITY-HEADER"] == "header-secret"
+            queries.append(urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query))
+            answer = {
+                "access_token": "token-of-msi",
+                "expires_on": "4102444800",
+                "token_type": "Bearer",
+                "resource": "r",
+            }
+            body = json.dumps(answer).encode("ascii")
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/msi/token", queries
+        finally:
+            server.shutdown()
 
 
 # How failed logins read

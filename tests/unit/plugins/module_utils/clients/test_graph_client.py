@@ -14,15 +14,12 @@ from azure.core.credentials import AccessToken
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import (
-    ApplicationDraft,
-    GraphClient,
-    NotYetVisible,
-    Trust,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient, NotYetVisible
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 from sandbox import entra_tokens
 from sandbox.entra_tokens import Principal
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.azure_estate import AzureEstate
 
@@ -96,6 +93,7 @@ def test_a_new_application_has_what_was_drafted(estate: AzureEstate, graph: Grap
     assert (stored["signInAudience"], stored["tags"]) == ("AzureADMyOrg", ["a=b"])
     principal = graph.create_service_principal(created.app_id, ("a=b",))
     assert graph.service_principal(created.app_id) == principal
+    assert principal.tags == ("a=b",)
 
 
 def test_a_unique_name_is_created_once_only(estate: AzureEstate, graph: GraphClient) -> None:
@@ -127,6 +125,62 @@ def test_a_credential_is_created_and_changed_in_place(estate: AzureEstate, graph
     (found,) = graph.credentials(application["id"])
     assert found == dataclasses.replace(created, issuer=other.issuer)
     assert found.description == "made by us"
+
+
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(estate: AzureEstate, graph: GraphClient) -> None:
+    application = graph.create_application(draft("short-lived"))
+    principal = graph.create_service_principal(application.app_id, ())
+    credential = graph.create_credential(application.object_id, "login", TRUST, "")
+    for _unused in range(2):
+        graph.delete_credential(application.object_id, credential)
+        graph.delete_service_principal(principal, application.display_name)
+    assert graph.credentials(application.object_id) == ()
+    assert graph.service_principal(application.app_id) is None
+    for _unused in range(2):
+        graph.delete_application(application)
+    assert graph.application_by_object_id(application.object_id) is None
+    assert estate.sandbox.directory.deleted_item(application.object_id)["displayName"] == "short-lived"
+
+
+def test_secrets_are_counted_and_never_read(estate: AzureEstate, graph: GraphClient) -> None:
+    seeded = estate.sandbox.directory.seed_application("with-secret")
+    estate.sandbox.directory.add_secret(seeded["id"])
+    (found,) = graph.applications_by_display_name("with-secret")
+    assert found.secrets == 1
+    assert graph.application_by_object_id(seeded["id"]) == found
+
+
+def test_a_flexible_credential_is_read_without_subject(estate: AzureEstate, graph: GraphClient) -> None:
+    application = estate.sandbox.directory.seed_application("one")
+    estate.sandbox.directory.seed_flexible_credential(application["id"], "flexible", "https://gitlab.example")
+    (found,) = graph.credentials(application["id"])
+    assert (found.name, found.subject) == ("flexible", None)
+
+
+def test_a_throttled_request_is_repeated_when_the_service_says_so(estate: AzureEstate, graph: GraphClient) -> None:
+    estate.sandbox.world.faults.add(Fault(Kind.THROTTLED, service="graph", method="POST", retry_after=1))
+    before = estate.last_request()
+    graph.create_service_principal(estate.sandbox.directory.seed_application("one")["appId"], ())
+    assert [one.status for one in estate.requests("graph", since=before)] == [429, 201]
+
+
+def test_a_service_that_throttles_for_ever_is_a_conflict_with_its_advice(
+    estate: AzureEstate, graph: GraphClient
+) -> None:
+    estate.sandbox.world.faults.add(Fault(Kind.THROTTLED, service="graph", times=None, retry_after=1))
+    with pytest.raises(errors.Conflict) as caught:
+        graph.application_by_object_id(MISSING)
+    assert (caught.value.status, caught.value.retry_after) == (429, 1.0)
+    assert "throttles" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(Kind.DROP_AFTER, service="graph"), Fault(Kind.ERROR, service="graph", status=500)]
+)
+def test_a_write_without_an_answer_is_in_doubt(estate: AzureEstate, graph: GraphClient, fault: Fault) -> None:
+    estate.sandbox.world.faults.add(fault)
+    with pytest.raises(errors.Interrupted):
+        graph.create_application(draft("in-doubt"))
 
 
 @pytest.mark.parametrize(("name", "subject"), [("login", "other"), ("other", TRUST.subject)])

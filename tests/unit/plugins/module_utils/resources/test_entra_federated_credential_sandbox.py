@@ -348,14 +348,16 @@ def test_absent_removes_what_was_created_and_then_nothing(estate: AzureEstate) -
     assert len(run(estate).changes) == 3
 
 
-def test_a_shared_application_goes_with_its_last_credential(estate: AzureEstate) -> None:
+def test_a_shared_application_goes_with_its_last_credential(
+    estate: AzureEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also when its replicas are slow."""
     for cluster in ("finished", "halfdone"):
         run(estate, cluster=cluster)
     first = absent(estate, cluster="halfdone")
     assert [one.kind for one in first.changes] == ["federated identity credential"]
     assert any("is kept, because the application still has the federated identity" in one for one in first.warnings)
-    estate.sandbox.world.settings.graph_replication_seconds = 0.1
+    monkeypatch.setattr(estate.sandbox.world.settings, "graph_replication_seconds", 0.1)
     assert len(absent(estate).changes) == 3
     assert absent(estate).changes == ()
     assert applications(estate, NEW) == []
