@@ -239,7 +239,10 @@ class ArmClient:
         return {**_WRITE_RETRIES, "polling": polling, "cls": _with_url}
 
     def _result(self, what: str, poller: LROPoller[t.Any]) -> tuple[t.Any, str]:
-        """The answer at the end, or without polling the first one, and the operation's URL."""
+        """The answer at the end, or without polling the first one, and the operation's URL.
+
+        An end without a body has neither: the library calls no hook for it.
+        """
         poller.wait(self.seconds_left())
         if not poller.done():
             raise errors.NotReady(
@@ -247,8 +250,8 @@ class ArmClient:
                 "It goes on in Azure.",
                 fix="Run again, which waits for its end, or raise wait_timeout.",
             )
-        answer: tuple[t.Any, str] = poller.result()
-        return answer
+        answer: tuple[t.Any, str] | None = poller.result()
+        return answer or (None, "")
 
 
 def _with_response(pipeline: t.Any, model: t.Any, _headers: t.Any) -> tuple[t.Any, t.Any]:

@@ -14,16 +14,13 @@ import typing as t
 import pytest
 import requests
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest._requests_basic import RestRequestsTransportResponse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import (
-    ArmClient,
-    Cluster,
-    ClusterRef,
-    Flags,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Transport
 
@@ -95,11 +92,15 @@ class _Token:
         return AccessToken("token", int(time.time()) + 3000)
 
 
-def client(script: Script) -> ArmClient:
+def made_session(script: Script) -> AzureSession:
     session = AzureSession(AzureAuth(Transport(), tenant="t", client_id="c", secret="s"), {})
     session.credential = _Token()
     session.transport_options = {"transport": script}
-    return ArmClient(session, REF.subscription_id, poll_interval=0.01, wait_timeout=30)
+    return session
+
+
+def client(script: Script) -> ArmClient:
+    return ArmClient(made_session(script), REF.subscription_id, poll_interval=0.01, wait_timeout=30)
 
 
 def snapshot(body: Json | None = None) -> Cluster:
@@ -141,10 +142,129 @@ def test_the_snapshot_is_not_changed_by_a_write() -> None:
     assert "oidcIssuerProfile" not in read.model["properties"]
 
 
-def test_without_etag_there_is_no_precondition() -> None:
-    script = Script(Answer(200, WITHOUT_ETAG))
+def test_without_etag_the_cluster_is_compared_right_before_it_is_written() -> None:
+    script = Script(Answer(200, WITHOUT_ETAG), Answer(200, WITHOUT_ETAG))
     client(script).set_flags(REF, snapshot(WITHOUT_ETAG), Flags(oidc_issuer=True))
-    assert "if-match" not in {name.lower() for name in script.sent[0].headers}
+    assert script.lines == ["GET one", "PUT one"]
+    assert "if-match" not in {name.lower() for name in script.sent[1].headers}
+
+
+@pytest.mark.parametrize("now", [{**WITHOUT_ETAG, "tags": {"a": "b"}}, {**WITHOUT_ETAG, "future": {"x": [1]}}, BODY])
+def test_without_etag_a_cluster_that_has_changed_since_is_not_written(now: Json) -> None:
+    script = Script(Answer(200, now))
+    with pytest.raises(errors.Conflict, match="somebody else has changed the cluster since it was read"):
+        client(script).set_flags(REF, snapshot(WITHOUT_ETAG), Flags(oidc_issuer=True))
+    assert script.lines == ["GET one"]
+
+
+def test_secrets_are_never_sent_back() -> None:
+    secrets = {
+        "windowsProfile": {"adminUsername": "u", "adminPassword": "p"},
+        "servicePrincipalProfile": {"secret": "p"},
+    }
+    read = snapshot({**BODY, "properties": {**BODY["properties"], **secrets}})
+    script = Script(Answer(200, BODY))
+    client(script).set_flags(REF, read, Flags(oidc_issuer=True))
+    sent = json.loads(script.sent[0].content)["properties"]
+    assert (sent["windowsProfile"], sent["servicePrincipalProfile"]) == ({"adminUsername": "u"}, {})
+
+
+# Without waiting, and waiting for others
+
+
+def test_without_waiting_the_operation_is_left_alone() -> None:
+    accepted = {**BODY, "properties": {**BODY["properties"], "provisioningState": "Updating"}}
+    script = Script(Answer(200, accepted, {"Azure-AsyncOperation": OPERATION}))
+    done = client(script).set_flags(REF, snapshot(), Flags(oidc_issuer=True), wait=False)
+    assert (done.provisioning_state, done.operation_url, done.is_busy) == ("Updating", OPERATION, True)
+    assert script.lines == ["PUT one"]
+
+
+def busy(**headers: str) -> Answer:
+    return Answer(200, {**BODY, "properties": {"provisioningState": "Upgrading"}}, headers)
+
+
+class Naps:
+    """A clock that only sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.naps: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.naps)
+
+
+def patient_client(script: Script, clock: Naps) -> ArmClient:
+    return ArmClient(
+        made_session(script),
+        REF.subscription_id,
+        poll_interval=10.0,
+        wait_timeout=100.0,
+        sleep=clock.naps.append,
+        monotonic=clock.monotonic,
+    )
+
+
+def test_a_busy_cluster_is_looked_at_until_it_is_idle_and_the_services_delay_wins() -> None:
+    clock = Naps()
+    script = Script(busy(), busy(**{"Retry-After": "25"}), Answer(200, BODY))
+    assert patient_client(script, clock).wait_until_idle(REF).provisioning_state == "Succeeded"
+    assert clock.naps == [10.0, 25.0]
+
+
+def test_a_delay_beyond_the_budget_ends_the_wait_at_once() -> None:
+    clock = Naps()
+    with pytest.raises(errors.NotReady, match="provisioning state Upgrading"):
+        patient_client(Script(busy(**{"Retry-After": "101"})), clock).wait_until_idle(REF)
+    assert clock.naps == []
+
+
+# Lists
+
+
+def test_all_pages_of_a_list_are_read() -> None:
+    more = f"https://management.azure.com/subscriptions/{REF.subscription_id}/more?api-version=1"
+    script = Script(
+        Answer(200, {"value": [{**BODY, "tags": {"a": "b"}}], "nextLink": more}), Answer(200, {"value": [BODY]})
+    )
+    listed = client(script).list_clusters(ClusterScope(REF.subscription_id))
+    assert [dict(cluster.tags) for cluster in listed] == [{"a": "b"}, {}]
+
+
+def test_a_group_that_is_not_there_is_one_sentence() -> None:
+    script = Script(Answer(404, {"error": {"code": "ResourceGroupNotFound", "message": "Not here."}}))
+    with pytest.raises(errors.NotFound, match=r"Resource group rg of subscription .* was not found"):
+        client(script).list_clusters(ClusterScope(REF.subscription_id, "rg"))
+
+
+# Rotation
+
+
+def test_a_rotation_is_posted_and_waited_for() -> None:
+    running = {"name": "o", "status": "InProgress"}
+    script = Script(
+        Answer(202, "", {"Azure-AsyncOperation": OPERATION, "Location": OPERATION.replace("operations", "results")}),
+        Answer(200, running),
+        Answer(200, {**running, "status": "Succeeded"}),
+        Answer(204, ""),
+        Answer(200, BODY),
+    )
+    assert client(script).rotate_signing_keys(REF).etag == "e1"
+    assert script.lines[0] == "POST rotateServiceAccountSigningKeys"
+    assert script.lines[-1] == "GET one"
+
+
+def test_a_rotation_on_a_busy_cluster_is_a_lost_race() -> None:
+    script = Script(Answer(409, {"code": "OperationNotAllowed", "message": "Another operation is running."}))
+    with pytest.raises(errors.Conflict):
+        client(script).rotate_signing_keys(REF)
+
+
+def test_the_right_to_rotate_is_named() -> None:
+    script = Script(Answer(403, {"error": {"code": "AuthorizationFailed", "message": "No."}}))
+    with pytest.raises(errors.Forbidden) as caught:
+        client(script).rotate_signing_keys(REF)
+    assert "Allow Microsoft.ContainerService/managedClusters/rotateServiceAccountSigningKeys/action" in caught.value.fix
 
 
 def test_a_cluster_with_hardly_any_properties_is_read() -> None:
@@ -185,10 +305,10 @@ def test_the_services_details_are_kept() -> None:
 
 
 def test_without_etag_a_refused_write_is_never_repeated_as_it_was() -> None:
-    script = Script(Answer(409, ETAG_MISMATCH, {"Retry-After": "7"}), Answer(200, WITHOUT_ETAG))
+    script = Script(Answer(200, WITHOUT_ETAG), Answer(409, ETAG_MISMATCH, {"Retry-After": "7"}))
     with pytest.raises(errors.Conflict) as caught:
         client(script).set_flags(REF, snapshot(WITHOUT_ETAG), Flags(oidc_issuer=True))
-    assert script.lines == ["PUT one"]
+    assert script.lines == ["GET one", "PUT one"]
     assert caught.value.retry_after == 7.0
 
 
@@ -202,8 +322,56 @@ def operation_that_ends(code: str) -> errors.AksAmpError:
     return refusal_of_put(Answer(200, BODY, {"Azure-AsyncOperation": OPERATION}), Answer(200, ended))
 
 
-def test_an_operation_that_loses_a_race_later_is_a_conflict_too() -> None:
-    assert isinstance(operation_that_ends("OriginalEtagNotExpect"), errors.Conflict)
+@pytest.mark.parametrize("code", ["OriginalEtagNotExpect", "OperationPreempted", "preempted"])
+def test_an_operation_that_loses_a_race_later_is_a_conflict_too(code: str) -> None:
+    lost = operation_that_ends(code)
+    assert isinstance(lost, errors.Conflict)
+    assert lost.accepted is False
+
+
+# Writes whose outcome is open
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_a_failing_service_leaves_open_whether_it_wrote_and_is_not_asked_twice_for_the_same(status: int) -> None:
+    refused = refusal_of_put(Answer(status, "<html>oops</html>", {"Retry-After": "3"}))
+    assert isinstance(refused, errors.Interrupted)
+    assert (refused.status, refused.retry_after) == (status, 3.0)
+
+
+class Dropping(Script):
+    """Loses the connection after the request was sent, or before it came about."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def send(self, request: t.Any, **_options: t.Any) -> t.Any:
+        self.sent.append(request)
+        raise self.error
+
+
+def test_a_lost_connection_leaves_open_whether_the_service_wrote() -> None:
+    script = Dropping(ServiceResponseError("Connection aborted."))
+    with pytest.raises(errors.Interrupted, match="the connection was lost before the answer came"):
+        client(script).set_flags(REF, snapshot(), Flags(oidc_issuer=True))
+    assert script.lines == ["PUT one"]
+
+
+def test_a_connection_that_never_came_about_is_tried_again_and_wrote_nothing() -> None:
+    script = Dropping(ServiceRequestError("Connection refused."))
+    with pytest.raises(errors.Unreachable):
+        client(script).set_flags(REF, snapshot(), Flags(oidc_issuer=True))
+    assert script.lines == ["PUT one"] * 4
+
+
+def test_too_many_requests_are_planned_again_after_the_services_delay() -> None:
+    refused = refusal_of_put(
+        Answer(429, {"error": {"code": "Throttled", "message": "Slow down."}}, {"Retry-After": "17"})
+    )
+    assert isinstance(refused, errors.Conflict)
+    assert not isinstance(refused, errors.Interrupted)
+    assert refused.retry_after == 17.0
 
 
 def test_an_operation_that_fails_says_why_and_counts_as_accepted() -> None:

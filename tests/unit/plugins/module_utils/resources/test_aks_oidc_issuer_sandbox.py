@@ -16,13 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, ClusterRef, Flags
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed, Outcome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer import (
     DEFINITION,
     AksOidcIssuer,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer_plan import (
     Current,
     Wish,
 )
@@ -235,11 +238,11 @@ class Rival(ArmClient):
 
     meddled = False
 
-    def set_flags(self, ref: ClusterRef, cluster: t.Any, flags: Flags) -> t.Any:
+    def set_flags(self, ref: ClusterRef, cluster: t.Any, flags: Flags, *, wait: bool = True) -> t.Any:
         if not self.meddled:
             self.meddled = True
             super().set_flags(ref, self.get_cluster(ref), Flags(oidc_issuer=True))
-        return super().set_flags(ref, cluster, flags)
+        return super().set_flags(ref, cluster, flags, wait=wait)
 
 
 @pytest.mark.parametrize("status", [409, 412])
@@ -297,7 +300,6 @@ def test_a_cluster_that_is_not_there_is_one_sentence(estate: AzureEstate, place:
     ("properties", "sentence"),
     [
         ({"powerState": {"code": "Stopped"}}, "is stopped"),
-        ({"provisioningState": "Upgrading"}, "provisioning state Upgrading"),
         ({"provisioningState": "Failed"}, "provisioning state Failed"),
     ],
 )
