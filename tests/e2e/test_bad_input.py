@@ -342,7 +342,7 @@ PROMETHEUS_CALLS = (
 # How they are tried ---------------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # each is itself: a dictionary inside has no hash
 class Group:
     """Cases that one run tries; ``tags`` are the steps of federate.yml, None for calls of single modules."""
 
