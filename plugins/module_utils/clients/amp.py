@@ -54,6 +54,10 @@ class ResourcePolicy:
     status: str = ACTIVE
 
 
+class UnknownPrincipal(errors.CloudError):
+    """A resource policy names a principal that the service does not know, or does not know yet."""
+
+
 class AmpWorkspaces:
     """The workspaces of one region."""
 
@@ -123,13 +127,26 @@ class AmpResourcePolicies:
         )
 
     def put(self, workspace_id: str, document: Mapping[str, t.Any], replaced: ResourcePolicy | None) -> None:
-        """Write a policy in place of the one that was read, or as the first one."""
-        with aws_errors("amp", f"writing the resource policy of workspace {workspace_id}"):
-            self._amp.put_resource_policy(
-                workspaceId=workspace_id,
-                policyDocument=policy.compact(document),
-                revisionId=replaced.revision if replaced else _NO_POLICY,
-            )
+        """Write a policy in place of the one that was read, or as the first one. Raises UnknownPrincipal."""
+        try:
+            with aws_errors("amp", f"writing the resource policy of workspace {workspace_id}"):
+                self._amp.put_resource_policy(
+                    workspaceId=workspace_id,
+                    policyDocument=policy.compact(document),
+                    revisionId=replaced.revision if replaced else _NO_POLICY,
+                )
+        except errors.CloudError as error:
+            if error.code != "ValidationException" or "invalid principal" not in error.detail.lower():
+                raise
+            raise UnknownPrincipal(
+                service=error.service,
+                action=error.action,
+                code=error.code,
+                status=error.status,
+                detail=error.detail,
+                request_id=error.request_id,
+                fix="Every role that the policy names must exist: remove statements for roles that were deleted.",
+            ) from error
 
     def delete(self, workspace_id: str, deleted: ResourcePolicy) -> None:
         """Delete the policy that was read; that it is gone already is no error."""

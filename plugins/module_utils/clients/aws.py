@@ -39,6 +39,8 @@ ATTEMPTS = 6
 #: The session's name where none is given: it shows in CloudTrail.
 SESSION_NAME: t.Final = "crosscloud.aks_amp"
 _STANDARD_PARTITION: t.Final = "aws"
+#: How the regions of the other partitions begin.
+_OTHER_PARTITIONS: t.Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -59,6 +61,8 @@ _CONFLICT_CODES = _EXISTING_CODES | frozenset(
         "ConcurrentModification",
         "ConcurrentModificationException",
         "ConflictException",
+        "DeleteConflict",
+        "DeleteConflictException",
         "EntityTemporarilyUnmodifiable",
         "EntityTemporarilyUnmodifiableException",
     }
@@ -137,8 +141,7 @@ class AwsSession:
         self._role = _assumed_role(auth)
         with aws_errors("sts", "preparing AWS credentials"):
             self._own = self._session(auth.access_key, auth.secret_key, auth.session_token)
-        if self._role is not None:
-            self._check_region(self._role)
+        self._check_region()
         self._assumed: boto3.session.Session | None = None
 
     @property
@@ -212,22 +215,29 @@ class AwsSession:
                     fix="Correct endpoint_url, region or https_proxy.",
                 ) from error
 
-    def _check_region(self, role: RoleArn) -> None:
-        """STS knows no role of another partition."""
-        if self.region is None:
-            if role.partition != _STANDARD_PARTITION:
+    def _check_region(self) -> None:
+        """Credentials and roles are known in their own partition only, and the region decides which one is asked."""
+        role, region = self._role, self.region
+        if region is None:
+            if role is not None and role.partition != _STANDARD_PARTITION:
                 raise errors.InvalidInput(
                     f"assume_role_arn names a role of the partition {role.partition}, and no region is known.",
                     fix="Give region, set AWS_REGION, or use a profile that has a region.",
                 )
             return
         try:
-            partition = self._own.get_partition_for_region(self.region)
-        except botocore.exceptions.BotoCoreError:  # a region that this boto3 does not know yet
+            partition = self._own.get_partition_for_region(region)
+        except botocore.exceptions.BotoCoreError as error:
+            if self._auth.endpoint_url is None and region.startswith(_OTHER_PARTITIONS):
+                # It would ask the standard partition.
+                raise errors.InvalidInput(
+                    f"The installed boto3 does not know the partition of the region {region}.",
+                    fix="Install a later one.",
+                ) from error
             return
-        if partition != role.partition:
+        if role is not None and partition != role.partition:
             raise errors.InvalidInput(
-                f"assume_role_arn names a role of the partition {role.partition}, and {self.region} is a region of "
+                f"assume_role_arn names a role of the partition {role.partition}, and {region} is a region of "
                 f"{partition}.",
                 fix="Correct the ARN or the region.",
             )

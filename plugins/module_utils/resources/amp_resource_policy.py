@@ -21,6 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp imp
     AmpResourcePolicies,
     AmpWorkspaces,
     ResourcePolicy,
+    UnknownPrincipal,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
@@ -44,6 +45,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import C
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import Patience
 
 _KIND = "AMP resource policy"
+#: How long a role that is not known may be a new one.
+_PRINCIPAL_SECONDS: t.Final = 15.0
 _VERSION = "2012-10-17"
 #: A Sid takes letters and digits only.
 _SID_PREFIX = "AksAmp"
@@ -255,7 +258,7 @@ class ResourcePolicyResource:
     def apply(self, change: Change[Operation], current: Current) -> Current:
         operation = change.operation
         if isinstance(operation, Put):
-            self._policies.put(current.workspace_id, operation.document, current.stored)
+            self._put(operation.document, current)
         elif current.stored is not None:
             self._policies.delete(current.workspace_id, current.stored)
         try:
@@ -264,6 +267,18 @@ class ResourcePolicyResource:
             error.accepted = True
             raise
         return advance(current, operation)
+
+    def _put(self, document: policy.Document, current: Current) -> None:
+        """Other services know a new role some seconds after IAM does."""
+
+        def attempt() -> None:
+            self._policies.put(current.workspace_id, document, current.stored)
+
+        if self._patience is None:
+            attempt()
+            return
+        limit = min(self._patience.limit, _PRINCIPAL_SECONDS)
+        dataclasses.replace(self._patience, limit=limit).retry(attempt, UnknownPrincipal)
 
     def _settled(self, workspace_id: str) -> ResourcePolicy | None:
         """The policy when no change of it is under way. Raises NotReady when one is for too long."""

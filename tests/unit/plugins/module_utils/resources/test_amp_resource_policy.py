@@ -10,6 +10,7 @@ import json
 import time
 import typing as t
 
+import botocore.session
 import pytest
 from botocore.stub import Stubber
 from hypothesis import given
@@ -195,11 +196,18 @@ def test_adding_converges_and_removing_gives_back_what_was_there(
     assert list(removed.statements) == foreign
 
 
+def require_resource_policies() -> None:
+    """The module says what is missing; all that is left to test needs them."""
+    if "PutResourcePolicy" not in botocore.session.get_session().get_service_model("amp").operation_names:
+        pytest.skip("this boto3 is older than resource policies")
+
+
 # The client, where the sandbox never answers so
 
 
 def policies(*answers: tuple[str, dict[str, t.Any] | str]) -> tuple[AmpResourcePolicies, Stubber]:
     """A client and its service's answers: an answer, or the code of a refusal."""
+    require_resource_policies()
     session = AwsSession(AwsAuth(Transport(), "eu-west-1", None, "AKIAEXAMPLEEXAMPLE00", "unit-test-secret"))
     client = AmpResourcePolicies(session)
     stub = Stubber(client._amp)
@@ -334,6 +342,7 @@ class Module:
 
 @pytest.fixture
 def module(runner: Runner) -> Module:
+    require_resource_policies()
     return Module(runner)
 
 
@@ -399,9 +408,25 @@ def test_another_writer_s_statement_is_not_lost(module: Module, monkeypatch: pyt
 
 
 def test_a_role_that_does_not_exist_in_the_account_is_the_service_s_own_word(module: Module) -> None:
+    before = module.runner.clock.now
     with pytest.raises(ApplyFailed) as caught:
         module.run(principals=["arn:aws:iam::123456789012:role/nowhere"])
     assert "Invalid principal in policy" in str(caught.value.__cause__)
+    assert module.runner.clock.now - before == 15  # it might have been a new one
+
+
+def test_a_new_role_that_is_not_known_everywhere_yet_is_waited_for() -> None:
+    client, stub = policies()
+    stub.add_client_error("put_resource_policy", "ValidationException", 'Invalid principal in policy: "AWS":"x"')
+    stub.add_response("put_resource_policy", {"policyStatus": "CREATING", "revisionId": "r"})
+    stub.add_response(*described("ACTIVE"))
+    slept: list[float] = []
+    patience = Patience(120, sleep=slept.append, monotonic=lambda: sum(slept))
+    made = resource.ResourcePolicyResource(WISH, lambda: EMPTY, client, patience)
+    (change,) = resource.plan(EMPTY, WISH).changes
+    with stub:
+        made.apply(change, EMPTY)
+    assert len(slept) == 1
 
 
 def test_absent_without_a_workspace_is_a_warning(module: Module) -> None:
