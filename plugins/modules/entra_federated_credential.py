@@ -112,6 +112,13 @@ options:
         whether it deletes a credential that has the issuer and subject, but another name.
     type: bool
     default: false
+  if_shared:
+    description:
+      - What O(state=absent) does with a credential that only O(force) would delete. V(fail) fails, V(keep) leaves it and
+        says so in a warning.
+    type: str
+    choices: [fail, keep]
+    default: fail
 extends_documentation_fragment:
   - crosscloud.aks_amp.azure
   - crosscloud.aks_amp.transport
@@ -229,6 +236,11 @@ credential:
     description:
       description: Its description, null when it has none, as those of managed identities.
       type: str
+kept:
+  description: One sentence for each thing that could have been removed, but stays, and why.
+  returned: success
+  type: list
+  elements: str
 changes:
   description: What was changed, or would be in check mode, in this order.
   returned: always

@@ -54,7 +54,11 @@ class Holder:
 
 @dataclasses.dataclass(frozen=True)
 class CredentialWish:
-    """The credential that shall be there, or shall not. ``trust`` is None where it is to be removed by name alone."""
+    """The credential that shall be there, or shall not. ``trust`` is None where it is to be removed by name alone.
+
+    The last two are for its removal: ``force`` deletes one that is not the collection's own, ``keep_shared`` leaves it
+    instead of failing.
+    """
 
     name: str
     trust: Trust | None
@@ -62,6 +66,7 @@ class CredentialWish:
     existing: Existing = Existing.ADOPT
     prune_stale: bool = False
     force: bool = False
+    keep_shared: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +189,7 @@ def plan_presence(
 
 
 def plan_absence(credentials: tuple[Credential, ...], wish: CredentialWish, holder: Holder) -> CredentialPlan:
-    """What must be deleted. Raises Refused for what the collection did not create, unless that is forced."""
+    """What must be deleted. Raises Refused for what the collection did not create, unless that is forced or kept."""
     target = _by_name(credentials, wish) if wish.trust is None else _by_trust(credentials, wish)
     named = _by_name(credentials, wish)
     warnings: tuple[str, ...] = ()
@@ -193,8 +198,16 @@ def plan_absence(credentials: tuple[Credential, ...], wish: CredentialWish, hold
         warnings = (f"{kept}which is not what is to be removed.",)
     if target is None:
         return CredentialPlan((), credentials, warnings)
-    if not wish.force:
-        _require_ownership(target, wish, holder)
+    obstacle = None if wish.force else _obstacle(target, wish, holder)
+    if obstacle and wish.keep_shared:
+        kept = f"The {_name(target, 'of', holder)} is kept: {obstacle}."
+        return CredentialPlan((), credentials, (*warnings, kept))
+    if obstacle:
+        raise errors.Refused(
+            f"The {_name(target, 'of', holder)} is not deleted: {obstacle}.",
+            fix="Delete it yourself if nobody needs it, set if_shared to keep to leave it without failing, or force to "
+            "true to delete it all the same.",
+        )
     summary = f"Delete the {_name(target, 'of', holder)}: it trusts {_subject(target)} of {target.issuer}."
     change = _change(Action.DELETE, target, None, summary, DeleteCredential(target))
     return CredentialPlan((change,), without(credentials, target), warnings)
@@ -237,20 +250,16 @@ def _require_own_name(credentials: t.Sequence[Credential], wish: CredentialWish,
     )
 
 
-def _require_ownership(target: Credential, wish: CredentialWish, holder: Holder) -> None:
-    which = f"The {_name(target, 'of', holder)}"
+def _obstacle(target: Credential, wish: CredentialWish, holder: Holder) -> str | None:
+    """Why a credential is not known to be the collection's own."""
     if holder.marks and not is_marked(target):
-        raise errors.Refused(
-            f"{which} was not created by this collection: its description does not begin with "
-            f"'{ownership.DESCRIPTION}'. It is not deleted.",
-            fix="Delete it yourself if nobody needs it, or set force to true.",
+        return (
+            "it was not created by this collection, since its description does not begin with "
+            f"'{ownership.DESCRIPTION}'"
         )
     if not holder.marks and target.name.lower() != wish.name.lower():
-        raise errors.Refused(
-            f"{which} has the issuer and subject, but not the name {wish.name}, so it was probably not created by this "
-            "collection. It is not deleted.",
-            fix="Delete it yourself if nobody needs it, give its name, or set force to true.",
-        )
+        return f"it has the issuer and subject, but not the name {wish.name}, by which this collection knows its own"
+    return None
 
 
 def _plan_credential(

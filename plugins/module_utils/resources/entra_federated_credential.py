@@ -455,13 +455,19 @@ def run(params: Params, context: Context) -> Result:
     probe = IssuerProbe(session.auth.transport)
     with GraphClient(session) as graph:
         outcome = context.converge(EntraFederation(wish, graph, replication, probe.state))
-    return Result(facts(outcome.state, wish), outcome.changes, (*outcome.warnings, *replication.warnings()))
+    values = {**facts(outcome.state, wish), "kept": _kept(outcome.warnings)}
+    return Result(values, outcome.changes, (*outcome.warnings, *replication.warnings()))
 
 
 def _run_on_identity(wish: Wish, ref: IdentityRef, session: AzureSession, context: Context) -> Result:
     with IdentityClient(session) as client:
         outcome = context.converge(IdentityFederation(wish, ref, client))
-    return Result.of(outcome, identity_facts(outcome.state, wish))
+    return Result.of(outcome, {**identity_facts(outcome.state, wish), "kept": _kept(outcome.warnings)})
+
+
+def _kept(warnings: t.Iterable[str]) -> list[str]:
+    """Those warnings that say that something stays."""
+    return [warning for warning in warnings if " is kept" in warning]
 
 
 DEFINITION: t.Final = ModuleDefinition(ARGUMENT_SPEC, run)

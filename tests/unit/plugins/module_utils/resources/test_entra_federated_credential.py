@@ -461,6 +461,10 @@ def test_what_is_not_marked_is_not_deleted_unless_forced() -> None:
     with pytest.raises(errors.Refused, match="was not created by this collection") as caught:
         plan(holding(credential()), wish(absent=True))
     assert "force" in caught.value.fix
+    kept = plan(holding(credential()), wish(absent=True, keep_shared=True))
+    assert kept.changes == ()
+    assert kept.warnings[0].startswith("The federated identity credential aks-one of the application")
+    assert "is kept: it was not created by this collection" in kept.warnings[0]
     made = plan(
         Current(FOREIGN, dataclasses.replace(PRINCIPAL, tags=()), (credential(),)), wish(absent=True, force=True)
     )

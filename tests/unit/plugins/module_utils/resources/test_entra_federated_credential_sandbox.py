@@ -368,6 +368,9 @@ def test_a_hand_made_credential_is_not_removed_unless_forced(estate: AzureEstate
     with pytest.raises(errors.Refused, match="was not created by this collection"):
         absent(estate, display_name=SHARED)
     assert estate.writes() == []
+    kept = absent(estate, display_name=SHARED, if_shared="keep")
+    assert kept.changes == ()
+    assert len(t.cast("list[str]", kept.facts["kept"])) == 1
     forced = absent(estate, display_name=SHARED, force=True)
     assert [one.kind for one in forced.changes] == ["federated identity credential"]
     (application,) = applications(estate, SHARED)

@@ -176,6 +176,7 @@ def test_the_results_are_those_of_the_identity(estate: AzureEstate) -> None:
             "audiences": [ENTRA_AUDIENCE],
             "description": None,
         },
+        "kept": [],
     }
     assert estate.requests("graph") == []  # no Graph permission is needed
 
