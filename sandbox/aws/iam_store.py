@@ -242,15 +242,17 @@ class IamStore(IAMBackend):
         return super().create_policy_version(policy_arn, policy_document, set_as_default)
 
     def get_policy(self, policy_arn: str) -> ManagedPolicy:
-        """With the number of the roles that it bounds, which moto does not count."""
+        """With the number of the roles that it bounds, which moto does not count but answers if it is there."""
         policy = super().get_policy(policy_arn)
-        bounded = [role for role in self.get_roles() if role.permissions_boundary_arn == policy_arn]
-        policy.permissions_boundary_usage_count = len(bounded)
+        vars(policy)["permissions_boundary_usage_count"] = len(self._bounded(policy_arn))
         return policy
+
+    def _bounded(self, policy_arn: str) -> list[Role]:
+        return [role for role in self.get_roles() if role.permissions_boundary_arn == policy_arn]
 
     def delete_policy(self, policy_arn: str) -> None:
         policy = self.get_policy(policy_arn)
-        if policy.attachment_count or policy.permissions_boundary_usage_count:
+        if policy.attachment_count or self._bounded(policy_arn):
             raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
         if len(policy.versions) > 1:
             text = (

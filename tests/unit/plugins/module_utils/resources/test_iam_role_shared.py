@@ -23,6 +23,8 @@ from tests.unit.plugins.module_utils.resources.role_of import POLICY, SERVICE_AC
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
+
 EC2 = {"Sid": "Ec2", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 HOST = "https://westeurope.oic.prod-aks.azure.com/11111111-2222-3333-4444-555555555555"
 REMOTE_WRITE = "arn:aws:iam::aws:policy/AmazonPrometheusRemoteWriteAccess"
@@ -59,6 +61,10 @@ def own(runner: Runner) -> RoleOf:
 def providers_of(role: RoleOf) -> list[str]:
     """The issuers that the role trusts, by their URLs' last part."""
     return sorted(entry["Principal"]["Federated"].rstrip("/").rpartition("/")[2] for entry in role.statements())
+
+
+def findings_of(result: Result) -> list[dict[str, str]]:
+    return t.cast("list[dict[str, str]]", result.facts["findings"])
 
 
 def as_cluster(role: RoleOf, name: str) -> str:
@@ -212,7 +218,7 @@ def test_an_outside_writer_between_plan_and_write_is_not_overwritten(
 
 
 def test_a_deletion_is_planned_anew_when_another_cluster_joins(own: RoleOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    joining = {"issuer": as_cluster(own, "b")}
+    joining = as_cluster(own, "b")
     plan = resource.RoleResource.plan
     joined: list[bool] = []
 
@@ -220,7 +226,7 @@ def test_a_deletion_is_planned_anew_when_another_cluster_joins(own: RoleOf, monk
         made = plan(self, current)
         if not joined:
             joined.append(True)
-            own.run(**joining)
+            own.run(issuer=joining)
         return made
 
     monkeypatch.setattr(resource.RoleResource, "plan", outsider)
@@ -255,7 +261,7 @@ def test_several_workspaces_regions_and_accounts_and_a_role_to_chain_to(own: Rol
     write, chain = own.permission()["Statement"]
     assert write["Resource"] == sorted([own.workspace_arn, here, ELSEWHERE])
     assert (chain["Action"], chain["Resource"]) == ("sts:AssumeRole", CHAINED)
-    (finding,) = result.facts["findings"]  # type: ignore[misc]  # a list of findings
+    (finding,) = findings_of(result)
     assert finding["severity"] == "low"
     assert "amp_resource_policy" in finding["text"]
 
@@ -355,7 +361,7 @@ def test_findings_name_statements_of_others_which_stay(finished: RoleOf) -> None
     finished.set_statements(*finished.statements(), everybody)
     result = finished.run()
     assert result.changes == ()
-    (finding,) = result.facts["findings"]  # type: ignore[misc]  # a list of findings
+    (finding,) = findings_of(result)
     assert (finding["severity"], finding["statement"]) == ("high", "trust policy, statement 2 (Open)")
     assert "The principal * is everybody" in result.warnings[0]
     assert finished.statements()[1] == everybody
