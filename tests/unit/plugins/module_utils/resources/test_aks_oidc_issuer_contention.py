@@ -92,15 +92,16 @@ def run_meddled(
     among = context(clock=clock)
     values = {**BOTH, "wait_timeout": minutes}
     wish = Wish.from_params(estate.cluster_params(DEFINITION.spec, "fresh", **values))
-    with Meddled(
+    arm = Meddled(
         estate.session(),
         AZURE_SUBSCRIPTION,
         poll_interval=wish.poll_interval,
         wait_timeout=wish.wait_timeout,
         sleep=among.sleep,
         monotonic=among.monotonic,
-    ) as arm:
-        arm.meddle = meddle
+    )
+    arm.meddle = meddle
+    with arm:
         resource = AksOidcIssuer(wish, arm, HttpClient(estate.transport), among)
         return among.converge(resource, Pace(wish.poll_interval, arm.seconds_left))
 
