@@ -96,6 +96,23 @@ EXAMPLES = r"""
     client_id: "{{ credential.client_id }}"
     context: payments-prod
 
+- name: The same without a kubeconfig, by the login to Azure
+  crosscloud.aks_amp.federated_service_account:
+    namespace: monitoring
+    name: prometheus-sa
+    aks:
+      resource_group: rg-payments
+      name: payments-prod
+
+- name: On a private cluster to which this machine has no route
+  crosscloud.aks_amp.federated_service_account:
+    namespace: monitoring
+    name: prometheus-sa
+    aks:
+      access: run_command
+      resource_group: rg-payments
+      name: payments-private
+
 - name: Remove it again, with a namespace that was created for it
   crosscloud.aks_amp.federated_service_account:
     namespace: monitoring
