@@ -31,7 +31,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.policy import statements
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_absent, iam_role_plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_plan import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_operations import (
     Attach,
     Create,
     CreateManagedPolicy,
@@ -50,6 +50,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_r
     SetTags,
     SetTrust,
     advance,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_plan import (
     findings,
     granting_policy,
 )

@@ -12,13 +12,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_rol
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_permission_policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan as steps_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_plan import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_operations import (
     Current,
+    Delete,
+    DeleteInlinePolicy,
+    DeleteManagedPolicy,
+    Detach,
+    LeaveInstanceProfile,
     Operation,
+    SetTrust,
     Step,
-    made_of,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_plan import made_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_wish import IfShared, Wish
 
 
@@ -30,7 +36,7 @@ def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     role = current.role
     if role is None:
         return made_of(_leftover_policy(current), current, wish, ())
-    steps_of.require_path(role, wish)
+    iam_role_plan.require_path(role, wish)
     document = _without_ours(role, current, wish)
     others = policy.statements(document)
     if others:
@@ -47,7 +53,7 @@ def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
 
 
 def _without_ours(role: Role, current: Current, wish: Wish) -> t.Mapping[str, t.Any]:
-    pruned = steps_of.pruned_document(role.trust_policy, current, wish)
+    pruned = iam_role_plan.pruned_document(role.trust_policy, current, wish)
     return trust_merge.remove(pruned, wish.trust(current.account))
 
 
@@ -81,14 +87,14 @@ def _end_of_trust(
     steps: list[Step] = []
     if document is not role.trust_policy:
         summary = f"End the trust in tokens of {wish.issuer.url}."
-        if steps_of.pruned_document(role.trust_policy, current, wish) is not role.trust_policy:
-            summary = f"{summary} {steps_of.prune_summary(current, wish)}"
-        steps.append((steps_of.SetTrust(document), summary))
+        if iam_role_plan.pruned_document(role.trust_policy, current, wish) is not role.trust_policy:
+            summary = f"{summary} {iam_role_plan.prune_summary(current, wish)}"
+        steps.append((SetTrust(document), summary))
     marked = is_marked(dict(role.tags))
     if not any(map(trust_merge.allows_exchange, policy.statements(document))):
         inline = current.inline.get(wish.policy_name)
         if inline is not None and (marked or is_permission_policy(inline)):
-            steps.append((steps_of.DeleteInlinePolicy(wish.policy_name), "Remove the permission."))
+            steps.append((DeleteInlinePolicy(wish.policy_name), "Remove the permission."))
         steps += _policy_removal(current)
     warnings = (f"The IAM role {role.name} is kept: its trust policy has statements for others.",) if marked else ()
     return made_of(steps, current, wish, warnings)
@@ -96,12 +102,12 @@ def _end_of_trust(
 
 def _end_of_role(role: Role, current: Current, wish: Wish) -> t.Iterator[Step]:
     for name in sorted(current.inline):
-        yield steps_of.DeleteInlinePolicy(name), "Remove the permission."
+        yield DeleteInlinePolicy(name), "Remove the permission."
     for arn in current.attached:
-        yield steps_of.Detach(arn), f"Detach the managed policy {arn}."
+        yield Detach(arn), f"Detach the managed policy {arn}."
     for name in current.instance_profiles:
-        yield steps_of.LeaveInstanceProfile(name), f"Take the role out of the instance profile {name}."
-    yield steps_of.Delete(), f"Delete the role: nobody but {wish.issuer.url} was trusted by {role.name}."
+        yield LeaveInstanceProfile(name), f"Take the role out of the instance profile {name}."
+    yield Delete(), f"Delete the role: nobody but {wish.issuer.url} was trusted by {role.name}."
     yield from _leftover_policy(current)
 
 
@@ -110,7 +116,7 @@ def _policy_removal(current: Current) -> t.Iterator[Step]:
     managed = current.managed
     if managed is None or managed.arn not in current.attached or not is_marked(dict(managed.tags)):
         return
-    yield steps_of.Detach(managed.arn), f"Detach the managed policy {managed.arn}."
+    yield Detach(managed.arn), f"Detach the managed policy {managed.arn}."
     yield from _leftover_policy(current)
 
 
@@ -120,4 +126,4 @@ def _leftover_policy(current: Current) -> t.Iterator[Step]:
     if managed is None or not is_marked(dict(managed.tags)):
         return
     if managed.uses - (managed.arn in current.attached) <= 0:
-        yield steps_of.DeleteManagedPolicy(), "Delete the managed policy, which nobody uses any more."
+        yield DeleteManagedPolicy(), "Delete the managed policy, which nobody uses any more."

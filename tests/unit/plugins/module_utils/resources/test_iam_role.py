@@ -23,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role, iam_role_absent
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_operations as write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_wish import Wish
 
@@ -53,15 +54,15 @@ PERMISSION = {
     "Statement": [{"Effect": "Allow", "Action": "aps:RemoteWrite", "Resource": WORKSPACE}],
 }
 ROLE = Role("arn:aws:iam::123456789012:role/r", "r", "/", TRUST)
-CURRENT = resource.Current(ACCOUNT, ROLE, {"AMP-RemoteWrite": PERMISSION})
-ABSENT = resource.Current(ACCOUNT, None)
+CURRENT = write.Current(ACCOUNT, ROLE, {"AMP-RemoteWrite": PERMISSION})
+ABSENT = write.Current(ACCOUNT, None)
 
 
-def with_role(**changes: t.Any) -> resource.Current:
+def with_role(**changes: t.Any) -> write.Current:
     return dataclasses.replace(CURRENT, role=dataclasses.replace(ROLE, **changes))
 
 
-def operations(plan: Plan[resource.Operation, resource.Current]) -> list[resource.Operation]:
+def operations(plan: Plan[write.Operation, write.Current]) -> list[write.Operation]:
     return [change.operation for change in plan.changes]
 
 
@@ -120,18 +121,18 @@ def test_settings_are_managed_only_when_given() -> None:
     current = with_role(description="theirs", max_session_duration=7200, permissions_boundary=BOUNDARY)
     assert operations(resource.plan(current, WISH)) == []
     wish = dataclasses.replace(WISH, max_session_duration=43200)
-    assert operations(resource.plan(current, wish)) == [resource.SetSettings("theirs", 43200)]
+    assert operations(resource.plan(current, wish)) == [write.SetSettings("theirs", 43200)]
     wish = dataclasses.replace(WISH, description="ours", permissions_boundary=BOUNDARY + "2")
     assert operations(resource.plan(current, wish)) == [
-        resource.SetSettings("ours", 7200),
-        resource.SetBoundary(BOUNDARY + "2"),
+        write.SetSettings("ours", 7200),
+        write.SetBoundary(BOUNDARY + "2"),
     ]
 
 
 def test_tags_and_the_mark() -> None:
     wish = dataclasses.replace(WISH, tags={"team": "x"}, purge_tags=True)
     plan = resource.plan(with_role(tags={"old": "z", **MARK}), wish)
-    assert operations(plan) == [resource.SetTags({"team": "x"}), resource.RemoveTags(("old",))]
+    assert operations(plan) == [write.SetTags({"team": "x"}), write.RemoveTags(("old",))]
     assert plan.predicted.existing.tags == {"team": "x", **MARK}
     assert operations(resource.plan(with_role(tags={}), WISH)) == []
 
@@ -140,7 +141,7 @@ def test_a_permission_that_differs_is_replaced() -> None:
     other = {**PERMISSION, "Statement": [{"Effect": "Allow", "Action": "aps:*", "Resource": "*"}]}
     current = dataclasses.replace(CURRENT, inline={"AMP-RemoteWrite": other})
     (change,) = resource.plan(current, WISH).changes
-    assert change.operation == resource.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)
+    assert change.operation == write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)
     assert (change.action, change.before) == (Action.UPDATE, other)
 
 
@@ -218,7 +219,7 @@ def test_what_iam_takes_passes() -> None:
 def test_a_boundary_of_none_is_no_boundary() -> None:
     wish = dataclasses.replace(WISH, permissions_boundary="none")
     wish.check()
-    assert operations(resource.plan(with_role(permissions_boundary=BOUNDARY), wish)) == [resource.SetBoundary(None)]
+    assert operations(resource.plan(with_role(permissions_boundary=BOUNDARY), wish)) == [write.SetBoundary(None)]
     assert operations(resource.plan(CURRENT, wish)) == []
     assert resource.plan(ABSENT, wish).predicted.existing.permissions_boundary is None
 
