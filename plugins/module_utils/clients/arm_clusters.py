@@ -10,22 +10,24 @@ https://learn.microsoft.com/rest/api/aks/managed-clusters/list. Both come in pag
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_inventory import FleetCluster
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import (
+    SERVICE,
+    answer_of,
+    request_id_of,
+)
 
 try:
     from azure.core.configuration import Configuration
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.core.pipeline import policies
     from azure.core.rest import HttpRequest
-    from azure.mgmt.containerservice import ContainerServiceClient
-    from azure.mgmt.containerservice import models as sdk
     from azure.mgmt.core import ARMPipelineClient
     from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 except ImportError as error:  # the sanity tests import modules without any SDK
@@ -35,12 +37,6 @@ else:
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-
-SERVICE = "Azure Resource Manager"
-LIBRARY = "azure-mgmt-containerservice"
-
-#: The first version whose models are mappings by ARM's own names.
-LIBRARY_SINCE = "41.0.0"
 
 _SUBSCRIPTIONS_API = "2022-12-01"
 
@@ -58,11 +54,9 @@ class FleetClient:
     """What a login sees of Azure's subscriptions and of their clusters. It only reads."""
 
     def __init__(self, session: azure.AzureSession) -> None:
-        """Raises MissingLibrary when the library is missing or too old. It costs no request."""
+        """Raises MissingLibrary. It costs no request."""
         if IMPORT_ERROR is not None:
-            raise errors.MissingLibrary(LIBRARY, IMPORT_ERROR)
-        if not issubclass(sdk.ManagedCluster, Mapping):
-            raise errors.MissingLibrary(f"{LIBRARY} {LIBRARY_SINCE}", ImportError("an older version is installed"))
+            raise errors.MissingLibrary(arm.LIBRARY, IMPORT_ERROR)
         self._session = session
 
     def subscriptions(self) -> tuple[str, ...]:
@@ -86,15 +80,9 @@ class FleetClient:
         """All clusters of one subscription.
 
         Raises Forbidden, NotFound (no such subscription in this tenant), CloudError for another refusal, Unreachable,
-        MissingCredentials.
+        MissingCredentials, and MissingLibrary when the library is too old.
         """
-        client = ContainerServiceClient(
-            self._session.credential,
-            subscription_id,
-            base_url=self._base_url,
-            credential_scopes=[self._session.cloud.arm_scope],
-            **self._session.transport_options,
-        )
+        client = arm.connect(self._session, subscription_id)
         with client, _list_errors(f"listing the AKS clusters of subscription {subscription_id}", subscription_id):
             return tuple(_cluster(subscription_id, model) for model in client.managed_clusters.list())
 
@@ -175,7 +163,7 @@ def _list_errors(action: str, subscription_id: str | None) -> Iterator[None]:
 
 
 def _refusal(error: HttpResponseError, action: str, subscription_id: str | None) -> errors.AksAmpError:
-    code, message = _answer(error)
+    code, message = answer_of(error)
     status = error.status_code or 0
     if status == 404 and code in ("SubscriptionNotFound", "InvalidSubscriptionId"):
         return errors.NotFound(
@@ -190,24 +178,12 @@ def _refusal(error: HttpResponseError, action: str, subscription_id: str | None)
         fix += "the role Reader, or leave the subscription out of subscription_ids."
     elif status == 401:
         fix = "The login's token is not accepted: check tenant (AZURE_TENANT_ID) and cloud_environment."
-    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
     return kind(
         service=SERVICE,
         action=action,
         code=code,
         status=status,
         detail=message,
-        request_id=headers.get("x-ms-request-id") or headers.get("x-ms-correlation-request-id") or "",
+        request_id=request_id_of(error),
         fix=fix,
     )
-
-
-def _answer(error: HttpResponseError) -> tuple[str, str]:
-    """The service's own code and message; AKS's resource provider answers without ARM's ``error`` envelope."""
-    body: object = None
-    if error.response is not None:
-        with contextlib.suppress(ValueError, AzureError):
-            body = json.loads(error.response.text())
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    code = _text(inner, "code")
-    return code, _text(inner, "message") if code else " ".join(str(error.message).split())

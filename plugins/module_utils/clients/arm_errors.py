@@ -15,7 +15,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
 
 try:
-    from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadError, ServiceResponseError
+    from azure.core.exceptions import (
+        AzureError,
+        HttpResponseError,
+        IncompleteReadError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -86,7 +92,7 @@ def seconds_of(retry_after: str) -> float | None:
 def _open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
     try:
         yield
-    except (ServiceResponseError, IncompleteReadError) as error:
+    except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
         if not sends_write:
             raise
         raise errors.Interrupted(
@@ -100,7 +106,7 @@ def _open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
 def _refusal(
     error: HttpResponseError, action: str, where: ClusterRef | ClusterScope, permission: str, *, sends_write: bool
 ) -> errors.AksAmpError:
-    code, message = _answer(error)
+    code, message = answer_of(error)
     status = error.status_code or 0
     if status == 404:
         return _not_found(code, message, where)
@@ -124,7 +130,7 @@ def _refusal(
         code=code,
         status=status,
         detail=message,
-        request_id=_header(error, "x-ms-request-id") or _header(error, "x-ms-correlation-request-id"),
+        request_id=request_id_of(error),
         fix=fix,
     )
     if isinstance(refusal, errors.Conflict):
@@ -148,8 +154,13 @@ def _not_found(code: str, message: str, where: ClusterRef | ClusterScope) -> err
     return errors.NotFound(f"{what} was not found.", fix=f"Correct {option}, or log in as somebody who may see it.")
 
 
-def _answer(error: HttpResponseError) -> tuple[str, str]:
-    """The service's own code and message.
+def request_id_of(error: HttpResponseError) -> str:
+    """The service's identifier of the request, empty where it gave none."""
+    return _header(error, "x-ms-request-id") or _header(error, "x-ms-correlation-request-id")
+
+
+def answer_of(error: HttpResponseError) -> tuple[str, str]:
+    """The service's own code and message; the code is empty where the answer has none.
 
     ARM's gateway puts them into an ``error`` envelope, AKS's resource provider doesn't, and a failed operation has
     them beside its status.

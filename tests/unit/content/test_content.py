@@ -80,6 +80,12 @@ def test_every_module_has_an_integration_target(module: str) -> None:
     assert (ROOT / "tests" / "integration" / "targets" / name / "tasks" / "main.yml").is_file()
 
 
+@pytest.mark.parametrize("plugin", sorted(path.stem for path in (ROOT / "plugins" / "inventory").glob("*.py")))
+def test_every_inventory_plugin_has_an_integration_target(plugin: str) -> None:
+    target = ROOT / "tests" / "integration" / "targets" / f"inventory_{plugin}"
+    assert (target / "tasks" / "main.yml").is_file()
+
+
 def test_the_sdks_are_named_alike_wherever_they_are_named() -> None:
     wanted = requirements(ROOT / "requirements.txt")
     assert {line.split()[0] for line in wanted} == {

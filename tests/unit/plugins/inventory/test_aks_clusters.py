@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments.azure_inventory import ModuleDocFragment
 from ansible_collections.crosscloud.aks_amp.plugins.inventory import aks_clusters
@@ -236,6 +240,21 @@ def test_text_from_azure_is_never_a_template(fleet: Fleet) -> None:
     assert "echo evaluated" in played.output
     assert "evaluated" not in played.output.replace("echo evaluated", "")
     assert "loop" not in played.output.replace("%}loop{%", "")
+
+
+_TEMPLATES = st.lists(st.sampled_from([*"{}%# '1a+(", "{{", "}}", "{%", "%}", HOSTILE]), max_size=12).map("".join)
+
+
+@given(_TEMPLATES | st.text(max_size=12))
+def test_no_text_is_evaluated(text: str) -> None:
+    templar = Templar(loader=DataLoader())
+    assert templar.template(aks_clusters.foreign(text)) == text
+    assert templar.template(aks_clusters.foreign({text: text})) == {text: text}
+
+
+def test_the_plugins_own_templates_are_evaluated() -> None:
+    templar = Templar(loader=DataLoader(), variables={"ansible_playbook_python": "/usr/bin/python3"})
+    assert templar.template(aks_clusters.own("{{ ansible_playbook_python }}")) == "/usr/bin/python3"
 
 
 def test_hosts_are_local_with_ansibles_own_interpreter_unless_group_vars_say_otherwise(fleet: Fleet) -> None:
