@@ -245,7 +245,7 @@ class RunCommandTransport:
             cluster_token=self._cluster_token() if self._entra else None,
         )
         # A write is not sent twice without looking: its command may run although no answer came.
-        once: dict[str, t.Any] = {"retry_read": 0, "retry_status": 0} if write else {}
+        once: dict[str, t.Any] = {"retry_connect": 0, "retry_read": 0, "retry_status": 0} if write else {}
         running = f"{action} by a run command on {ref}"
         with arm_errors(running, ref, _RIGHT, sends_write=write):
             poller = self._client.managed_clusters.begin_run_command(
