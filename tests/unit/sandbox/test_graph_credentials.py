@@ -207,3 +207,14 @@ def test_what_is_seeded_is_there_at_once() -> None:
     assert len(azure.get("/applications")["value"]) == len(azure.get("/servicePrincipals")["value"]) == 1
     assert azure.get(f"/applications/{application['id']}/federatedIdentityCredentials/prometheus-sa")
     assert writes(azure.world) == []
+
+
+def test_a_flexible_credential_shows_no_subject_and_takes_none() -> None:
+    azure = GraphClient()
+    application = azure.directory.seed_application("one")
+    azure.directory.seed_flexible_credential(application["id"], "flexible", "https://gitlab.example")
+    path = f"/applications/{application['id']}/federatedIdentityCredentials"
+    (found,) = azure.get(path)["value"]
+    assert (found["name"], found["subject"]) == ("flexible", None)
+    refused = azure.call("PATCH", f"{path}/flexible", {"subject": "s"})
+    assert graph_refusal(refused) == (400, "InvalidFederatedIdentityCredentialValue")
