@@ -5,22 +5,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import time
 import typing as t
 
 import pytest
 import requests
+import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
+from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments import kubernetes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import AksAmpError, InvalidInput
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KUBERNETES, KubeAuth, Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     federated_service_account,
     federation_check,
     prometheus_remote_write,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import result_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import failure_values, result_values
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT, AZURE_SUBSCRIPTION, AZURE_TENANT, CONTROLLER_CLIENT_ID, CONTROLLER_CLIENT_SECRET
 from tests.unit.plugins.azure_estate import RESOURCE_GROUP, AzureEstate
@@ -248,3 +255,80 @@ def test_the_secrets_of_the_login_are_hidden() -> None:
 def test_the_three_modules_take_it() -> None:
     for module in (federated_service_account, prometheus_remote_write, federation_check):
         assert "aks" in module.DEFINITION.spec.options
+
+
+# --- what goes wrong on the way ---------------------------------------------------------------------------------------
+
+FAULTS = [
+    Fault(Kind.THROTTLED, "arm", retry_after=1),
+    Fault(Kind.ERROR, "arm", status=503),
+    Fault(Kind.DROP_BEFORE, "arm"),
+    Fault(Kind.DROP_AFTER, "arm"),
+    Fault(Kind.CONFLICT, "arm", status=409, code="OperationNotAllowed"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind.value}-{fault.status}")
+@pytest.mark.parametrize(
+    ("access", "operation", "nth"),
+    [
+        ("user", "ManagedClusters_ListClusterUserCredentials", 1),
+        ("run_command", "ManagedClusters_Get", 1),
+        ("run_command", "ManagedClusters_RunCommand", 1),  # a read
+        ("run_command", "ManagedClusters_RunCommand", 3),  # creates the service account
+        ("run_command", "ManagedClusters_GetCommandResult", 3),
+    ],
+)
+def test_a_fault_on_the_way_ends_in_success_or_in_one_error_and_a_rerun_that_converges(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: Fault, access: str, operation: str, nth: int
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # azure-core's own backing off
+    armed = sandbox.world.faults.add(dataclasses.replace(fault, operation=operation, nth=nth))
+    options = {**ACCOUNT, "aks": aks(sandbox, access)}
+    try:
+        first = run(federated_service_account.DEFINITION, options)
+    except (AksAmpError, ApplyFailed):
+        first = None
+    if fault.kind is Kind.CONFLICT and operation.startswith(("ManagedClusters_Get", "ManagedClusters_List")):
+        assert not armed.struck or first is None
+    else:
+        assert armed.struck == 1
+    again = run(federated_service_account.DEFINITION, options)
+    assert run(federated_service_account.DEFINITION, options).changes == ()
+    if first is not None:
+        assert again.changes == ()
+    stored = sandbox.api_server("fresh").get("ServiceAccount", "monitoring", "prometheus-sa")
+    assert stored is not None
+    assert stored["metadata"]["labels"] == {**MARK, "azure.workload.identity/use": "true"}
+    assert stored["metadata"]["annotations"] == {"azure.workload.identity/client-id": "an-id"}
+
+
+def test_a_create_that_is_not_waited_for_to_its_end_is_found_by_the_next_run(sandbox: Sandbox) -> None:
+    settings = sandbox.world.settings
+
+    def take_long() -> None:
+        settings.aks_run_command_seconds = 3600.0
+
+    sandbox.world.faults.add(
+        Fault(Kind.CALL, "arm", operation="ManagedClusters_RunCommand", nth=3, times=None, callback=take_long)
+    )
+    options = {**ACCOUNT, "aks": aks(sandbox, "run_command", wait_timeout=0.1)}
+    with pytest.raises(ApplyFailed) as caught:
+        run(federated_service_account.DEFINITION, options)
+    values = failure_values(caught.value)
+    assert values["changed"] is True
+    assert "goes on in Azure. Run again later, which finds what it did" in str(values["msg"])
+    sandbox.world.faults.clear()
+    settings.aks_run_command_seconds = 0.0
+    assert run(federated_service_account.DEFINITION, options).changes == ()
+
+
+def test_the_documentation_of_the_option_says_what_its_spec_does() -> None:
+    documented = yaml.safe_load(kubernetes.ModuleDocFragment.DOCUMENTATION)["options"]["aks"]["suboptions"]
+    spec = KUBERNETES.options["aks"]["options"]
+    assert documented.keys() == spec.keys()
+    for option, entry in spec.items():
+        for key in ("type", "default", "choices", "aliases"):
+            assert documented[option].get(key) == entry.get(key), (option, key)
+        for variable in entry.get("fallback", (None, []))[1]:
+            assert f"E({variable})" in str(documented[option]["description"]), (option, variable)
