@@ -79,6 +79,9 @@ def compose(text: str, *, marks: bool) -> yaml.Node | None:
         problem = error.problem or "it can't be parsed"
         if problem == "but found another document":
             problem = "it holds more than one YAML document"
+        begun = error.context_mark
+        if begun is not None and mark is not None and begun.line < mark.line and "flow" in (error.context or ""):
+            problem += f" after the bracket of line {begun.line + 1}"  # the mistake is there, the parser noticed later
         raise YamlProblem(problem, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
     except yaml.reader.ReaderError as error:
         raise YamlProblem("it holds a character that YAML does not allow", *position(text, error.position)) from None

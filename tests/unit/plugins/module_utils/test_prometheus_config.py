@@ -440,6 +440,7 @@ def test_another_chained_role_is_refused() -> None:
         ("# only a comment\n", "it is empty."),
         ("- a\n", "it is not a mapping (line 1, column 1)."),
         ("a: 1\nb: [\n", "(line 3, column 1)."),
+        ("a: 1\nb: [2\nc: 3\n", "after the bracket of line 2 (line 3, column 2)."),
         ("a: 1\n\tb: 2\n", "(line 2, column 1)."),
         ("a: 1\n---\na: 2\n", "it holds more than one YAML document (line 2, column 1)."),
         ("remote_write: []\na: 1\nremote_write: []\n", "the key 'remote_write' is there twice (line 3, column 1)."),
