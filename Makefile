@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export MYPYPATH := .collections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint types unit sanity integration e2e molecule lowest down clean
+.PHONY: help demo test lint types unit faults sanity integration e2e molecule lowest down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
@@ -24,7 +24,7 @@ help:
 demo: $(VENV)/.runtime
 	@$(BIN)/python -m demo
 
-test: lint types unit sanity integration e2e molecule lowest
+test: lint types unit faults sanity integration e2e molecule lowest
 	@echo "All tests passed."
 
 lint: $(VENV)/.tests
@@ -39,6 +39,10 @@ types: $(VENV)/.tests
 
 unit: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/unit -n 2 -q
+
+# Every fault at every request of every module, runs beside other writers, and check mode's contract.
+faults: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/faults -n 2 -q -W ignore
 
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity
