@@ -70,6 +70,10 @@ class Issuer:
             raise FederationError(f"The issuer '{url}' has its scheme twice: {_AS_REPORTED}.")
         if not parts.hostname:
             raise FederationError(f"The issuer '{url}' has no host: {_AS_REPORTED}.")
+        if parts.netloc.startswith("["):
+            raise FederationError(
+                f"The issuer '{url}' names an IPv6 address, and IAM accepts host names only: {_AS_REPORTED}."
+            )
         if ":" in parts.netloc or "@" in parts.netloc:
             raise FederationError(
                 f"The issuer '{url}' carries a port or user, and IAM accepts neither: {_AS_REPORTED}."

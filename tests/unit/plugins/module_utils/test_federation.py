@@ -69,6 +69,7 @@ def test_the_slash_of_an_aks_issuer_stays_single_in_every_derived_string() -> No
         ("http://issuer.example/", "not an https URL"),
         ("issuer.example", "not an https URL"),
         ("https://issuer.example:8443/", "port"),
+        ("https://[2001:db8::1]/", "names an IPv6 address"),
         ("https://user@issuer.example/", "port or user"),
         ("https://issuer.example/?x=1", "query"),
         ("https://issuer.example/?", "query"),
