@@ -65,8 +65,8 @@ attributes:
     support: full
 notes:
   - The caller needs C(aps:DescribeWorkspace), C(aps:ListWorkspaces) for O(alias), C(aps:DescribeResourcePolicy), and to
-    change something C(aps:PutResourcePolicy) and C(aps:DeleteResourcePolicy), in the account of the workspace. There,
-    O(assume_role_arn) leads.
+    change something C(aps:PutResourcePolicy) and C(aps:DeleteResourcePolicy), all in the account of the workspace. If
+    that is another account, O(assume_role_arn) leads there.
   - If the workspace is encrypted with a key of your own, the roles also need a grant for that key.
 requirements:
   - boto3 >= 1.41
