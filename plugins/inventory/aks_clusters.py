@@ -1,35 +1,8 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inventory plugin: the AKS clusters of Azure subscriptions. Its documentation is below, for ansible-doc."""
 
 from __future__ import annotations
-
-import hashlib
-import re
-import typing as t
-from collections.abc import Mapping
-
-from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aks_inventory, errors, options
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_inventory import Filters, FleetCluster
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clusters import FleetClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import ENTRA, AzureSession
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19: every text is a template unless it is marked
-    from ansible.utils.unsafe_proxy import wrap_var
-
-    TEXTS_ARE_TEMPLATES = True
-else:
-    TEXTS_ARE_TEMPLATES = False
-
-if t.TYPE_CHECKING:
-    from ansible.inventory.data import InventoryData
-    from ansible.parsing.dataloader import DataLoader
 
 DOCUMENTATION = r"""
 name: aks_clusters
@@ -169,6 +142,32 @@ tenant: 00000000-0000-0000-0000-000000000000
 client_id: 00000000-0000-0000-0000-000000000000
 secret: "{{ lookup('community.hashi_vault.hashi_vault', 'secret=fleet/azure:client_secret') }}"
 """
+
+import hashlib
+import re
+import typing as t
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aks_inventory, errors, options
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_inventory import Filters, FleetCluster
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clusters import FleetClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import ENTRA, AzureSession
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19: every text is a template unless it is marked
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    TEXTS_ARE_TEMPLATES = True
+else:
+    TEXTS_ARE_TEMPLATES = False
+
+if t.TYPE_CHECKING:
+    from ansible.inventory.data import InventoryData
+    from ansible.parsing.dataloader import DataLoader
 
 FILE_NAMES = ("aks_clusters.yml", "aks_clusters.yaml")
 
