@@ -279,7 +279,7 @@ def test_a_federated_token_logs_in(estate: AzureEstate, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cloud", sorted(CLOUDS))
 def test_a_certificate_logs_in_to_each_cloud(estate: AzureEstate, tmp_path: Path, cloud: str) -> None:
     pem = certificate_file(tmp_path / "sp.pem", "pass-phrase")
-    values = {
+    values: dict[str, t.Any] = {
         "secret": None,
         "certificate_path": pem,
         "certificate_password": "pass-phrase",

@@ -427,7 +427,10 @@ def test_one_option_chooses_the_cloud(estate: AzureEstate, cloud: str) -> None:
 
 
 def test_endpoints_of_ones_own_take_the_place_of_the_clouds(estate: AzureEstate) -> None:
-    endpoints = {"authority_host": "https://login.microsoftonline.us/", "graph_endpoint": "graph.microsoft.us:443"}
+    endpoints: dict[str, t.Any] = {
+        "authority_host": "https://login.microsoftonline.us/",
+        "graph_endpoint": "graph.microsoft.us:443",
+    }
     assert len(run(estate, cloud_environment="AzureUSGovernment", **endpoints).changes) == 3
     with pytest.raises(errors.CloudError, match="AADSTS500011"):  # no tokens of one cloud for the endpoint of another
         run(estate, cloud_environment="AzureCloud", graph_endpoint="https://graph.microsoft.us")

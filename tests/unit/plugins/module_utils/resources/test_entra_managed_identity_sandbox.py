@@ -145,8 +145,8 @@ def test_a_throttled_request_is_repeated_when_the_service_says_so(estate: AzureE
 
 def test_twelve_steps(estate: AzureEstate) -> None:
     """{create, modify, delete} x {check, apply, check again, apply again}."""
-    modified = {"namespace": "metrics", "audience": "api://another"}
-    steps: list[tuple[dict[str, str], str]] = [({}, "create"), (modified, "update")]
+    modified: dict[str, t.Any] = {"namespace": "metrics", "audience": "api://another"}
+    steps: list[tuple[dict[str, t.Any], str]] = [({}, "create"), (modified, "update")]
     for values, action in (*steps, ({**modified, "state": "absent"}, "delete")):
         writes = len(estate.writes())
         predicted = run(estate, check_mode=True, **values)
