@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     aks_oidc_issuer,
+    amp_resource_policy,
     amp_workspace,
     entra_federated_credential,
     federated_service_account,
@@ -46,6 +47,7 @@ Options = dict[str, t.Any]
 
 NAMESPACE, SERVICE_ACCOUNT = "monitoring", "prometheus-sa"
 ROLE = "AKS-Prometheus-AMP-Role-new"
+_FINISHED_ROLE = "AKS-Prometheus-AMP-Role-finished"
 _ABSENT = {"state": "absent"}
 
 
@@ -198,13 +200,17 @@ def _check(**options: t.Any) -> Callable[[Estate], Options]:
             "issuer": estate.issuer("finished"),
             "namespace": NAMESPACE,
             "service_account": SERVICE_ACCOUNT,
-            "role_arn": f"arn:aws:iam::{AWS_ACCOUNT}:role/AKS-Prometheus-AMP-Role-finished",
+            "role_arn": f"arn:aws:iam::{AWS_ACCOUNT}:role/{_FINISHED_ROLE}",
             "workspace_arn": estate.workspace_arn,
             "remote_write_url": estate.remote_write_url,
             **options,
         }
 
     return of
+
+
+def _resource_policy(_estate: Estate) -> Options:
+    return {"alias": WORKSPACE_ALIAS, "principals": [f"arn:aws:iam::{AWS_ACCOUNT}:role/{_FINISHED_ROLE}"]}
 
 
 def _with_account(estate: Estate) -> None:
@@ -223,7 +229,11 @@ def _without_provider(estate: Estate) -> None:
 _AKS, _ENTRA = aks_oidc_issuer.DEFINITION, entra_federated_credential.DEFINITION
 _PROVIDER, _ROLE = iam_oidc_provider.DEFINITION, iam_role.DEFINITION
 _ACCOUNT, _WRITE = federated_service_account.DEFINITION, prometheus_remote_write.DEFINITION
+_POLICY = amp_resource_policy.DEFINITION
 _BOTH = {"oidc_issuer": True, "workload_identity": True}
+
+#: A second one at once would drop the key that still signs what pods hold, so it is no run that converges.
+ROTATION: t.Final = Case("aks_oidc_issuer-rotate", _AKS, "finished", _aks("finished", rotate_signing_keys=True))
 
 #: Runs that create, change or leave as it is.
 PRESENT: t.Final = (
@@ -283,6 +293,7 @@ PRESENT: t.Final = (
         before=(_remote_write(ROLE),),
         prepare=_with_account,
     ),
+    Case("amp_resource_policy-create", _POLICY, "finished", _resource_policy),
     Case("amp_workspace_info", amp_workspace.DEFINITION, "fresh", lambda _estate: {"alias": WORKSPACE_ALIAS}),
     Case("federation_check", federation_check.DEFINITION, "finished", _check()),
 )
@@ -311,6 +322,7 @@ ABSENT: t.Final = tuple(
         ),
         _gone("iam_web_identity_role", _ROLE, "finished", _role("finished")),
         _gone("federated_service_account", _ACCOUNT, "fresh", _account(namespace="observability")),
+        _gone("amp_resource_policy", _POLICY, "finished", _resource_policy),
         _gone("prometheus_remote_write", _WRITE, "fresh", _remote_write(ROLE), _with_account),
     )
     if "state" in case.definition.spec.options
@@ -332,6 +344,7 @@ def snapshot(sandbox: Sandbox) -> Json:
         "aks": {cluster.name: _cluster(cluster.body) for cluster in sandbox.world.clusters},
         "entra": sorted(_applications(sandbox), key=json.dumps),
         "iam": _iam(sandbox),
+        "amp": _workspace_policies(sandbox),
         "kubernetes": {cluster.name: dict(_objects(sandbox, cluster.name)) for cluster in sandbox.world.clusters},
     }
     text = json.dumps(objects)
@@ -392,6 +405,11 @@ def _iam(sandbox: Sandbox) -> Json:
             for role in store.roles.values()
         },
     }
+
+
+def _workspace_policies(sandbox: Sandbox) -> Json:
+    workspaces = sandbox.aws._regions[REGION]
+    return {workspace: workspaces.policies.document(workspace) for workspace in workspaces.workspaces}
 
 
 def _plain(tags: t.Any) -> t.Any:

@@ -17,6 +17,14 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
 
+#: What only the service knows and check mode shows as not given: the UID of a new object, and which certificate of a
+#: chain IAM chooses where it is left to choose.
+_UNPREDICTED: t.Final = {
+    "federated_service_account-create": ("/uid:",),
+    "iam_oidc_provider_thumbprint-create": ("/certificates/1/pinned:",),
+}
+#: Return values that tell of the run, not of the objects.
+_OF_RUN: t.Final = frozenset({"rollout"})
 _NAMES = {"ids": lambda case: case.name}
 
 
@@ -38,6 +46,10 @@ def _reports(result: Result) -> list[dict[str, str]]:
     return [change.report() for change in result.changes]
 
 
+def _lasting(result: Result) -> dict[str, object]:
+    return {name: value for name, value in result.facts.items() if name not in _OF_RUN}
+
+
 def _diffs(result: Result) -> list[dict[str, object]]:
     return [change.diff() for change in result.changes]
 
@@ -53,7 +65,9 @@ def test_check_mode_reads_only_and_predicts_the_run(estate: Estate, case: Case) 
     assert _reports(applied) == _reports(checked)
     assert list(_unfulfilled(_diffs(checked), _diffs(applied))) == []
     if applied.changes:
-        assert list(_unfulfilled(dict(checked.facts), dict(applied.facts))) == []
+        unpredicted = _UNPREDICTED.get(case.name, ())
+        found = _unfulfilled(dict(checked.facts), dict(applied.facts))
+        assert [one for one in found if not one.startswith(unpredicted)] == []
 
 
 @pytest.mark.parametrize("case", CASES, **_NAMES)
@@ -65,6 +79,6 @@ def test_a_second_run_changes_nothing_in_either_mode(estate: Estate, case: Case)
         again = case.run(estate, check_mode=check_mode)
         assert _reports(again) == []
         if applied.changes:
-            assert dict(again.facts) == dict(applied.facts)
+            assert _lasting(again) == _lasting(applied)
     assert [one for one in estate.requests(start) if one.write and one.service != "aps-workspaces"] == []
     assert differences(snapshot(estate.sandbox), after) == []

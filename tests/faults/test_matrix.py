@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, Result, failure_values
 from sandbox.faults import Fault, Kind, Met
-from tests.faults.modules import CASES, Case, Estate, differences, snapshot
+from tests.faults.modules import CASES, ROTATION, Case, Estate, differences, snapshot
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,3 +180,22 @@ def test_late_answers_change_nothing(estate: Estate, case: Case) -> None:
     found = list(problems(estate, case, Fault(Kind.LATENCY, seconds=0.005, times=None)))
     assert not found, found
     assert wanted.requests
+
+
+@pytest.mark.parametrize("fault", ["throttled", "error-500", "error-503", "drop-before", "drop-after", "conflict"])
+def test_signing_keys_are_rotated_once_at_most(estate: Estate, fault: str) -> None:
+    """A second rotation drops the key that has signed the tokens of running pods."""
+    wanted = undisturbed(estate, ROTATION)
+    found: list[str] = []
+    for place in wanted.places(FAULTS[fault], reads=fault != "drop-after"):
+        ROTATION.start(estate)
+        estate.sandbox.faults.add(place)
+        start = estate.last_request()
+        try:
+            ROTATION.run(estate)
+        except EXPECTED as error:
+            found += [f"{place.operation} {place.nth}: {problem}" for problem in _unclear(error)]
+        rotations = [one for one in estate.requests(start) if one.write]
+        if len(rotations) > 1:
+            found.append(f"{place.operation} {place.nth}: {len(rotations)} rotations")
+    assert not found, "\n".join(found)
