@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
@@ -199,6 +200,16 @@ def test_an_entry_that_is_gone_already_leaves_only_the_record_to_remove(sandbox:
 def test_what_is_not_there_is_absent(sandbox: Sandbox, options: Json) -> None:
     result = absent(sandbox, **options)
     assert (result.changes, result.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("missing", sorted(PRESENT))
+def test_presence_needs_what_absence_does_not(missing: str) -> None:
+    arguments = resource.ARGUMENT_SPEC.module_arguments()
+    validator = ModuleArgumentSpecValidator(arguments.pop("argument_spec"), **arguments)
+    given = {**PLACE, **{name: value for name, value in PRESENT.items() if name != missing}}
+    (message,) = validator.validate(given).error_messages
+    assert missing in message
+    assert not validator.validate({**given, "state": "absent"}).error_messages
 
 
 def test_an_immutable_config_map_is_refused_before_any_write(sandbox: Sandbox) -> None:
