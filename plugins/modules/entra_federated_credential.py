@@ -114,8 +114,8 @@ options:
     default: false
   if_shared:
     description:
-      - What O(state=absent) does with a credential that only O(force) would delete. V(fail) fails, V(keep) leaves it and
-        says so in a warning.
+      - What O(state=absent) does with a credential that only O(force) would delete. V(fail) fails, V(keep) leaves it
+        and says so in a warning.
     type: str
     choices: [fail, keep]
     default: fail

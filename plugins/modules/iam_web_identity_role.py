@@ -24,11 +24,11 @@ options:
   state:
     description:
       - V(present) makes the role what the other options say.
-      - V(absent) removes the statement for the issuer's provider from the trust policy. While other statements are left,
-        the role stays, and so does its permission as long as one of them lets others in by web identity.
-      - When none is left, the role is deleted with its permission if this collection created it. IAM takes no role without
-        a trust statement, so where the role was made by others, or others gave it policies or an instance profile,
-        O(if_shared) and O(force) decide.
+      - V(absent) removes the statement for the issuer's provider from the trust policy. While other statements are
+        left, the role stays, and so does its permission as long as one of them lets others in by web identity.
+      - When none is left, the role is deleted with its permission if this collection created it. IAM takes no role
+        without a trust statement, so where the role was made by others, or others gave it policies or an instance
+        profile, O(if_shared) and O(force) decide.
       - An inline policy of the name O(policy_name) that grants nothing but rights on single AMP workspaces is taken for
         this collection's.
     type: str
@@ -84,8 +84,8 @@ options:
     default: false
   assumable_role_arns:
     description:
-      - ARNs of other roles that the role may assume, for workspaces of accounts that are reached by chaining. Their trust
-        policies must let this role in.
+      - ARNs of other roles that the role may assume, for workspaces of accounts that are reached by chaining. Their
+        trust policies must let this role in.
       - The role itself is refused here. The pod holds its session already.
     type: list
     elements: str
@@ -93,12 +93,12 @@ options:
   policy_type:
     description:
       - V(inline) keeps the permission in the role.
-      - V(managed) keeps it in a customer managed policy of the name O(policy_name) that is attached to the role. A version
-        that is replaced stays until IAM's limit of five is reached, then the oldest goes.
+      - V(managed) keeps it in a customer managed policy of the name O(policy_name) that is attached to the role. A
+        version that is replaced stays until IAM's limit of five is reached, then the oldest goes.
       - On a change from V(inline) to V(managed), the inline policy goes after the managed one is attached. For the way
         back, use O(state=absent) first.
-      - A managed policy that was not created by this collection, or that others use too, is not changed unless O(force) is
-        V(true).
+      - A managed policy that was not created by this collection, or that others use too, is not changed unless
+        O(force) is V(true).
     type: str
     choices: [inline, managed]
     default: inline
@@ -157,8 +157,8 @@ options:
     default: false
   if_shared:
     description:
-      - What O(state=absent) does when the issuer's statement is the last one, but the role was made by others, or others
-        gave it policies or an instance profile.
+      - What O(state=absent) does when the issuer's statement is the last one, but the role was made by others, or
+        others gave it policies or an instance profile.
       - V(fail) fails and says what stands against it. V(keep) leaves the role as it is, with a warning.
     type: str
     choices: [fail, keep]
@@ -191,8 +191,8 @@ notes:
     C(iam:DeleteRole); and for O(prune_stale_issuers) C(iam:GetOpenIDConnectProvider).
   - Use one role per cluster. IAM's default quota admits the statements of about three clusters in one trust policy.
   - IAM has no precondition, so of two writers of one trust policy the later one wins. The module reads it right before
-    it writes it and again two seconds later, and plans anew when another writer was in between. An update is lost only to
-    a writer that halts for longer than that between its own reading and writing, and the next run brings it back.
+    it writes it and again two seconds later, and plans anew when another writer was in between. An update is lost only
+    to a writer that halts for longer than that between its own reading and writing, and the next run brings it back.
 seealso:
   - module: crosscloud.aks_amp.iam_oidc_provider_thumbprint
   - module: crosscloud.aks_amp.amp_workspace_info
@@ -209,7 +209,8 @@ EXAMPLES = r"""
 - name: Let Prometheus' service account write to it
   crosscloud.aks_amp.iam_web_identity_role:
     name: AKS-Prometheus-AMP-Role
-    issuer: https://westeurope.oic.prod-aks.azure.com/11111111-2222-3333-4444-555555555555/66666666-7777-8888-9999-000000000000/
+    issuer:
+    https://westeurope.oic.prod-aks.azure.com/11111111-2222-3333-4444-555555555555/66666666-7777-8888-9999-000000000000/
     service_accounts:
       - namespace: monitoring
         name: prometheus-sa
