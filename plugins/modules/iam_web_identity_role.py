@@ -209,8 +209,7 @@ EXAMPLES = r"""
 - name: Let Prometheus' service account write to it
   crosscloud.aks_amp.iam_web_identity_role:
     name: AKS-Prometheus-AMP-Role
-    issuer:
-    https://westeurope.oic.prod-aks.azure.com/11111111-2222-3333-4444-555555555555/66666666-7777-8888-9999-000000000000/
+    issuer: https://westeurope.oic.prod-aks.azure.com/11111111-2222-3333-4444-555555555555/66666666-7777-8888-9999-000000000000/
     service_accounts:
       - namespace: monitoring
         name: prometheus-sa
