@@ -159,11 +159,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure i
 try:
     from ansible.template import trust_as_template
 except ImportError:  # ansible-core before 2.19: every text is a template unless it is marked
-    from ansible.utils.unsafe_proxy import wrap_var
+    from ansible.utils.unsafe_proxy import wrap_var as without_templates
 
-    TEXTS_ARE_TEMPLATES = True
+    def trust_as_template(value: str) -> str:
+        """A text that Ansible may evaluate."""
+        return value
+
 else:
-    TEXTS_ARE_TEMPLATES = False
+
+    def without_templates(value: str) -> str:
+        """A text that Ansible must not evaluate."""
+        return value
+
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -298,8 +305,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
     def _add_group(self, group: str) -> None:
         self.inventory.add_group(group)
-        self.inventory.set_variable(group, "ansible_connection", own("local"))
-        self.inventory.set_variable(group, "ansible_python_interpreter", own("{{ ansible_playbook_python }}"))
+        self.inventory.set_variable(group, "ansible_connection", trust_as_template("local"))
+        self.inventory.set_variable(
+            group, "ansible_python_interpreter", trust_as_template("{{ ansible_playbook_python }}")
+        )
 
     def _add_host(self, group: str, name: str, cluster: FleetCluster) -> None:
         self.inventory.add_host(name, group=group)
@@ -310,11 +319,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
-
-
-def own(text: str) -> t.Any:
-    """A text of this plugin's own, which Ansible may evaluate."""
-    return text if TEXTS_ARE_TEMPLATES else trust_as_template(text)
 
 
 def foreign(value: t.Any) -> t.Any:
@@ -328,8 +332,8 @@ def foreign(value: t.Any) -> t.Any:
     if not isinstance(value, str):
         return value
     if _HARMLESS.fullmatch(value):
-        return own(value)
-    return wrap_var(value) if TEXTS_ARE_TEMPLATES else value
+        return trust_as_template(value)
+    return without_templates(value)
 
 
 def _fields(of: type[Filters]) -> tuple[str, ...]:

@@ -254,7 +254,7 @@ def test_no_text_is_evaluated(text: str) -> None:
 
 def test_the_plugins_own_templates_are_evaluated() -> None:
     templar = Templar(loader=DataLoader(), variables={"ansible_playbook_python": "/usr/bin/python3"})
-    assert templar.template(aks_clusters.own("{{ ansible_playbook_python }}")) == "/usr/bin/python3"
+    assert templar.template(aks_clusters.trust_as_template("{{ ansible_playbook_python }}")) == "/usr/bin/python3"
 
 
 def test_hosts_are_local_with_ansibles_own_interpreter_unless_group_vars_say_otherwise(fleet: Fleet) -> None:
