@@ -9,6 +9,7 @@ Service names are boto3's: ``iam``, ``sts``, ``amp``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import typing as t
 from pathlib import Path
@@ -21,6 +22,7 @@ try:
     import botocore
     import botocore.config
     import botocore.exceptions
+    import botocore.loaders
     import botocore.session
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
@@ -180,7 +182,8 @@ class AwsSession:
         core.set_default_client_config(self._config())
         if self._auth.transport.ca_bundle is not None:
             core.set_config_variable("ca_bundle", self._auth.transport.ca_bundle)
-        return boto3.session.Session(
+        core.lazy_register_component("data_loader", lambda: _service_models(core.get_config_variable("data_path")))
+        session = boto3.session.Session(
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             aws_session_token=token,
@@ -188,6 +191,9 @@ class AwsSession:
             profile_name=self._auth.profile,
             botocore_session=core,
         )
+        paths = core.get_component("data_loader").search_paths
+        paths[:] = dict.fromkeys(paths)  # each session of boto3 adds its own folder
+        return session
 
     def _config(self) -> botocore.config.Config:
         options: dict[str, t.Any] = {
@@ -286,6 +292,12 @@ def _assumed_role(auth: AwsAuth) -> RoleArn | None:
             fix="It has 2 to 64 letters, digits or characters of _+=,.@-.",
         )
     return RoleArn.parse(auth.assume_role_arn)
+
+
+@functools.cache
+def _service_models(data_path: str | None) -> botocore.loaders.Loader:
+    """The descriptions of AWS' services, read once in a process however many sessions it makes: they are large."""
+    return botocore.loaders.create_loader(data_path)
 
 
 def aws_client(auth: AwsAuth, service: str, *, unsigned: bool = False) -> t.Any:
