@@ -13,19 +13,24 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export MYPYPATH := .collections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint types unit faults sanity integration e2e molecule lowest down clean
+.PHONY: help demo test test-all lint types unit faults sanity integration e2e molecule lowest down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration, end-to-end and molecule tests"
+	@echo "make test-all     the same, then 'faults' and 'lowest'"
+	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python -m demo
 
-test: lint types unit faults sanity integration e2e molecule lowest
+test: lint types unit sanity integration e2e molecule
 	@echo "All tests passed."
+
+test-all: test faults lowest
+	@echo "All tests passed, with every fault and the oldest versions as well."
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
