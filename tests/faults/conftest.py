@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 import typing as t
 
-import botocore.loaders
 import pytest
 
 from sandbox.testing import running_sandbox
@@ -45,14 +43,4 @@ def _short_pauses() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", short)
         patch.setattr(asyncio, "sleep", async_short)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _descriptions_read_once() -> Iterator[None]:
-    """botocore reads its descriptions of the services anew for each session, which costs more than a run."""
-    loader = botocore.loaders.JSONFileLoader()
-    load = functools.lru_cache(maxsize=None)(loader.load_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders.JSONFileLoader, "load_file", lambda _self, path: load(path))
         yield

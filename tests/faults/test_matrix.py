@@ -182,6 +182,17 @@ def test_late_answers_change_nothing(estate: Estate, case: Case) -> None:
     assert wanted.requests
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.name.startswith("entra_")], ids=lambda case: case.name)
+def test_what_the_directory_shows_late_is_not_made_twice(estate: Estate, case: Case) -> None:
+    """Graph's replicas show what was written a moment later; how IAM's delay is met, federation_check's tests show."""
+    assert undisturbed(estate, case).requests
+    case.start(estate)
+    world = estate.sandbox.world
+    world.settings = dataclasses.replace(world.settings, graph_replication_seconds=0.1)
+    found = list(problems(estate, case))
+    assert not found, found
+
+
 @pytest.mark.parametrize("fault", ["throttled", "error-500", "error-503", "drop-before", "drop-after", "conflict"])
 def test_signing_keys_are_rotated_once_at_most(estate: Estate, fault: str) -> None:
     """A second rotation drops the key that has signed the tokens of running pods."""
