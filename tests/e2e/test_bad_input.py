@@ -92,7 +92,7 @@ STEP_1 = (
     wrong("interval-is-no-number", "poll_interval", on="fresh", by_ansible=True, poll_interval="soon"),
     wrong("interval-is-nothing", "poll_interval", "greater than zero", on="fresh", poll_interval=0),
     wrong("unknown-cloud", "AzureCloud, AzureUSGovernment", on="fresh", by_ansible=True, cloud_environment="Moon"),
-    wrong("unknown-login", "auto, cli, env, msi", on="fresh", by_ansible=True, auth_source="guess"),
+    wrong("unknown-login", "auto, certificate, cli, client_secret", on="fresh", by_ansible=True, auth_source="guess"),
     wrong("no-ca-file", "ca_bundle", "/nowhere.pem", "Name a PEM file", on="fresh", ca_bundle="/nowhere.pem"),
     wrong("no-azure-login", "No Azure credentials", *AZURE_SOURCES, "az login", on="fresh", without="client_ tenant_"),
     wrong("no-azure-variables", *AZURE_SOURCES, on="fresh", without="client_ tenant_", auth_source="env"),
