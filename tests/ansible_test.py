@@ -11,6 +11,7 @@ Python's bundled pip, in a home folder of its own, replaces the third, so that o
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 import shutil
@@ -27,9 +28,26 @@ from sandbox import daemon
 from sandbox.state import StateFolder
 
 ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / ".cache" / "ansible-test"
-COPY = WORK / "ansible_collections" / "crosscloud" / "aks_amp"
-HOME = WORK / "home"
+
+
+@dataclasses.dataclass(frozen=True)
+class Workplace:
+    """The folders of one command, so that two of them can run at once."""
+
+    command: str
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / ".cache" / "ansible-test" / self.command
+
+    @property
+    def copy(self) -> Path:
+        return self.folder / "ansible_collections" / "crosscloud" / "aks_amp"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
 
 BOOTSTRAP = '''\
 """Installs what pip's bootstrap script would install, by the pip that Python carries."""
@@ -49,7 +67,7 @@ def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = No
         sys.exit(finished.returncode)
 
 
-def copy_collection() -> None:
+def copy_collection(copy: Path) -> None:
     """Bring the copy to the state of the working tree: all files that git tracks or would track."""
     listed = subprocess.run(
         ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),  # noqa: S607  # git is on the PATH
@@ -61,40 +79,40 @@ def copy_collection() -> None:
     # The linked collection tree would lead from the copy into itself.
     files = [name for name in listed.split("\0") if name and not name.startswith(".collections/")]
     kept = {"tests/output"}
-    if COPY.exists():
-        for path in COPY.iterdir():
+    if copy.exists():
+        for path in copy.iterdir():
             if path.name != "tests":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path in (COPY / "tests").iterdir():
+        for path in (copy / "tests").iterdir():
             if f"tests/{path.name}" not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in files:
-        source, target = ROOT / name, COPY / name
+        source, target = ROOT / name, copy / name
         if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    run("git", "init", "--quiet", cwd=COPY)
-    run("git", "add", "--all", cwd=COPY)
+    run("git", "init", "--quiet", cwd=copy)
+    run("git", "add", "--all", cwd=copy)
 
 
-def write_bootstrap() -> None:
+def write_bootstrap(home: Path) -> None:
     """Put the bootstrap script where this ansible-test looks for the version that it wants."""
     spec = find_spec("ansible_test")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("ansible-test is not installed: run 'make test', which installs it.")
     source = Path(spec.submodule_search_locations[0], "_internal", "python_requirements.py").read_text(encoding="utf-8")
-    cache = HOME / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for version in re.findall(r"pip='([\d.]+)'", source):
         (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
 
 
-def environment() -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
     """A clean environment with the copy's own home; pip keeps the user's settings."""
-    variables = {**clean_environment(), "HOME": str(HOME), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    variables = {**clean_environment(), "HOME": str(home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     for settings in (Path.home() / ".config" / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"):
         if settings.is_file():
-            target = HOME / ".config" / "pip" / "pip.conf"
+            target = home / ".config" / "pip" / "pip.conf"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(settings, target)
     # Proxies and roots that pip needs on this machine; the tests' own traffic does not leave it.
@@ -102,18 +120,20 @@ def environment() -> dict[str, str]:
     return variables | {name: os.environ[name] for name in kept if name in os.environ}
 
 
-def ansible_test(*arguments: str) -> None:
+def ansible_test(place: Workplace, *arguments: str) -> None:
+    """Sanity tests get an environment of their own; integration tests use this one, which has all that they need."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     run(
         str(Path(sys.executable).parent / "ansible-test"),
+        place.command,
         *arguments,
-        "--venv",
+        *(("--venv",) if place.command == "sanity" else ()),
         "--python",
         version,
         "--color",
         "no",
-        cwd=COPY,
-        environment=environment(),
+        cwd=place.copy,
+        environment=environment(place.home),
     )
 
 
@@ -129,14 +149,14 @@ def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any
     }
 
 
-def integration(targets: t.Sequence[str]) -> None:
-    folder = StateFolder(WORK / "sandbox")
+def integration(place: Workplace, targets: t.Sequence[str]) -> None:
+    folder = StateFolder(place.folder / "sandbox")
     daemon.end(folder)
     control_url = str(daemon.start(folder)["control_url"])
     try:
-        config = COPY / "tests" / "integration" / "integration_config.yml"
+        config = place.copy / "tests" / "integration" / "integration_config.yml"
         config.write_text(yaml.safe_dump(integration_config(folder, control_url)), encoding="utf-8")
-        ansible_test("integration", *targets)
+        ansible_test(place, *targets)
     finally:
         daemon.end(folder)
 
@@ -146,12 +166,13 @@ def main() -> None:
     parser.add_argument("command", choices=("sanity", "integration"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
     given = parser.parse_args()
-    copy_collection()
-    write_bootstrap()
+    place = Workplace(given.command)
+    copy_collection(place.copy)
+    write_bootstrap(place.home)
     if given.command == "sanity":
-        ansible_test("sanity", *given.arguments)
+        ansible_test(place, *given.arguments)
     else:
-        integration(given.arguments)
+        integration(place, given.arguments)
 
 
 if __name__ == "__main__":
