@@ -165,14 +165,16 @@ def report(pinned: t.Iterable[str], chains: t.Sequence[SentChain]) -> list[dict[
 
     ``role`` is ``leaf``, ``intermediate`` or ``root`` in its host's chain, ``unknown`` for one that is not sent: an
     older one kept for overlap, or one of a list. A chain that is not trusted has no thumbprint that could be pinned.
+    ``pinned`` is None where IAM will choose for itself.
     """
     wanted = tuple(dict.fromkeys(value.lower() for value in pinned))
+    undecided = any(not _THUMBPRINT.fullmatch(value) for value in wanted)
     found: dict[str, dict[str, object]] = {}
     for chain in chains:
         for number, certificate in enumerate(chain.certificates):
             entry = {
                 "thumbprint": certificate.thumbprint,
-                "pinned": certificate.thumbprint in wanted,
+                "pinned": None if undecided and not chain.distrust else certificate.thumbprint in wanted,
                 "role": _role(number, certificate),
                 "trusted": not chain.distrust,
                 "host": chain.host,

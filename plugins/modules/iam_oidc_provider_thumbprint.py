@@ -194,6 +194,7 @@ certificates:
     - Which certificate each thumbprint is. First come those that the hosts of the issuer send, which are read with
       O(thumbprints=auto) only, then pinned thumbprints that no host sends.
     - After a change of authority the old one stays pinned for overlap, as one that no host sends.
+    - Null in check mode as long as the issuer is not known.
   returned: when the provider exists
   type: list
   elements: dict
@@ -204,7 +205,7 @@ certificates:
       type: str
       sample: 9e99a48a9960b14926bb7f3b02e22da2b0ab7280
     pinned:
-      description: Whether the provider names it.
+      description: Whether the provider names it; null in check mode where IAM would choose for itself.
       returned: success
       type: bool
       sample: true

@@ -483,7 +483,8 @@ def facts(current: Current, wish: Wish) -> dict[str, object]:
     document = _document(current.provider)
     if document is None or current.provider is None:
         return {"arn": current.account.provider_arn(wish.issuer), "url": wish.issuer.url}
-    return {**document, "certificates": report(current.provider.thumbprints, current.chains)}
+    certificates = report(current.provider.thumbprints, current.chains) if wish.issuer.known else None
+    return {**document, "certificates": certificates}
 
 
 def run(params: Params, context: Context) -> Result:

@@ -182,6 +182,16 @@ def test_an_inspecting_proxy_is_named_by_its_authority_and_never_pinned() -> Non
     assert (entry["pinned"], entry["trusted"]) == (False, False)
 
 
+def test_what_iam_will_choose_is_not_foretold() -> None:
+    sent = (Certificate(LEAF, "CN=host", "CN=top", "2030-01-01T00:00:00Z"),)
+    current = dataclasses.replace(ABSENT, chains=(SentChain("h", (LEAF,), certificates=sent),))
+    plan = resource.plan(current, dataclasses.replace(WISH, pinning=Pinning()))
+    (entry,) = t.cast("list[dict[str, t.Any]]", resource.facts(plan.predicted, WISH)["certificates"])
+    assert (entry["pinned"], entry["trusted"]) == (None, True)
+    unknown = dataclasses.replace(WISH, issuer=Issuer(KNOWN_AFTER_APPLY))
+    assert resource.facts(resource.plan(ABSENT, unknown).predicted, unknown)["certificates"] is None
+
+
 GONE = dataclasses.replace(WISH, state=State.ABSENT)
 OURS = with_provider(tags=MARK)
 
