@@ -13,14 +13,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export MYPYPATH := .collections
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-PARTS := lint integration unit e2e sanity types molecule
+PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all lint types unit faults sanity integration e2e molecule lowest down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
-	@echo "make test         lint, types, unit, sanity, integration, end-to-end and molecule tests"
-	@echo "make test-all     the same, then 'faults' and 'lowest'"
+	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
+	@echo "make test-all     the same, then 'e2e', 'faults' and 'lowest'"
+	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
@@ -30,12 +31,12 @@ demo: $(VENV)/.runtime
 
 # Two parts at a time: each of them leaves one of two cores idle for much of its time.
 test: $(VENV)/.tests
-	@echo "== lint, types, unit, sanity, integration, end-to-end and molecule tests: each is shown when it has ended"
+	@echo "== lint, types, unit, sanity, integration and molecule tests: each is shown when it has ended"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test faults lowest
-	@echo "All tests passed, with every fault and the oldest versions as well."
+test-all: test e2e faults lowest
+	@echo "All tests passed: end to end, with every fault, and with the oldest versions."
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
