@@ -62,7 +62,7 @@ integration: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test integration
 
 e2e: $(VENV)/.tests
-	$(BIN)/python -m pytest tests/e2e -q
+	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile -q
 
 molecule: $(VENV)/.tests
 	$(BIN)/molecule test

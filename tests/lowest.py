@@ -45,7 +45,7 @@ def main() -> None:
         run(python, "-m", "pip", "install", "--quiet", "-r", "sandbox/requirements.txt", *pins, *TOOLS)
         stamp.write_text(wanted, encoding="utf-8")
     run(python, "-m", "pytest", "-q", "-n", "2", "tests/unit/plugins", "tests/unit/content")
-    run(python, "-m", "pytest", "-q", "tests/e2e")
+    run(python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/e2e")
 
 
 if __name__ == "__main__":
