@@ -4,23 +4,14 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-
-from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments import azure, transport
-
-
-def _of_aks(fragment: str) -> str:
-    """The options of another fragment as suboptions of O(aks)."""
-    options = fragment.partition("options:\n")[2].partition("\nrequirements:")[0]
-    return textwrap.indent(re.sub(r"\bO\((?=\w)", "O(aks.", options), "    ")
-
 
 class ModuleDocFragment:
-    """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py."""
+    """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py.
 
-    DOCUMENTATION = (
-        r"""
+    The login of O(aks) is described in the words of the fragments azure and transport; a test holds them together.
+    """
+
+    DOCUMENTATION = r"""
 options:
   kubeconfig:
     description:
@@ -111,13 +102,83 @@ options:
             what it did.
         type: float
         default: 10.0
-"""
-        + _of_aks(azure.ModuleDocFragment.DOCUMENTATION).rstrip()
-        + "\n"
-        + _of_aks(transport.ModuleDocFragment.DOCUMENTATION).rstrip()
-        + r"""
+      cloud_environment:
+        description:
+          - The Azure cloud; it decides the endpoints for login, Azure Resource Manager and Microsoft Graph.
+          - Falls back to the environment variable E(AZURE_CLOUD_ENVIRONMENT).
+        type: str
+        choices: [AzureCloud, AzureUSGovernment, AzureChinaCloud]
+        default: AzureCloud
+      auth_source:
+        description:
+          - Where credentials come from.
+          - V(auto) uses O(aks.client_id) with O(aks.secret) or O(aks.x509_certificate_path) when they are given, and
+            otherwise azure-identity's default chain (environment, workload identity, managed identity, Azure CLI).
+          - A federated token is read from the file that E(AZURE_FEDERATED_TOKEN_FILE) names, or from
+            E(AZURE_FEDERATED_TOKEN) itself.
+          - V(env) uses only these options and their environment variables, V(cli) only the Azure CLI's login,
+            V(msi) only a managed identity, of which O(aks.client_id) names a user-assigned one.
+          - V(client_secret), V(certificate) and V(workload_identity) use only O(aks.secret), only
+            O(aks.x509_certificate_path), or only the federated token, whatever else is given.
+          - Falls back to the environment variable E(ANSIBLE_AZURE_AUTH_SOURCE).
+        type: str
+        choices: [auto, certificate, cli, client_secret, env, msi, workload_identity]
+        default: auto
+      tenant:
+        description:
+          - Microsoft Entra tenant ID.
+          - Falls back to the environment variables E(AZURE_TENANT) and E(AZURE_TENANT_ID).
+        type: str
+        aliases: [tenant_id]
+      client_id:
+        description:
+          - Client ID of the service principal or managed identity that the module logs in as.
+          - Falls back to the environment variable E(AZURE_CLIENT_ID).
+        type: str
+      secret:
+        description:
+          - Client secret of the service principal that the module logs in as.
+          - Falls back to the environment variables E(AZURE_SECRET) and E(AZURE_CLIENT_SECRET).
+        type: str
+      x509_certificate_path:
+        description:
+          - File with certificate and private key (PEM) of the service principal that the module logs in as.
+          - Falls back to the environment variables E(AZURE_X509_CERTIFICATE_PATH) and E(AZURE_CLIENT_CERTIFICATE_PATH).
+        type: path
+      x509_certificate_password:
+        description:
+          - Password of the private key in O(aks.x509_certificate_path).
+          - Falls back to the environment variable E(AZURE_CLIENT_CERTIFICATE_PASSWORD).
+        type: str
+      authority_host:
+        description:
+          - Login endpoint in place of the cloud's own, a host or an https URL without path.
+          - Falls back to the environment variable E(AZURE_AUTHORITY_HOST).
+        type: str
+      arm_endpoint:
+        description:
+          - Endpoint of Azure Resource Manager in place of the cloud's own, a host or an https URL without path, for
+            example of a private link. Access tokens are still those for the cloud of O(aks.cloud_environment).
+        type: str
+      graph_endpoint:
+        description:
+          - Endpoint of Microsoft Graph in place of the cloud's own, a host or an https URL without path, for example
+            V(https://dod-graph.microsoft.us). Access tokens are those for the cloud of O(aks.cloud_environment),
+            unless the endpoint is itself one of Microsoft's.
+        type: str
+      https_proxy:
+        description:
+          - URL of the HTTP proxy through which the clouds' public endpoints are reached.
+          - Without it, the environment variables E(HTTPS_PROXY) and E(NO_PROXY) decide.
+        type: str
+      ca_bundle:
+        description:
+          - File with the root certificates (PEM) that are trusted for the clouds' endpoints, for networks that inspect
+            TLS.
+          - Without it, each library uses its own bundle or the environment variable that it knows.
+        type: path
+        aliases: [aws_ca_bundle]
 requirements:
   - kubernetes
   - azure-identity and azure-mgmt-containerservice, for the option aks
 """
-    )

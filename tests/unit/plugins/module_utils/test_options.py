@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import typing as t
 
 import pytest
 import yaml
@@ -30,6 +32,20 @@ def test_a_documentation_fragment_says_what_the_argument_spec_does(name: str) ->
             assert documented[option].get(key) == entry.get(key), (option, key)
         for variable in entry.get("fallback", (None, []))[1]:
             assert f"E({variable})" in str(documented[option]["description"]), (option, variable)
+
+
+@pytest.mark.parametrize("login", ["azure", "transport"])
+def test_the_login_of_the_option_aks_is_described_as_everywhere(login: str) -> None:
+    """ansible-test reads fragments as literals only, so the text stands there twice."""
+
+    def options_of(name: str) -> dict[str, dict[str, object]]:
+        module = importlib.import_module(f"ansible_collections.crosscloud.aks_amp.plugins.doc_fragments.{name}")
+        return t.cast("dict[str, dict[str, object]]", yaml.safe_load(module.ModuleDocFragment.DOCUMENTATION)["options"])
+
+    suboptions = t.cast("dict[str, object]", options_of("kubernetes")["aks"]["suboptions"])
+    for name, described in options_of(login).items():
+        text = re.sub(r"\bO\((?=\w)", "O(aks.", yaml.safe_dump(described, width=10**6))
+        assert suboptions[name] == yaml.safe_load(text), name
 
 
 @pytest.mark.parametrize("spec", FRAGMENTS.values(), ids=FRAGMENTS)
