@@ -172,7 +172,7 @@ def report(pinned: t.Iterable[str], chains: t.Sequence[SentChain]) -> list[dict[
     found: dict[str, dict[str, object]] = {}
     for chain in chains:
         for number, certificate in enumerate(chain.certificates):
-            entry = {
+            entry: dict[str, object] = {
                 "thumbprint": certificate.thumbprint,
                 "pinned": None if undecided and not chain.distrust else certificate.thumbprint in wanted,
                 "role": _role(number, certificate),
