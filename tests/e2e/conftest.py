@@ -65,5 +65,5 @@ def installed(tmp_path: Path) -> Path:
 
     run("build", "--output-path", str(tmp_path), str(ROOT))
     (artifact,) = tmp_path.glob("crosscloud-aks_amp-*.tar.gz")
-    run("install", "--offline", "-p", str(tmp_path), str(artifact))
+    run("install", "--offline", "--force", "-p", str(tmp_path), str(artifact))  # forced, whatever is elsewhere
     return tmp_path
