@@ -21,9 +21,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import rollout
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_remote_write import (
     Current,
-    Wish,
     plan_remote_write,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_wish import Wish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result, failure_values
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT
