@@ -21,6 +21,8 @@ KNOWN_AFTER_APPLY: t.Final = "<known after apply>"
 
 AWS_AUDIENCE: t.Final = "sts.amazonaws.com"
 ENTRA_AUDIENCE: t.Final = "api://AzureADTokenExchange"
+#: What the Azure webhook calls its token file; never the name of one of our own.
+AZURE_TOKEN_FILE_NAME: t.Final = "azure-identity-token"  # noqa: S105 - the name of a file
 
 #: IAM's limit for a provider URL (CreateOpenIDConnectProvider).
 MAX_ISSUER_LENGTH: t.Final = 255
@@ -361,6 +363,13 @@ class ProjectedToken:
     mount_path: str = "/var/run/secrets/aws"
     file_name: str = "token"
 
+    def __post_init__(self) -> None:
+        if self.file_name == AZURE_TOKEN_FILE_NAME:
+            raise FederationError(
+                f"A projected token must not be called {AZURE_TOKEN_FILE_NAME}, because the Azure webhook would take it "
+                "for its own: choose another name."
+            )
+
     def volume(self) -> dict[str, t.Any]:
         return {
             "name": self.volume_name,
@@ -381,13 +390,38 @@ class ProjectedToken:
         return {"name": self.volume_name, "mountPath": self.mount_path, "readOnly": True}
 
     def environment(self) -> dict[str, str]:
-        """What the AWS SDKs read. The last one matters for Prometheus before 3.5, whose SDK asks the global STS."""
-        return {
-            "AWS_ROLE_ARN": self.role_arn,
-            "AWS_WEB_IDENTITY_TOKEN_FILE": f"{self.mount_path}/{self.file_name}",
-            "AWS_REGION": self.region,
-            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-        }
+        return _sdk_environment(self.role_arn, f"{self.mount_path}/{self.file_name}", self.region)
+
+
+@dataclasses.dataclass(frozen=True)
+class WebhookToken:
+    """The token that the Azure webhook mounts into labelled pods: nothing of ours in the pod but the environment.
+
+    ``file`` differs between versions of the webhook and can't be expanded from the environment, because the webhook
+    appends its variables behind those of the template (https://azure.github.io/azure-workload-identity/).
+    """
+
+    role_arn: str
+    region: str
+    file: str = KNOWN_AFTER_APPLY
+    audience: str = ENTRA_AUDIENCE
+
+    def environment(self) -> dict[str, str]:
+        return _sdk_environment(self.role_arn, self.file, self.region)
+
+
+#: The pod's web-identity token, from either source.
+WebIdentityToken: t.TypeAlias = "ProjectedToken | WebhookToken"
+
+
+def _sdk_environment(role_arn: str, token_file: str, region: str) -> dict[str, str]:
+    """What the AWS SDKs read. The last one matters for Prometheus before 3.5, whose SDK asks the global STS."""
+    return {
+        "AWS_ROLE_ARN": role_arn,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
+        "AWS_REGION": region,
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+    }
 
 
 @dataclasses.dataclass(frozen=True)
