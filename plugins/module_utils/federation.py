@@ -16,6 +16,13 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import (
+    FIRST_RELEASES,
+    PrometheusVersion,
+    gated_settings,
+    unknown_settings,
+)
+
 #: Stands for a value that only a write will make known. Accepted as input in check mode only.
 KNOWN_AFTER_APPLY: t.Final = "<known after apply>"
 
@@ -424,18 +431,38 @@ def _sdk_environment(role_arn: str, token_file: str, region: str) -> dict[str, s
     }
 
 
+#: What an entry that we add says about its queue (AWS' own examples for AMP; without the last one Prometheus drops what
+#: the service throttles). https://prometheus.io/docs/prometheus/latest/configuration/configuration/#remote_write
+DEFAULT_QUEUE: t.Final[t.Mapping[str, int | bool]] = {
+    "capacity": 2500,
+    "max_shards": 200,
+    "max_samples_per_send": 1000,
+    "retry_on_http_429": True,
+}
+
+#: A setting of ``queue_config``; None leaves it to Prometheus.
+QueueSetting: t.TypeAlias = "int | bool | str | None"
+
+
 @dataclasses.dataclass(frozen=True)
 class RemoteWrite:
     """Prometheus' ``remote_write`` entry for a workspace.
 
     ``chained_role_arn`` is only for assuming a *different* role with the federated session: Prometheus calls
     ``sts:AssumeRole`` for it, never ``AssumeRoleWithWebIdentity``, and a role can't assume itself unasked.
+    ``queue_config`` goes over the defaults; None, for it and the other settings, means that nothing was asked for.
     """
 
     url: str
     region: str
     role_arn: str
     chained_role_arn: str | None = None
+    name: str | None = None
+    external_id: str | None = None
+    use_fips_sts_endpoint: bool | None = None
+    service_name: str | None = None
+    queue_config: t.Mapping[str, QueueSetting] | None = None
+    write_relabel_configs: tuple[t.Mapping[str, t.Any], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.chained_role_arn is not None and self.chained_role_arn == self.role_arn:
@@ -443,13 +470,86 @@ class RemoteWrite:
                 f"The chained role is the federated role itself ({self.role_arn}): the pod already holds its session, "
                 "so leave the chained role out; it is only for a different role."
             )
+        if self.external_id is not None and self.chained_role_arn is None:
+            raise FederationError(
+                "An external ID is sent when a chained role is assumed, and Prometheus refuses one without: give "
+                "chained_role_arn too, or leave external_id out."
+            )
 
-    def entry(self) -> dict[str, t.Any]:
-        """The entry; ``region`` is always there, because Prometheus signs with it and not with the chain's."""
-        sigv4 = {"region": self.region}
-        if self.chained_role_arn is not None:
-            sigv4["role_arn"] = self.chained_role_arn
-        return {"url": self.url, "sigv4": sigv4}
+    def entry(self, version: PrometheusVersion | None = None) -> dict[str, t.Any]:
+        """The entry for a version of Prometheus, in the order of its documentation; None stands for any version.
+
+        ``region`` is always there, because Prometheus signs with it and not with the chain's. Raises FederationError
+        for a setting that was asked for and that the version does not know: it would refuse the whole configuration.
+        """
+        entry = self.asked_for(version)
+        queue: dict[str, QueueSetting] = {
+            setting: value
+            for setting, value in DEFAULT_QUEUE.items()
+            if version is None or version.knows(f"queue_config.{setting}")
+        }
+        queue.update(self.queue_config or {})
+        kept = {setting: value for setting, value in queue.items() if value is not None}
+        return {**entry, "queue_config": kept} if kept else entry
+
+    def asked_for(self, version: PrometheusVersion | None = None) -> dict[str, t.Any]:
+        """What an entry must say whoever added it: the entry without the defaults of its queue."""
+        sigv4: dict[str, t.Any] = {
+            "region": self.region,
+            "role_arn": self.chained_role_arn,
+            "external_id": self.external_id,
+            "use_fips_sts_endpoint": self._fips(version),
+            "service_name": self.service_name,
+        }
+        relabeling = self.write_relabel_configs
+        entry = {
+            "url": self.url,
+            "write_relabel_configs": [dict(rule) for rule in relabeling] if relabeling else None,
+            "name": self.name,
+            "sigv4": {setting: value for setting, value in sigv4.items() if value is not None},
+            "queue_config": {name: value for name, value in (self.queue_config or {}).items() if value is not None},
+        }
+        found = {setting: value for setting, value in entry.items() if value}
+        if version is not None:
+            _refuse_unknown(found, version)
+        return found
+
+    def _fips(self, version: PrometheusVersion | None) -> bool | None:
+        """False is the default, so it is said only to a version that surely takes it."""
+        if self.use_fips_sts_endpoint or (version is not None and version.knows("sigv4.use_fips_sts_endpoint")):
+            return self.use_fips_sts_endpoint
+        return None
+
+    def version_warnings(self, version: PrometheusVersion | None) -> tuple[str, ...]:
+        """One sentence when the version is not known and something was asked for that not every version knows."""
+        gated = gated_settings(setting_names(self.asked_for())) if version is None else ()
+        if not gated:
+            return ()
+        needed = max(FIRST_RELEASES[setting] for setting in gated)
+        sentence = (
+            f"The version of this Prometheus is not known, and {' and '.join(gated)} needs {needed}: an older one "
+            "refuses the whole configuration; give prometheus_version to have it checked."
+        )
+        return (sentence,)
+
+
+def setting_names(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The settings of an entry as ``prometheus_versions`` names them: ``sigv4``, ``sigv4.region``, ..."""
+    inner = [f"{name}.{setting}" for name, value in entry.items() if isinstance(value, dict) for setting in value]
+    return (*entry, *inner)
+
+
+def _refuse_unknown(entry: t.Mapping[str, t.Any], version: PrometheusVersion) -> None:
+    if not version.knows("sigv4"):
+        raise FederationError(
+            f"Prometheus {version} can't sign requests to AWS, which came with {FIRST_RELEASES['sigv4']}: update it "
+            "first."
+        )
+    for setting in unknown_settings(setting_names(entry), version):
+        raise FederationError(
+            f"Prometheus {version} does not know {setting}, which came with {FIRST_RELEASES[setting]}, and would "
+            f"refuse the whole configuration: leave {setting.rpartition('.')[2]} out or update Prometheus first."
+        )
 
 
 #: The label that makes the Azure webhook act on a pod; on a service account it marks intent only.
