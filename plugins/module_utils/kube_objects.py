@@ -40,13 +40,14 @@ CONFIG_MAP: t.Final = ObjectKind("api/v1", "configmaps", "ConfigMap")
 SERVICE_ACCOUNT: t.Final = ObjectKind("api/v1", "serviceaccounts", "ServiceAccount")
 DEPLOYMENT: t.Final = ObjectKind("apis/apps/v1", "deployments", "Deployment")
 STATEFUL_SET: t.Final = ObjectKind("apis/apps/v1", "statefulsets", "StatefulSet")
-WORKLOAD_KINDS: t.Final = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET)}
+DAEMON_SET: t.Final = ObjectKind("apis/apps/v1", "daemonsets", "DaemonSet")
+#: Kinds with a pod template, by their names.
+WORKLOAD_KINDS: t.Final = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 
 POD: t.Final = ObjectKind("api/v1", "pods", "Pod")
 SECRET: t.Final = ObjectKind("api/v1", "secrets", "Secret")
 SERVICE: t.Final = ObjectKind("api/v1", "services", "Service")
 VOLUME_CLAIM: t.Final = ObjectKind("api/v1", "persistentvolumeclaims", "PersistentVolumeClaim")
-DAEMON_SET: t.Final = ObjectKind("apis/apps/v1", "daemonsets", "DaemonSet")
 REPLICA_SET: t.Final = ObjectKind("apis/apps/v1", "replicasets", "ReplicaSet")
 JOB: t.Final = ObjectKind("apis/batch/v1", "jobs", "Job")
 CRON_JOB: t.Final = ObjectKind("apis/batch/v1", "cronjobs", "CronJob")

@@ -51,6 +51,12 @@ def noted(record: t.Mapping[str, t.Any], section: str, name: str, *, was: object
     return {**record, section: {**entries, name: {WAS: was, SET: to}}}
 
 
+def forgotten(record: t.Mapping[str, t.Any], section: str, name: str) -> Json:
+    """The record without one change, which was taken back."""
+    entries = {key: entry for key, entry in section_of(record, section).items() if key != name}
+    return {**record, section: entries}
+
+
 _KEPT: t.Final = " is kept: "
 
 

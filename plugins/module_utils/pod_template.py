@@ -16,13 +16,24 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    AZURE_TOKEN_FILE_NAME,
     WORKLOAD_IDENTITY_LABEL,
     ProjectedToken,
+    WebhookToken,
+    WebIdentityToken,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    SECRET,
+    ObjectKind,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, kept, section_of
 
 Json = dict[str, t.Any]
 
 PROMETHEUS: t.Final = "prometheus"
+#: The pod's annotation with the containers, separated by semicolons, that the Azure webhook leaves alone.
+SKIP_CONTAINERS_ANNOTATION: t.Final = "azure.workload.identity/skip-containers"
 TOKEN_FILE: t.Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105  # the name of a variable
 #: The API server's default lifetime of a projected token, in seconds.
 _DEFAULT_EXPIRATION: t.Final = 3600
@@ -43,7 +54,7 @@ class PodWish:
     """What the pod shall have. ``container`` None means the one of Prometheus."""
 
     service_account: str
-    token: ProjectedToken
+    token: WebIdentityToken
     container: str | None = None
     pod_label: bool = False
 
@@ -98,19 +109,25 @@ def patched(template: t.Mapping[str, t.Any], patch: t.Mapping[str, t.Any]) -> Js
     return merged
 
 
-def merge_pod_template(template: t.Mapping[str, t.Any], wish: PodWish, place: str) -> PodChange:
-    """Decide. ``place`` names the workload for messages. Raises NotFound, Ambiguous or Refused."""
+def merge_pod_template(
+    template: t.Mapping[str, t.Any], wish: PodWish, place: str, record: t.Mapping[str, t.Any] | None = None
+) -> PodChange:
+    """Decide. ``place`` names the workload for messages; ``record`` tells what of the template the collection set.
+    Raises NotFound, Ambiguous or Refused."""
     planner = _Planner(template, wish, place)
     planner.set_service_account()
     planner.refuse_stray_credentials()
     accepted = planner.has_equivalent_token()
-    if not accepted:
-        planner.set_volume()
-        planner.set_mount()
+    if isinstance(wish.token, WebhookToken):
+        planner.refuse_skipping_webhook()
+        planner.drop_own_token(record or {})
+    elif not accepted:
+        planner.set_volume(wish.token)
+        planner.set_mount(wish.token)
     for name, value in wish.token.environment().items():
         if name != TOKEN_FILE or not accepted:
             planner.set_variable(name, value)
-    if wish.pod_label:
+    if wish.pod_label or isinstance(wish.token, WebhookToken):
         planner.set_label()
     return planner.change()
 
@@ -120,7 +137,9 @@ class _Planner:
 
     def __init__(self, template: t.Mapping[str, t.Any], wish: PodWish, place: str) -> None:
         self._spec: t.Mapping[str, t.Any] = template["spec"]
-        self._labels: dict[str, str] = dict((template.get("metadata") or {}).get("labels") or {})
+        metadata = template.get("metadata") or {}
+        self._labels: dict[str, str] = dict(metadata.get("labels") or {})
+        self._annotations: dict[str, str] = dict(metadata.get("annotations") or {})
         self._wish = wish
         self._place = place
         containers = self._spec["containers"]
@@ -133,6 +152,7 @@ class _Planner:
         self._before: Json = {}
         self._after: Json = {}
         self._summaries: list[str] = []
+        self._kept: list[str] = []
 
     @property
     def _container(self) -> Json:
@@ -169,15 +189,67 @@ class _Planner:
 
     def _is_own(self, mount: Json) -> bool:
         """Our own volume is held to the wish, its token's lifetime included."""
-        return bool(mount["name"] == self._wish.token.volume_name and _path(mount) == self._wish.token.mount_path)
+        return bool(mount["name"] == ProjectedToken.volume_name and _path(mount) == ProjectedToken.mount_path)
 
     def _token_sources(self, volume_name: str) -> list[Json]:
         volume = self._find_volume(volume_name)
         tokens = _projected_tokens(volume) if volume is not None else []
         return [token for token in tokens if token.get("audience") == self._wish.token.audience]
 
-    def set_volume(self) -> None:
-        token = self._wish.token
+    def refuse_skipping_webhook(self) -> None:
+        """The webhook leaves out the containers of an annotation, and its versions up to 1.5.1 every pod in which a
+        projected token has the webhook's own file name."""
+        if self._name in [name.strip() for name in self._annotations.get(SKIP_CONTAINERS_ANNOTATION, "").split(";")]:
+            raise errors.Refused(
+                f"{self._place} keeps the Azure webhook from the container {self._name} by the annotation "
+                f"{SKIP_CONTAINERS_ANNOTATION}, so no token would be mounted there.",
+                fix="Take the container out of that annotation, or use token_source: projected.",
+            )
+        names = [
+            volume["name"]
+            for volume in self._volumes
+            if any(token["path"] == AZURE_TOKEN_FILE_NAME for token in _projected_tokens(volume))
+        ]
+        if names:
+            self._kept.append(
+                f"{self._place} has a token called {AZURE_TOKEN_FILE_NAME} in the volume {', '.join(names)}: the Azure "
+                "webhook mounts none of its own beside it before version 1.6.0."
+            )
+
+    def drop_own_token(self, record: t.Mapping[str, t.Any]) -> None:
+        """Our projected token goes when another source takes its place; one of others is left alone."""
+        name, path = ProjectedToken.volume_name, ProjectedToken.mount_path
+        if _was_added(record, f"volumeMounts/{self._name}", path, name):
+            others = [mount for mount in self._mounts if mount["name"] != name or _path(mount) != path]
+            if len(others) < len(self._mounts):
+                self._mounts = others
+                self._changed.add("volumeMounts")
+                self._note_in("volumeMounts", path, name, None)
+                self._summaries.append(f"no longer mount {path}")
+        present = self._find_volume(name)
+        projected = (present or {}).get("projected") or {}
+        if present is None or not _was_added(record, "volumes", name, projected.get("sources")):
+            return
+        users = self._other_users(name)
+        if users or any(mount["name"] == name for mount in self._mounts):
+            self._kept.append(
+                kept(f"The volume {name} of {self._place}", f"it is mounted by {', '.join(users) or self._name}")
+            )
+            return
+        self._volumes = [volume for volume in self._volumes if volume is not present]
+        self._note_in("volumes", name, projected, None)
+        self._summaries.append(f"remove the volume {name}, whose token is not needed any more")
+
+    def _other_users(self, volume: str) -> list[str]:
+        """The containers that mount a volume beside the one of Prometheus."""
+        return [
+            str(container["name"])
+            for container in (*self._spec["containers"], *(self._spec.get("initContainers") or ()))
+            if container["name"] != self._name
+            and any(mount["name"] == volume for mount in container.get("volumeMounts") or ())
+        ]
+
+    def set_volume(self, token: ProjectedToken) -> None:
         wanted = token.volume()
         present = self._find_volume(token.volume_name)
         if present is None:
@@ -195,7 +267,7 @@ class _Planner:
         found = {"expirationSeconds": _DEFAULT_EXPIRATION, **tokens[0]}
         if found == wanted["projected"]["sources"][0]["serviceAccountToken"]:
             return
-        self._refuse_shared_volume()
+        self._refuse_shared_volume(token)
         projected = {**present["projected"], "sources": wanted["projected"]["sources"]}  # a mode of its own stays
         self._volumes = [
             {**volume, "projected": projected} if volume is present else volume for volume in self._volumes
@@ -206,22 +278,16 @@ class _Planner:
             f"seconds (it was for {found.get('audience') or 'the API server'} and {found['expirationSeconds']})"
         )
 
-    def _refuse_shared_volume(self) -> None:
-        others = [
-            str(container["name"])
-            for container in (*self._spec["containers"], *(self._spec.get("initContainers") or ()))
-            if container["name"] != self._name
-            and any(mount["name"] == self._wish.token.volume_name for mount in container.get("volumeMounts") or ())
-        ]
+    def _refuse_shared_volume(self, token: ProjectedToken) -> None:
+        others = self._other_users(token.volume_name)
         if others:
             raise errors.Refused(
-                f"{self._place} mounts the volume {self._wish.token.volume_name}, whose token is another one than "
-                f"needed, into {', '.join(others)} too.",
+                f"{self._place} mounts the volume {token.volume_name}, whose token is another one than needed, into "
+                f"{', '.join(others)} too.",
                 fix="Give those containers a volume of another name.",
             )
 
-    def set_mount(self) -> None:
-        token = self._wish.token
+    def set_mount(self, token: ProjectedToken) -> None:
         file = token.environment()[TOKEN_FILE]
         for mount in self._mounts:
             if _path(mount) not in (token.mount_path, file):
@@ -270,18 +336,20 @@ class _Planner:
         spec: Json = {}
         if "serviceAccountName" in self._after:
             spec["serviceAccountName"] = self._after["serviceAccountName"]
-        if "volumes" in self._after:
-            spec["volumes"] = self._volumes
+        if "volumes" in self._after or "volumes" in self._before:
+            spec["volumes"] = self._volumes or None
         if self._changed:
             lists = {"env": self._variables, "volumeMounts": self._mounts}
             container = {**self._container, **{key: lists[key] for key in sorted(self._changed)}}
+            # The API server keeps no empty lists.
+            container = {key: value for key, value in container.items() if key not in self._changed or value}
             spec["containers"] = list(self._spec["containers"])
             spec["containers"][self._index] = container
         if spec:
             patch["spec"] = spec
         if "labels" in self._after:
             patch["metadata"] = {"labels": self._after["labels"]}
-        warnings = self._warnings() if self._summaries else ()
+        warnings = (*self._warnings(), *self._kept) if self._summaries else ()
         return PodChange(
             self._name, patch, self._shown(self._before), self._shown(self._after), tuple(self._summaries), warnings
         )
@@ -313,7 +381,8 @@ class _Planner:
     def _note_in(self, section: str, key: str, before: object, after: object) -> None:
         if before is not None:
             self._before.setdefault(section, {})[key] = before
-        self._after.setdefault(section, {})[key] = after
+        if after is not None:
+            self._after.setdefault(section, {})[key] = after
 
     def _find_volume(self, name: str) -> Json | None:
         return next((volume for volume in self._volumes if volume["name"] == name), None)
@@ -328,33 +397,49 @@ def service_account_of(spec: t.Mapping[str, t.Any]) -> str:
     return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
 
 
-class ConfigMapMount(enum.Enum):
-    """How a container mounts a ConfigMap."""
+class SourceMount(enum.Enum):
+    """How a pod mounts the ConfigMap or Secret with Prometheus' configuration."""
 
     NONE = "none"
-    WHOLE = "whole"  # as a folder, which follows the ConfigMap's changes
+    WHOLE = "whole"  # as a folder, which follows the object's changes
     SINGLE_FILE = "file"  # by subPath, which does not
 
 
-def mounts_config_map(template: t.Mapping[str, t.Any], container: str, config_map: str) -> ConfigMapMount:
+def how_mounted(template: t.Mapping[str, t.Any], source: ObjectReference, container: str | None = None) -> SourceMount:
+    """By the named container if it mounts the object, else by any other: a reloader may unpack it for Prometheus."""
     spec = template["spec"]
-    names = {volume["name"] for volume in spec.get("volumes") or () if config_map in _config_maps(volume)}
-    found = next(item for item in spec["containers"] if item["name"] == container)
-    mounts = [mount for mount in found.get("volumeMounts") or () if mount["name"] in names]
-    if not mounts:
-        return ConfigMapMount.NONE
-    single = all(mount.get("subPath") or mount.get("subPathExpr") for mount in mounts)
-    return ConfigMapMount.SINGLE_FILE if single else ConfigMapMount.WHOLE
+    names = {volume["name"] for volume in spec.get("volumes") or () if source.name in _objects_in(volume, source.kind)}
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    mounts = [
+        (item["name"], mount)
+        for item in containers
+        for mount in item.get("volumeMounts") or ()
+        if mount["name"] in names
+    ]
+    chosen = [mount for name, mount in mounts if name == container] or [mount for _name, mount in mounts]
+    if not chosen:
+        return SourceMount.NONE
+    single = all(mount.get("subPath") or mount.get("subPathExpr") for mount in chosen)
+    return SourceMount.SINGLE_FILE if single else SourceMount.WHOLE
 
 
-def _config_maps(volume: t.Mapping[str, t.Any]) -> list[str]:
-    sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
-    return [str(source["configMap"].get("name", "")) for source in sources if source.get("configMap")]
+def _objects_in(volume: t.Mapping[str, t.Any], kind: ObjectKind) -> list[str]:
+    """The names of the objects of a kind in a volume. A secret's volume names it otherwise than a projected source."""
+    field = "secret" if kind == SECRET else "configMap"
+    found = [volume[field]] if volume.get(field) else []
+    found += [source[field] for source in (volume.get("projected") or {}).get("sources") or () if source.get(field)]
+    return [str(item.get("secretName") or item.get("name") or "") for item in found]
 
 
 def _projected_tokens(volume: t.Mapping[str, t.Any]) -> list[Json]:
     sources = (volume.get("projected") or {}).get("sources") or ()
     return [source["serviceAccountToken"] for source in sources if source.get("serviceAccountToken")]
+
+
+def _was_added(record: t.Mapping[str, t.Any], section: str, name: str, value: object) -> bool:
+    """Whether the collection put a value there where none was, and it still stands."""
+    entry = section_of(record, section).get(name)
+    return entry is not None and entry[WAS] is None and bool(entry[SET] == value)
 
 
 def _path(mount: t.Mapping[str, t.Any]) -> str:

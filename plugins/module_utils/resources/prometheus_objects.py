@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prometheus' ConfigMap and workload: how both are written, and what a write of them means."""
+"""Prometheus' configuration object and workload: how both are written, and what a write of them means."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION, read_record
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import ConfigMapMount, patched
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import SourceMount, patched
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 Json = dict[str, t.Any]
 #: The record's annotation for a JSON merge patch; None removes it.
@@ -25,15 +26,14 @@ Annotations = t.Mapping[str, "str | None"]
 
 @dataclasses.dataclass(frozen=True)
 class SetText:
-    """Replace the configuration's text, and the record with it."""
+    """Replace the configuration's text, and the record with it. ``content`` is the object's part of the patch."""
 
-    key: str
-    text: str
+    content: Json
     annotations: Annotations
     resource_version: str
 
     def body(self) -> Json:
-        return {**_metadata(self.annotations), "data": {self.key: self.text}}
+        return {**_metadata(self.annotations), **self.content}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +87,15 @@ def sentence(place: str, parts: t.Sequence[str]) -> str:
     return f"{place}: {', '.join(parts)}."
 
 
-def refuse_unwritable(config_map: t.Mapping[str, t.Any], reference: ObjectReference, key: str) -> None:
-    """Raises Refused for a ConfigMap whose text can't be changed."""
-    if config_map.get("immutable"):
+def refuse_unwritable(found: t.Mapping[str, t.Any], source: TextSource) -> None:
+    """Raises Refused for a ConfigMap or Secret whose text can't be changed."""
+    if found.get("immutable"):
         raise errors.Refused(
-            f"{reference} is immutable, so its {key} can't be changed.",
-            fix="Let Prometheus use a ConfigMap that is not, and name that one in 'configmap'.",
+            f"{source.reference} is immutable, so its {source.key} can't be changed.",
+            fix=f"Let Prometheus use a {source.reference.kind.name} that is not, and name that one in "
+            f"'{source.option}'.",
         )
-    refuse_controlled(config_map, reference)
+    refuse_controlled(found, source.reference)
 
 
 def refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
@@ -122,18 +123,20 @@ def rollout(changes: t.Iterable[Change[t.Any]]) -> Rollout:
     operations = [change.operation for change in changes]
     if any(isinstance(operation, PatchTemplate) and operation.patch for operation in operations):
         return Rollout.RESTART
-    return Rollout.RELOAD if any(isinstance(operation, SetText) for operation in operations) else Rollout.NONE
+    if any(isinstance(operation, SetText) and operation.content for operation in operations):
+        return Rollout.RELOAD
+    return Rollout.NONE
 
 
 def rollout_warnings(
-    reference: ObjectReference, workload: t.Mapping[str, t.Any], consequence: Rollout, mount: ConfigMapMount
+    reference: ObjectReference, workload: t.Mapping[str, t.Any], consequence: Rollout, mount: SourceMount
 ) -> list[str]:
     """What somebody has to do so that the running Prometheus follows the change."""
     warnings: list[str] = []
     if consequence is Rollout.RELOAD:
         advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"
-        if mount is ConfigMapMount.SINGLE_FILE:
-            advice = "restart its pods, because a file mounted by subPath does not follow the ConfigMap"
+        if mount is SourceMount.SINGLE_FILE:
+            advice = "restart its pods, because a file mounted by subPath does not follow its source"
         warnings.append(f"Only the configuration of {reference} changes, so its pods are not replaced: {advice}.")
     spec = workload["spec"]
     if consequence is Rollout.RESTART and spec.get("paused"):

@@ -20,10 +20,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import recorded_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
-    ConfigMapMount,
+    SourceMount,
     choose_container,
+    how_mounted,
     merge_pod_template,
-    mounts_config_map,
     service_account_of,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
@@ -47,6 +47,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     version,
     write,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
     RemovalResource,
     RemovalWish,
@@ -64,12 +65,12 @@ Json = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """The ConfigMap, which holds the key, and the workload, as they were read.
+    """The ConfigMap or Secret, which holds the key, and the workload, as they were read.
 
     ``account_exists`` is None where it does not matter, because the pods run as the service account already.
     """
 
-    config_map: Json
+    config: Json
     workload: Json
     account_exists: bool | None
 
@@ -85,21 +86,21 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     which resolves its credentials when it loads its configuration, has both at once. The old pods go on with the
     configuration that they have loaded, even if a reloader offers them the new one.
     """
-    text = str(current.config_map["data"][wish.key])
-    merged = merge_remote_write(text, wish.entry, place=wish.text_place)
+    source = wish.source
+    merged = merge_remote_write(source.text_of(current.config), wish.entry, place=source.place)
     pod = merge_pod_template(current.template, wish.pod, str(wish.workload))
-    config_map, workload = current.config_map, current.workload
+    config, workload = current.config, current.workload
     changes: list[Change[Operation]] = []
     if merged.summaries:
-        refuse_unwritable(current.config_map, wish.config_map, wish.key)
-        set_text = _text_change(current.config_map, wish, merged)
-        config_map = predicted(config_map, set_text)
+        refuse_unwritable(config, source)
+        set_text = _text_change(config, wish, merged)
+        config = predicted(config, set_text)
         changes.append(
             Change(
                 action=Action.UPDATE,
-                kind=wish.config_map.kind.name,
-                name=wish.config_map.full_name,
-                summary=sentence(f"In {wish.text_place}", merged.summaries),
+                kind=source.reference.kind.name,
+                name=source.reference.full_name,
+                summary=sentence(f"In {source.place}", merged.summaries),
                 before=merged.shown_before,
                 after=merged.shown_after,
                 operation=set_text,
@@ -126,17 +127,18 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
                 operation=patch,
             )
         )
-    mount = mounts_config_map(current.template, pod.container, wish.config_map.name)
+    mount = how_mounted(current.template, source.reference, pod.container)
     warnings = (*merged.warnings, *pod.warnings, *_warnings(wish, current, rollout(changes), mount))
-    state = dataclasses.replace(current, config_map=config_map, workload=workload)
+    state = dataclasses.replace(current, config=config, workload=workload)
     return Plan(tuple(changes), state, warnings)
 
 
-def _text_change(config_map: Json, wish: Wish, merged: Merged) -> SetText:
+def _text_change(config: Json, wish: Wish, merged: Merged) -> SetText:
     """The new text, and the record of an entry that was added; one that was there before is repaired only."""
-    text = str(config_map["data"][wish.key])
-    record = record_of(config_map)
-    additions = additions_in(record, wish.key)
+    source = wish.source
+    text = source.text_of(config)
+    record = record_of(config)
+    additions = additions_in(record, source.key)
     known = {url: addition for url, addition in additions.items() if is_same_workspace(url, wish.entry.url)}
     others = {url: addition for url, addition in additions.items() if url not in known}
     ours = (
@@ -145,21 +147,22 @@ def _text_change(config_map: Json, wish: Wish, merged: Merged) -> SetText:
         else [entry.followed(text, merged.edits) for entry in known.values()]
     )
     recorded = {**others, **({wish.entry.url: ours[0]} if ours else {})}
-    annotations = record_annotation(with_additions(record, wish.key, recorded)) if recorded != additions else {}
-    return SetText(wish.key, merged.text, annotations, version(config_map))
+    annotations = record_annotation(with_additions(record, source.key, recorded)) if recorded != additions else {}
+    return SetText(source.patch(config, merged.text), annotations, version(config))
 
 
-def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: ConfigMapMount) -> list[str]:
+def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: SourceMount) -> list[str]:
     warnings: list[str] = []
-    if mount is ConfigMapMount.NONE:
+    if mount is SourceMount.NONE:
         warnings.append(
-            f"{wish.workload} does not mount {wish.config_map}: is it the configuration of this Prometheus?"
+            f"{wish.workload} does not mount {wish.source.reference}: is it the configuration of this Prometheus?"
         )
     return [*warnings, *rollout_warnings(wish.workload, current.workload, consequence, mount)]
 
 
 class RemoteWriteResource:
-    """Reads and writes ConfigMap and workload. In check mode the service account may still be a plan."""
+    """Reads and writes the configuration's object and the workload. In check mode the service account may still be a
+    plan."""
 
     def __init__(self, wish: Wish, client: KubeClient, *, check_mode: bool) -> None:
         self._wish = wish
@@ -168,20 +171,12 @@ class RemoteWriteResource:
 
     def read(self) -> Current:
         wish = self._wish
-        config_map = self._existing(wish.config_map, "'configmap'")
-        data = config_map.get("data") or {}
-        if wish.key not in data:
-            keys = ", ".join(sorted(data)) or "none"
-            binary = " as text, but as binary data" if wish.key in (config_map.get("binaryData") or {}) else ""
-            raise errors.NotFound(
-                f"{wish.config_map} has no key '{wish.key}'{binary}; its keys with text are: {keys}.",
-                fix="Correct 'key' or 'configmap'.",
-            )
+        config = self._existing(wish.source.reference, f"'{wish.source.option}'")
         workload = self._existing(wish.workload, "'workload_kind', 'workload_name'")
         account_exists = None
         if not self._check_mode and service_account_of(workload["spec"]["template"]["spec"]) != wish.account.name:
             account_exists = self._client.get(wish.account) is not None
-        return Current(config_map, workload, account_exists)
+        return Current(config, workload, account_exists)
 
     def _existing(self, reference: ObjectReference, options: str) -> Json:
         found = self._client.get(reference)
@@ -197,45 +192,40 @@ class RemoteWriteResource:
     def apply(self, change: Change[Operation], current: Current) -> Current:
         operation = change.operation
         if isinstance(operation, SetText):
-            return dataclasses.replace(current, config_map=write(self._client, self._wish.config_map, operation))
+            return dataclasses.replace(current, config=write(self._client, self._wish.source.reference, operation))
         return dataclasses.replace(current, workload=write(self._client, self._wish.workload, operation))
 
 
 def run(params: Params, context: Context) -> Result:
     """Ensure entry and web identity, or their absence; see the module's documentation for the result."""
-    if State.from_params(params) is State.ABSENT:
-        return _remove(params, context)
+    return _remove(params, context) if State.from_params(params) is State.ABSENT else _ensure(params, context)
+
+
+def _ensure(params: Params, context: Context) -> Result:
     wish = Wish.from_params(params, check_mode=context.check_mode)
     client = KubeClient(KubeAuth.from_params(params))
     outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
-    containers = outcome.state.template["spec"]["containers"]
-    return Result.of(
-        outcome,
-        {
-            "configmap": wish.config_map.full_name,
-            "workload": str(wish.workload),
-            "container": choose_container(containers, wish.pod.container, str(wish.workload)),
-            "remote_write": wish.entry.entry(),
-            "rollout": rollout(outcome.changes).value,
-            "kept": [],
-        },
-    )
+    container = choose_container(outcome.state.template["spec"]["containers"], wish.pod.container, str(wish.workload))
+    facts = {"container": container, "remote_write": wish.entry.entry(), "kept": []}
+    places = _places(wish.source, wish.workload)
+    return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
 
 
 def _remove(params: Params, context: Context) -> Result:
     wish = RemovalWish.from_params(params)
     outcome = context.converge(RemovalResource(wish, KubeClient(KubeAuth.from_params(params))))
-    return Result.of(
-        outcome,
-        {
-            "configmap": wish.config_map.full_name,
-            "workload": str(wish.workload),
-            "container": None,
-            "remote_write": None,
-            "rollout": rollout(outcome.changes).value,
-            "kept": kept_among(outcome.warnings),
-        },
-    )
+    facts = {"container": None, "remote_write": None, "kept": kept_among(outcome.warnings)}
+    places = _places(wish.source, wish.workload)
+    return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
+
+
+def _places(source: TextSource, workload: ObjectReference) -> Json:
+    """The objects as the result names them; of ConfigMap and Secret the other one is none."""
+    return {
+        "configmap": source.reference.full_name if source.option == "configmap" else None,
+        "secret": source.reference.full_name if source.option == "secret" else None,
+        "workload": str(workload),
+    }
 
 
 DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)

@@ -13,7 +13,6 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
-    CONFIG_MAP,
     WORKLOAD_KINDS,
     ObjectReference,
 )
@@ -28,10 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record imp
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import undo_pod_changes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
-    ConfigMapMount,
-    mounts_config_map,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import how_mounted
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import is_same_workspace
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
     Addition,
@@ -53,6 +49,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     version,
     write,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 Json = dict[str, t.Any]
 
@@ -63,32 +60,25 @@ _LIST_ADDED = "list"
 class RemovalWish:
     """From where remote write is taken. ``url`` None means every entry that the collection added."""
 
-    config_map: ObjectReference
-    key: str
+    source: TextSource
     workload: ObjectReference
     url: str | None = None
 
     @classmethod
     def from_params(cls, params: Params) -> RemovalWish:
-        namespace = params.text("namespace")
+        kind = WORKLOAD_KINDS[params.text("workload_kind")]
         return cls(
-            config_map=CONFIG_MAP.at(params.text("configmap"), namespace),
-            key=params.text("key"),
-            workload=WORKLOAD_KINDS[params.text("workload_kind")].at(params.text("workload_name"), namespace),
+            source=TextSource.from_params(params),
+            workload=kind.at(params.text("workload_name"), params.text("namespace")),
             url=params.optional_text("remote_write_url"),
         )
-
-    @property
-    def text_place(self) -> str:
-        """The configuration's place in words."""
-        return f"{self.key} in {self.config_map}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Remaining:
-    """ConfigMap and workload as they were read; None for one that is not there."""
+    """The configuration's object and the workload as they were read; None for one that is not there."""
 
-    config_map: Json | None
+    config: Json | None
     workload: Json | None
 
 
@@ -117,61 +107,61 @@ def plan_removal(current: Remaining, wish: RemovalWish) -> Plan[Operation, Remai
     """
     changes: list[Change[Operation]] = []
     warnings: list[str] = []
-    config_map, in_use = _without_entries(current.config_map, wish, changes, warnings)
+    config, in_use = _without_entries(current.config, wish, changes, warnings)
     workload = current.workload
     if in_use and workload is not None and has_record(workload):
         warnings.append(kept(f"The web identity of {wish.workload}", f"it is used by the entry for {in_use[0]}"))
     elif workload is not None:
         workload = _without_identity(workload, wish, changes, warnings)
     if workload is not None:
-        mount = _mount(workload, wish)
+        mount = how_mounted(workload["spec"]["template"], wish.source.reference)
         warnings += rollout_warnings(wish.workload, workload, rollout(changes), mount)
-    return Plan(tuple(changes), Remaining(config_map, workload), tuple(warnings))
+    return Plan(tuple(changes), Remaining(config, workload), tuple(warnings))
 
 
 def _without_entries(
-    config_map: Json | None, wish: RemovalWish, changes: list[Change[Operation]], warnings: list[str]
+    config: Json | None, wish: RemovalWish, changes: list[Change[Operation]], warnings: list[str]
 ) -> tuple[Json | None, tuple[str, ...]]:
-    """The ConfigMap afterwards, and the URLs of the entries that the collection added and that are left."""
-    text = (config_map or {}).get("data", {}).get(wish.key)
-    if config_map is None or text is None:
-        return config_map, ()
-    record = record_of(config_map)
-    additions = additions_in(record, wish.key)
+    """The object afterwards, and the URLs of the entries that the collection added and that are left."""
+    source = wish.source
+    if config is None or not source.is_in(config):
+        return config, ()
+    text = source.text_of(config)
+    record = record_of(config)
+    additions = additions_in(record, source.key)
     chosen = {
         url: addition for url, addition in additions.items() if wish.url is None or is_same_workspace(url, wish.url)
     }
     others = [url for url in entries_of_others(text, additions) if wish.url is None or is_same_workspace(url, wish.url)]
     warnings += [
-        kept(f"The remote_write entry for {url} in {wish.text_place}", "the collection did not add it")
+        kept(f"The remote_write entry for {url} in {source.place}", "the collection did not add it")
         for url in others
     ]
-    removed = remove_remote_write(text, chosen, place=wish.text_place)
+    removed = remove_remote_write(text, chosen, place=source.place)
     warnings += removed.warnings
     left = {url: addition for url, addition in additions.items() if url not in removed.gone}
     kept_by_choice = tuple(url for url in left if url not in chosen)
     if not removed.gone:
-        return config_map, kept_by_choice
-    refuse_unwritable(config_map, wish.config_map, wish.key)
+        return config, kept_by_choice
+    refuse_unwritable(config, source)
     operation = SetText(
-        wish.key,
-        removed.text,
-        record_annotation(with_additions(record, wish.key, left)),
-        version(config_map),
+        source.patch(config, removed.text) if removed.text != text else {},
+        record_annotation(with_additions(record, source.key, left)),
+        version(config),
     )
     summaries = removed.summaries or ("forget the entry, which is gone already",)
     changes.append(
         Change(
             action=Action.UPDATE,
-            kind=wish.config_map.kind.name,
-            name=wish.config_map.full_name,
-            summary=sentence(f"In {wish.text_place}", summaries),
+            kind=source.reference.kind.name,
+            name=source.reference.full_name,
+            summary=sentence(f"In {source.place}", summaries),
             before=removed.shown_before,
             after=removed.shown_after,
             operation=operation,
         )
     )
-    return predicted(config_map, operation), kept_by_choice
+    return predicted(config, operation), kept_by_choice
 
 
 def _without_identity(workload: Json, wish: RemovalWish, changes: list[Change[Operation]], warnings: list[str]) -> Json:
@@ -198,26 +188,15 @@ def _without_identity(workload: Json, wish: RemovalWish, changes: list[Change[Op
     return predicted(workload, operation)
 
 
-def _mount(workload: Json, wish: RemovalWish) -> ConfigMapMount:
-    """How Prometheus mounts the configuration; by any of its containers where its own can't be told."""
-    template = workload["spec"]["template"]
-    mounts = [
-        mounts_config_map(template, item["name"], wish.config_map.name) for item in template["spec"]["containers"]
-    ]
-    if ConfigMapMount.WHOLE in mounts:
-        return ConfigMapMount.WHOLE
-    return ConfigMapMount.SINGLE_FILE if ConfigMapMount.SINGLE_FILE in mounts else ConfigMapMount.NONE
-
-
 class RemovalResource:
-    """Reads and writes ConfigMap and workload."""
+    """Reads and writes the configuration's object and the workload."""
 
     def __init__(self, wish: RemovalWish, client: KubeClient) -> None:
         self._wish = wish
         self._client = client
 
     def read(self) -> Remaining:
-        return Remaining(self._client.get(self._wish.config_map), self._client.get(self._wish.workload))
+        return Remaining(self._client.get(self._wish.source.reference), self._client.get(self._wish.workload))
 
     def plan(self, current: Remaining) -> Plan[Operation, Remaining]:
         return plan_removal(current, self._wish)
@@ -225,5 +204,5 @@ class RemovalResource:
     def apply(self, change: Change[Operation], current: Remaining) -> Remaining:
         operation = change.operation
         if isinstance(operation, SetText):
-            return dataclasses.replace(current, config_map=write(self._client, self._wish.config_map, operation))
+            return dataclasses.replace(current, config=write(self._client, self._wish.source.reference, operation))
         return dataclasses.replace(current, workload=write(self._client, self._wish.workload, operation))

@@ -20,7 +20,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
-    CONFIG_MAP,
     SERVICE_ACCOUNT,
     WORKLOAD_KINDS,
     ObjectReference,
@@ -33,6 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
     State,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import PodWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 #: What the API server accepts for a projected token (ServiceAccountTokenProjection, and AKS' own upper bound).
 MIN_TOKEN_SECONDS = 600
@@ -43,7 +43,8 @@ _REGION_OF_HOST = re.compile(r"https://(?:[\w-]+\.)?aps-workspaces(?:-fips)?\.([
 ARGUMENT_SPEC = ArgumentSpec(
     {
         "namespace": {"type": "str", "required": True},
-        "configmap": {"type": "str", "required": True},
+        "configmap": {"type": "str"},
+        "secret": {"type": "str", "no_log": False},
         "key": {"type": "str", "default": "prometheus.yml", "no_log": False},
         "workload_kind": {"type": "str", "default": "Deployment", "choices": sorted(WORKLOAD_KINDS)},
         "workload_name": {"type": "str", "required": True},
@@ -57,7 +58,11 @@ ARGUMENT_SPEC = ArgumentSpec(
         "token_expiration_seconds": {"type": "int", "default": 3600, "no_log": False},
         "pod_label": {"type": "bool", "default": False},
     },
-    required_if=(("state", State.PRESENT.value, ("service_account", "role_arn", "region", "remote_write_url")),),
+    mutually_exclusive=(("configmap", "secret"),),
+    required_if=(
+        ("state", State.PRESENT.value, ("service_account", "role_arn", "region", "remote_write_url")),
+        *(("workload_kind", kind, ("configmap", "secret"), True) for kind in sorted(WORKLOAD_KINDS)),
+    ),
 ).merge(STATE, KUBERNETES)
 
 
@@ -65,8 +70,7 @@ ARGUMENT_SPEC = ArgumentSpec(
 class Wish:
     """What configuration and pods shall be."""
 
-    config_map: ObjectReference
-    key: str
+    source: TextSource
     workload: ObjectReference
     entry: RemoteWrite
     pod: PodWish
@@ -86,8 +90,7 @@ class Wish:
         audience = parse_audience(params.text("audience"))
         token = ProjectedToken(role_arn, region, audience, _token_seconds(params))
         return cls(
-            config_map=CONFIG_MAP.at(params.text("configmap"), account.namespace),
-            key=params.text("key"),
+            source=TextSource.from_params(params),
             workload=WORKLOAD_KINDS[params.text("workload_kind")].at(params.text("workload_name"), account.namespace),
             entry=RemoteWrite(url, region, role_arn, chained),
             pod=PodWish(account.name, token, params.optional_text("container"), params.flag("pod_label")),
@@ -97,11 +100,6 @@ class Wish:
     def account(self) -> ObjectReference:
         """The service account that the pods shall run as."""
         return SERVICE_ACCOUNT.at(self.pod.service_account, self.workload.namespace)
-
-    @property
-    def text_place(self) -> str:
-        """The configuration's place in words."""
-        return f"{self.key} in {self.config_map}"
 
 
 def _known(params: Params, option: str, *, check_mode: bool) -> str:

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, ProjectedToken
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import SECRET as SECRET_KIND
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
-    ConfigMapMount,
     PodChange,
     PodWish,
+    SourceMount,
     choose_container,
+    how_mounted,
     merge_pod_template,
-    mounts_config_map,
     patched,
 )
 
@@ -308,20 +310,42 @@ def test_a_container_that_can_not_be_told_is_an_error_that_lists_them() -> None:
         choose_container([{"name": "server"}], "x", PLACE)
 
 
+MAP, SECRET_OBJECT = CONFIG_MAP.at("c", "monitoring"), SECRET_KIND.at("c", "monitoring")
+
+
 @pytest.mark.parametrize(
-    ("volume", "mount", "how"),
+    ("source", "volume", "mount", "how"),
     [
-        ({"configMap": {"name": "c"}}, {}, ConfigMapMount.WHOLE),
-        ({"projected": {"sources": [{"configMap": {"name": "c"}}]}}, {}, ConfigMapMount.WHOLE),
-        ({"configMap": {"name": "c"}}, {"subPath": "prometheus.yml"}, ConfigMapMount.SINGLE_FILE),
-        ({"configMap": {"name": "other"}}, {}, ConfigMapMount.NONE),
-        ({"emptyDir": {}}, {}, ConfigMapMount.NONE),
+        (MAP, {"configMap": {"name": "c"}}, {}, SourceMount.WHOLE),
+        (MAP, {"projected": {"sources": [{"configMap": {"name": "c"}}]}}, {}, SourceMount.WHOLE),
+        (MAP, {"configMap": {"name": "c"}}, {"subPath": "prometheus.yml"}, SourceMount.SINGLE_FILE),
+        (MAP, {"configMap": {"name": "other"}}, {}, SourceMount.NONE),
+        (MAP, {"secret": {"secretName": "c"}}, {}, SourceMount.NONE),
+        (MAP, {"emptyDir": {}}, {}, SourceMount.NONE),
+        (SECRET_OBJECT, {"secret": {"secretName": "c"}}, {}, SourceMount.WHOLE),
+        (SECRET_OBJECT, {"projected": {"sources": [{"secret": {"name": "c"}}]}}, {}, SourceMount.WHOLE),
+        (SECRET_OBJECT, {"secret": {"secretName": "c"}}, {"subPathExpr": "$(X)"}, SourceMount.SINGLE_FILE),
+        (SECRET_OBJECT, {"configMap": {"name": "c"}}, {}, SourceMount.NONE),
     ],
 )
-def test_how_a_config_map_is_mounted(volume: Json, mount: Json, how: ConfigMapMount) -> None:
+def test_how_a_source_is_mounted(source: ObjectReference, volume: Json, mount: Json, how: SourceMount) -> None:
     container = {"name": "p", "volumeMounts": [{"name": "v", "mountPath": "/x", **mount}]}
     pod_template = {"spec": {"containers": [container], "volumes": [{"name": "v", **volume}]}}
-    assert mounts_config_map(pod_template, "p", "c") is how
+    assert how_mounted(pod_template, source, "p") is how
+    assert how_mounted(pod_template, source) is how
+
+
+def test_a_source_that_only_a_reloader_mounts_is_mounted_all_the_same() -> None:
+    """The operator's way: a sidecar unpacks the secret into a folder that Prometheus reads."""
+    mounts = [{"name": "v", "mountPath": "/x"}]
+    volumes = [{"name": "v", "secret": {"secretName": "c"}}]
+    containers: list[Json] = [{"name": "prometheus"}, {"name": "config-reloader", "volumeMounts": mounts}]
+    pod_template: Json = {"spec": {"containers": containers, "volumes": volumes}}
+    assert how_mounted(pod_template, SECRET_OBJECT, "prometheus") is SourceMount.WHOLE
+    del containers[1]
+    assert how_mounted(pod_template, SECRET_OBJECT, "prometheus") is SourceMount.NONE
+    pod_template["spec"]["initContainers"] = [{"name": "unpack", "volumeMounts": mounts}]
+    assert how_mounted(pod_template, SECRET_OBJECT, "prometheus") is SourceMount.WHOLE
 
 
 _names = st.sampled_from(["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "HOME", "X"])

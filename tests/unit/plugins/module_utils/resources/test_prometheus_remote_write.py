@@ -103,7 +103,7 @@ def test_diffs_show_text_and_parts_but_no_secret() -> None:
 
 def test_a_configuration_alone_asks_for_a_reload() -> None:
     state = converged()
-    state.config_map["data"]["prometheus.yml"] = TEXT
+    state.config["data"]["prometheus.yml"] = TEXT
     plan = plan_remote_write(state, wish())
     assert kinds(plan) == ["ConfigMap"]
     assert rollout(plan.changes).value == "reload"
@@ -113,7 +113,7 @@ def test_a_configuration_alone_asks_for_a_reload() -> None:
 
 def test_a_single_file_mount_asks_for_a_restart_instead() -> None:
     state = converged()
-    state.config_map["data"]["prometheus.yml"] = TEXT
+    state.config["data"]["prometheus.yml"] = TEXT
     state.template["spec"]["containers"][0]["volumeMounts"][0]["subPath"] = "prometheus.yml"
     (warning,) = plan_remote_write(state, wish()).warnings
     assert "restart its pods" in warning
@@ -136,15 +136,15 @@ def test_a_config_map_that_prometheus_does_not_mount_is_warned_of() -> None:
 
 def test_an_immutable_config_map_is_refused_only_when_it_must_change() -> None:
     state = current()
-    state.config_map["immutable"] = True
+    state.config["immutable"] = True
     with pytest.raises(errors.Refused, match="ConfigMap monitoring/prometheus-config is immutable"):
         plan_remote_write(state, wish())
     done = converged()
-    done.config_map["immutable"] = True
+    done.config["immutable"] = True
     assert plan_remote_write(done, wish()).changes == ()
 
 
-@pytest.mark.parametrize("which", ["config_map", "workload"])
+@pytest.mark.parametrize("which", ["config", "workload"])
 def test_what_a_controller_generates_is_refused(which: str) -> None:
     state = current()
     owner = {"kind": "Prometheus", "name": "k8s", "controller": True}
@@ -154,7 +154,7 @@ def test_what_a_controller_generates_is_refused(which: str) -> None:
 
 
 def test_a_missing_service_account_is_found_before_any_write() -> None:
-    state = Current(current().config_map, current().workload, account_exists=False)
+    state = Current(current().config, current().workload, account_exists=False)
     with pytest.raises(errors.NotFound, match="no ServiceAccount monitoring/prometheus-sa") as caught:
         plan_remote_write(state, wish())
     assert "--tags service_account" in caught.value.fix
@@ -256,6 +256,7 @@ def test_what_is_checked_is_what_is_applied_and_only_once(sandbox: Sandbox) -> N
     assert applied.facts == checked.facts
     assert applied.facts == {
         "configmap": "monitoring/prometheus-config",
+        "secret": None,
         "workload": "Deployment monitoring/prometheus",
         "container": "prometheus",
         "remote_write": {"url": URL, "sigv4": {"region": "eu-west-1"}},
@@ -329,7 +330,7 @@ def test_a_stateful_set(sandbox: Sandbox) -> None:
     ("options", "words"),
     [
         ({"configmap": "nowhere"}, "There is no ConfigMap monitoring/nowhere"),
-        ({"key": "server.yml"}, "has no key 'server.yml'; its keys with text are: alerts.yml, prometheus.yml"),
+        ({"key": "server.yml"}, "has no key 'server.yml'; its keys are: alerts.yml, prometheus.yml"),
         ({"workload_name": "nowhere"}, "There is no Deployment monitoring/nowhere"),
         ({"workload_kind": "StatefulSet"}, "There is no StatefulSet monitoring/prometheus"),
         ({"container": "nowhere"}, "has no container 'nowhere', but prometheus, config-reloader"),

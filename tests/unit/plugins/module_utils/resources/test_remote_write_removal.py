@@ -21,6 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
     RemovalResource,
     RemovalWish,
@@ -250,7 +251,7 @@ def test_a_lost_race_is_planned_anew_and_keeps_the_others_change(sandbox: Sandbo
     text = text_of(sandbox)
     present(sandbox)
     client = Rival(KubeAuth(kubeconfig=str(sandbox.kubeconfig), context="fresh"))
-    removal = RemovalResource(RemovalWish(CONFIG, "prometheus.yml", WORKLOAD), client)
+    removal = RemovalResource(RemovalWish(TextSource(CONFIG, "prometheus.yml"), WORKLOAD), client)
     outcome = Context(check_mode=False, sleep=lambda _: None).converge(removal)
     assert [change.kind for change in outcome.changes] == ["ConfigMap", "Deployment"]
     assert text_of(sandbox) == "# edit\n" + text
