@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, kept, noted, section_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
+    SET,
+    WAS,
+    forgotten,
+    kept,
+    noted,
+    section_of,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import PodChange
 
 Json = dict[str, t.Any]
@@ -28,6 +35,9 @@ def recorded_change(record: t.Mapping[str, t.Any], change: PodChange) -> Json:
     """The record with one more change of the pod template."""
     before, after = _sections(change.before), _sections(change.after)
     new = dict(record)
+    for section, values in before.items():
+        for name in values.keys() - after.get(section, {}).keys():
+            new = forgotten(new, section, name)
     for section, values in after.items():
         for name, value in values.items():
             new = noted(new, section, name, was=before.get(section, {}).get(name), to=value)
