@@ -30,7 +30,7 @@ _FLAGS = {
     "create": {"--raw", "-f", "--filename"},
     "replace": {"--raw", "-f", "--filename"},
     "delete": {"--raw", "-f", "--filename"},
-    "patch": {"-n", "--namespace", "--type", "-p", "--patch", "--patch-file", "-o", "--output"},
+    "patch": {"-n", "--namespace", "--type", "-p", "--patch", "--patch-file", "-o", "--output", "--dry-run"},
 }
 
 
@@ -97,7 +97,11 @@ class _Kubectl:
         path = _object_path(arguments[0], arguments[1], flags.get("-n", flags.get("--namespace", "default")))
         patch = self._file(patch_file)
         self._send("GET", path, b"", None)
-        found = json.loads(self._send("PATCH", path, patch, "application/merge-patch+json").partition("\n")[0])
+        dry_run = flags.get("--dry-run", "none")
+        if dry_run not in ("none", "server"):
+            raise _KubectlError("error: the sandbox's kubectl rehearses with --dry-run=server only")
+        target = f"{path}?dryRun=All" if dry_run == "server" else path
+        found = json.loads(self._send("PATCH", target, patch, "application/merge-patch+json").partition("\n")[0])
         found["metadata"].pop("managedFields", None)  # kubectl shows them on request only
         return json.dumps(found, indent=4) + "\n"
 

@@ -89,6 +89,16 @@ class Resource(t.Protocol[OperationT, CurrentT]):
         """
 
 
+@t.runtime_checkable
+class Rehearsing(t.Protocol[OperationT, CurrentT]):
+    """A resource whose service judges writes without making them."""
+
+    def rehearse(self, plan: Plan[OperationT, CurrentT]) -> Plan[OperationT, CurrentT]:
+        """The plan with the state that the service predicts, and what it warns of. Raises what the service refuses,
+        and as ``apply`` does when another writer was faster.
+        """
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome(t.Generic[CurrentT]):
     """What happened, or in check mode would happen."""
@@ -144,12 +154,13 @@ class Retry:
 def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retry: Retry) -> Outcome[CurrentT]:
     """Read, plan and, outside check mode, apply; a lost race reads and plans again instead of forcing anything.
 
-    A write in doubt counts as made when the next plan no longer asks for it.
+    A write in doubt counts as made when the next plan no longer asks for it. In check mode the plan is rehearsed where
+    the service can do that, so that what the service would refuse is refused then.
     """
+    if check_mode:
+        return _predict(resource, retry)
     current = resource.read()
     plan = resource.plan(current)
-    if check_mode:
-        return Outcome(plan.changes, plan.predicted, plan.warnings)
     done: list[Change[OperationT]] = []
     warnings = plan.warnings
     races = doubts = 0
@@ -173,6 +184,24 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
             done.append(lost.change)
         warnings += tuple(warning for warning in plan.warnings if warning not in warnings)
     return Outcome(tuple(done), current, warnings)
+
+
+def _predict(resource: Resource[OperationT, CurrentT], retry: Retry) -> Outcome[CurrentT]:
+    """What the plan would lead to. A rehearsal that meets another writer's change is planned anew."""
+    races = 0
+    while True:
+        plan = resource.plan(resource.read())
+        try:
+            if isinstance(resource, Rehearsing) and plan.changes:
+                plan = resource.rehearse(plan)
+        except Exception as error:  # the retry decides by kind, and all but lost races are raised
+            races += 1
+            pause = retry.pause(error, races, 0)
+            if pause is None:
+                raise
+            retry.sleep(pause)
+        else:
+            return Outcome(plan.changes, plan.predicted, plan.warnings)
 
 
 def _same(one: Change[OperationT], other: Change[OperationT]) -> bool:

@@ -11,12 +11,14 @@ API: https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import (
+    DRY_RUN,
     JSON_TYPE,
     MERGE_PATCH,
     SERVICE,
@@ -44,6 +46,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 
 PAGE_SIZE = 500
+
+_ADMISSION = re.compile(r"admission webhook \"([^\"]+)\" denied the request|ValidatingAdmissionPolicy '([^']+)'")
+_FAILED_WEBHOOK = "failed calling webhook"
 
 _REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -126,14 +131,19 @@ class KubeClient:
             )
         return self._accepted(answer, action, Access.to("create", reference))
 
-    def merge_patch(self, reference: ObjectReference, body: Json, *, resource_version: str) -> Json:
+    def merge_patch(
+        self, reference: ObjectReference, body: Json, *, resource_version: str, dry_run: bool = False
+    ) -> Json:
         """Apply a JSON merge patch (RFC 7386) to the version of the object that was read, and to no other.
 
-        Lists are replaced whole. Raises Conflict when another writer changed or deleted the object since.
+        Lists are replaced whole. With ``dry_run`` the API server does everything, admission included, but store it
+        (https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run). Raises Conflict when another writer
+        changed or deleted the object since.
         """
         metadata = {**body.get("metadata", {}), "resourceVersion": resource_version}
-        action = f"updating {reference}"
-        answer = self._send("PATCH", reference.path, action, {**body, "metadata": metadata}, MERGE_PATCH)
+        action = f"rehearsing the update of {reference} (dry run)" if dry_run else f"updating {reference}"
+        path = f"{reference.path}?{DRY_RUN}" if dry_run else reference.path
+        answer = self._send("PATCH", path, action, {**body, "metadata": metadata}, MERGE_PATCH)
         if answer.status == 404 and answer.reason == "NotFound":
             raise errors.Conflict(
                 service=SERVICE,
@@ -253,6 +263,11 @@ class KubeClient:
             return errors.CloudError, self._transport.advice.unauthorized
         if "NamespaceTerminating" in answer.causes:
             return errors.CloudError, "Rerun when the namespace is gone, or use another one."
+        policy = admission_in(answer.message)
+        if policy is not None:
+            return errors.CloudError, f"Satisfy {policy}, or have its owner let this change through."
+        if _FAILED_WEBHOOK in answer.message:
+            return errors.CloudError, "See that this admission webhook's pods run, or ask its owner."
         if answer.status == 403 and answer.reason == "Forbidden":
             other = self._transport.advice.forbidden
             return errors.Forbidden, f"Grant the right {access} by an RBAC role{other}, if it is missing."
@@ -263,6 +278,17 @@ class KubeClient:
         if not answer.reason:
             return errors.CloudError, self._transport.advice.no_api
         return errors.CloudError, ""
+
+
+def admission_in(message: str) -> str | None:
+    """What of the API server's admission refused a request, in words; None where it was something else.
+
+    Texts: k8s.io/apiserver, pkg/admission/plugin/webhook/errors and pkg/admission/plugin/policy/validating.
+    """
+    match = _ADMISSION.search(message)
+    if match is None:
+        return None
+    return f"the admission webhook {match[1]}" if match[1] else f"the admission policy {match[2]}"
 
 
 def _names(reference: ObjectReference) -> dict[str, str]:

@@ -26,6 +26,8 @@ READ_TIMEOUT_SECONDS = 30
 
 JSON_TYPE: t.Final = "application/json"
 MERGE_PATCH: t.Final = "application/merge-patch+json"
+#: The query that makes a write a rehearsal.
+DRY_RUN: t.Final = "dryRun=All"
 
 
 @dataclasses.dataclass(frozen=True)

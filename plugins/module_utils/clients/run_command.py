@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import accepted, arm_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import (
+    DRY_RUN,
     JSON_TYPE,
     MERGE_PATCH,
     SERVICE,
@@ -59,7 +60,7 @@ _SECRET_PATH: t.Final = re.compile(r"/serviceaccounts/[^/]+/token(\?|$)|/secrets
 _RAW_VERBS: t.Final[Mapping[str, str]] = {"GET": "get", "POST": "create", "PUT": "replace", "DELETE": "delete"}
 _OBJECT_PATH: t.Final = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
-    r"/(?P<plural>[^/]+)/(?P<name>[^/?]+)"
+    rf"/(?P<plural>[^/]+)/(?P<name>[^/?]+)(?P<dry_run>\?{DRY_RUN})?"
 )
 
 #: HTTP's status for each of the API's reasons (k8s.io/apimachinery, pkg/apis/meta/v1/types.go).
@@ -122,6 +123,7 @@ def command_for(method: str, path: str, body: Json | None, content_type: str) ->
         if match["namespace"]:
             words += ["--namespace", urllib.parse.unquote(match["namespace"])]
         words += ["--type", "merge", "--patch-file", _BODY_FILE, "--output", "json"]
+        words += ["--dry-run=server"] if match["dry_run"] else []
     else:
         raise ValueError(f"kubectl has no command for {method} {path} with {content_type}")
     return Command(shlex.join(words), files)

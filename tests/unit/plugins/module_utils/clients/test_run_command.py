@@ -66,11 +66,17 @@ def test_a_merge_patch_names_the_kind_fully(path: str, resource: list[str]) -> N
     assert shlex.split(command.line) == ["kubectl", "patch", *resource, *options]
 
 
+def test_a_rehearsal_is_the_same_command_with_a_flag() -> None:
+    path = DEPLOYMENT.at("p", "m").path
+    real, dry = (shlex.split(command_for("PATCH", p, {}, MERGE_PATCH).line) for p in (path, f"{path}?dryRun=All"))
+    assert dry == [*real, "--dry-run=server"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content_type"),
     [
         ("PATCH", f"{ACCOUNTS}/a", "application/json-patch+json"),
-        ("PATCH", f"{ACCOUNTS}/a?dryRun=All", MERGE_PATCH),
+        ("PATCH", f"{ACCOUNTS}/a?dryRun=All&force=true", MERGE_PATCH),
         ("PATCH", ACCOUNTS, MERGE_PATCH),
         ("OPTIONS", ACCOUNTS, JSON_TYPE),
     ],
