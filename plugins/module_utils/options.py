@@ -71,6 +71,16 @@ class Params:
         value = self._values[name]
         return str(value) if value not in (None, "") else None
 
+    def optional_mapping(self, name: str) -> dict[str, object] | None:
+        """A dictionary whose keys another program defines; None when it is not given."""
+        value = self._values[name]
+        return None if value is None else _with_text_keys(value)
+
+    def optional_mappings(self, name: str) -> tuple[dict[str, object], ...] | None:
+        """A list of such dictionaries; None when it is not given."""
+        value = self._values[name]
+        return None if value is None else tuple(_with_text_keys(item) for item in value)
+
     def text(self, name: str) -> str:
         value = self.optional_text(name)
         if value is None:
@@ -108,6 +118,10 @@ class Params:
     def items(self, name: str) -> tuple[Params, ...]:
         """The elements of a list of dictionaries."""
         return tuple(Params(value) for value in self._values[name] or ())
+
+
+def _with_text_keys(mapping: t.Mapping[object, object]) -> dict[str, object]:
+    return {str(key): value for key, value in mapping.items()}
 
 
 class State(enum.Enum):

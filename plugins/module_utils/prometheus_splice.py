@@ -9,7 +9,6 @@ Everything here turns nodes with exact marks into edits; what has to change is d
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import typing as t
 
@@ -19,15 +18,17 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     content_start,
     deepest_end,
     find,
+    flow,
     insert_lines_after,
     insert_lines_at,
     is_mapping,
     is_sequence,
+    item_lines,
     line_end,
     line_start,
+    mapping_lines,
     next_line,
     pairs,
-    plain,
     quoted,
     replace_scalar,
     shared_nodes,
@@ -102,8 +103,8 @@ class Splicer:
         if self._root.flow_style:
             start = content_start(self._text, self._root) + 1
             comma = ", " if self._root.value else ""
-            return [Splice((Edit(start, start, f"{quoted(REMOTE_WRITE)}: [{_json(entry)}]{comma}"),), 0)]
-        lines = [" " * self._column + f"{REMOTE_WRITE}:", *_lines(entry, self._column + self._indentation, _STEP)]
+            return [Splice((Edit(start, start, f"{quoted(REMOTE_WRITE)}: [{flow(entry)}]{comma}"),), 0)]
+        lines = [" " * self._column + f"{REMOTE_WRITE}:", *item_lines(entry, self._column + self._indentation, _STEP)]
         end = int(self._root.end_mark.index)
         start = line_start(self._text, end)
         behind = insert_lines_at(self._text, end if self._text[start:end].strip() else start, lines)
@@ -118,27 +119,27 @@ class Splicer:
         if one_line and not self._root.flow_style:
             while self._text[start - 1] in " \t":
                 start -= 1
-            lines = _lines(entry, self._column + self._indentation, _STEP)
+            lines = item_lines(entry, self._column + self._indentation, _STEP)
             below = insert_lines_after(self._text, end, lines)
             return Splice((Edit(start, end), below) if self._text[start:end].strip() else (below,), 0)
         if is_sequence(pair.value):
             inside = content_start(self._text, pair.value) + 1
-            return Splice((Edit(inside, inside, _json(entry)),), 0)
-        return Splice((_replace_empty(self._text, pair.value, f"[{_json(entry)}]"),), 0)
+            return Splice((Edit(inside, inside, flow(entry)),), 0)
+        return Splice((_replace_empty(self._text, pair.value, f"[{flow(entry)}]"),), 0)
 
     def _extend_flow(self, sequence: yaml.SequenceNode, entry: t.Mapping[str, t.Any]) -> Splice:
         last = sequence.value[-1]
         previous = sequence.value[-2] if len(sequence.value) > 1 else sequence
         if last.start_mark.index <= previous.start_mark.index:  # an alias: where it ends is not known
             inside = content_start(self._text, sequence) + 1
-            return Splice((Edit(inside, inside, f"{_json(entry)}, "),), 0)
+            return Splice((Edit(inside, inside, f"{flow(entry)}, "),), 0)
         end = int(last.end_mark.index)
-        return Splice((Edit(end, end, f", {_json(entry)}"),), len(sequence.value))
+        return Splice((Edit(end, end, f", {flow(entry)}"),), len(sequence.value))
 
     def _extend_block(self, sequence: yaml.SequenceNode, entry: t.Mapping[str, t.Any]) -> list[Splice]:
         dash = self._first_dash(sequence)
         column = dash - line_start(self._text, dash)
-        lines = _lines(entry, column, self._offset(sequence, dash))
+        lines = item_lines(entry, column, self._offset(sequence, dash))
         end = self._behind_comments(deepest_end(self._text, sequence), column)
         return [
             Splice((insert_lines_at(self._text, end, lines),), len(sequence.value)),
@@ -252,7 +253,7 @@ class Splicer:
                 return Edit(inside, inside, f"{_flow_pair(entry, 'sigv4', values)}, ")
             return Edit(own_url.value_end, own_url.value_end, f", {_flow_pair(entry, 'sigv4', values)}")
         column = int(entry.value[0][0].start_mark.column)
-        lines = [" " * column + "sigv4:", *_setting_lines(values, column + _STEP)]
+        lines = [" " * column + "sigv4:", *mapping_lines(values, column + _STEP)]
         end = (own_url or Pair(*entry.value[0])).value_end
         behind = end if self._text[end - 1] in "\r\n" else next_line(self._text, end)
         return insert_lines_at(self._text, behind, lines)
@@ -263,7 +264,7 @@ class Splicer:
             inside = content_start(self._text, value) + 1
             return Edit(inside, inside, _flow_settings(value, values))
         if value.value == "" and not entry.flow_style:
-            lines = _setting_lines(values, int(sigv4.key.start_mark.column) + _STEP)
+            lines = mapping_lines(values, int(sigv4.key.start_mark.column) + _STEP)
             return insert_lines_after(self._text, value.end_mark.index, lines)
         return _replace_empty(self._text, value, "{" + _flow_settings(value, values) + "}")
 
@@ -298,7 +299,7 @@ class Splicer:
         if section.flow_style:
             inside = content_start(self._text, section) + 1
             return Edit(inside, inside, f"{_flow_settings(section, values)}, ")
-        lines = _setting_lines(values, int(section.value[0][0].start_mark.column))
+        lines = mapping_lines(values, int(section.value[0][0].start_mark.column))
         return insert_lines_after(self._text, sigv4.key.end_mark.index, lines)
 
     def _must_be_alone(self, pair: Pair) -> None:
@@ -320,26 +321,6 @@ def _flow(node: yaml.CollectionNode) -> bool:
 
 def _is_inline(node: yaml.Node) -> bool:
     return bool(node.flow_style) if is_mapping(node) or is_sequence(node) else True
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _lines(entry: t.Mapping[str, t.Any], column: int, offset: int) -> list[str]:
-    """A list entry in block style; its dash stands in ``column``, its settings ``offset`` columns further."""
-    lines: list[str] = []
-    for name, value in entry.items():
-        if isinstance(value, str):
-            lines.append(f"{name}: {plain(value)}")
-        else:
-            lines += [f"{name}:", *_setting_lines(value, _STEP)]
-    dash = " " * column + "-" + " " * (offset - 1)
-    return [(dash if number == 0 else " " * (column + offset)) + line for number, line in enumerate(lines)]
-
-
-def _setting_lines(values: t.Mapping[str, str], column: int) -> list[str]:
-    return [" " * column + f"{name}: {plain(value)}" for name, value in values.items()]
 
 
 def _flow_settings(near: yaml.Node, values: t.Mapping[str, str]) -> str:

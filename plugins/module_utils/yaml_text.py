@@ -44,6 +44,9 @@ else:
             return super().scan_plain_spaces(indent, start_mark)
 
 
+_DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+")
+#: What JSON leaves as it is in a string, but YAML takes for a line break or does not allow.
+_NOT_IN_QUOTES = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PLAIN_WORD = re.compile(r"[A-Za-z]([A-Za-z0-9_./@+=:,-]*[A-Za-z0-9_/])?")
 _RESERVED_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _PLACEHOLDER = re.compile(r"<[a-z ]+>")
@@ -284,13 +287,48 @@ def content_start(text: str, node: yaml.Node) -> int:
 
 def plain(value: str) -> str:
     """A string as a block style scalar: unquoted when no parser could misread it."""
-    safe = _PLACEHOLDER.fullmatch(value) or (_PLAIN_WORD.fullmatch(value) and value.lower() not in _RESERVED_WORDS)
-    return value if safe else quoted(value)
+    word = _PLAIN_WORD.fullmatch(value) and value.lower() not in _RESERVED_WORDS
+    return value if word or _PLACEHOLDER.fullmatch(value) or _DURATION.fullmatch(value) else quoted(value)
 
 
 def quoted(value: str) -> str:
     """A string as JSON writes it, which is YAML in every style."""
-    return json.dumps(value, ensure_ascii=False)
+    return flow(value)
+
+
+def flow(value: object) -> str:
+    """Plain data as JSON writes them, which is YAML in flow style."""
+    written = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_QUOTES.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+
+
+# New lines in block style ---------------------------------------------------------------------------------------------
+
+
+def scalar(value: object) -> str:
+    """Plain data on one line of a block: strings unquoted where no parser could misread them."""
+    return plain(value) if isinstance(value, str) else flow(value)
+
+
+def mapping_lines(mapping: t.Mapping[str, t.Any], column: int, *, step: int = 2) -> list[str]:
+    """A mapping's settings as lines whose keys stand in ``column``; what is inside them stands ``step`` further."""
+    lines: list[str] = []
+    for name, value in mapping.items():
+        head = " " * column + f"{plain(name)}:"
+        if isinstance(value, dict) and value:
+            lines += [head, *mapping_lines(value, column + step, step=step)]
+        elif isinstance(value, list) and value and all(isinstance(item, dict) and item for item in value):
+            lines.append(head)
+            lines += [line for item in value for line in item_lines(item, column + step, step)]
+        else:
+            lines.append(f"{head} {scalar(value)}")
+    return lines
+
+
+def item_lines(item: t.Mapping[str, t.Any], column: int, offset: int) -> list[str]:
+    """A list's item as lines; its dash stands in ``column``, its settings ``offset`` columns further."""
+    lines = mapping_lines(item, column + offset)
+    return [" " * column + "-" + " " * (offset - 1) + lines[0][column + offset :], *lines[1:]]
 
 
 def replace_scalar(text: str, node: yaml.Node, value: str, *, flow: bool) -> Edit:
