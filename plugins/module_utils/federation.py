@@ -373,8 +373,8 @@ class ProjectedToken:
     def __post_init__(self) -> None:
         if self.file_name == AZURE_TOKEN_FILE_NAME:
             raise FederationError(
-                f"A projected token must not be called {AZURE_TOKEN_FILE_NAME}, because the Azure webhook would take it "
-                "for its own: choose another name."
+                f"A projected token must not be called {AZURE_TOKEN_FILE_NAME}, because the Azure webhook would take "
+                "it for its own: choose another name."
             )
 
     def volume(self) -> dict[str, t.Any]:

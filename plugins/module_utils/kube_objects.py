@@ -53,6 +53,12 @@ JOB: t.Final = ObjectKind("apis/batch/v1", "jobs", "Job")
 CRON_JOB: t.Final = ObjectKind("apis/batch/v1", "cronjobs", "CronJob")
 INGRESS: t.Final = ObjectKind("apis/networking.k8s.io/v1", "ingresses", "Ingress")
 ROLE: t.Final = ObjectKind("apis/rbac.authorization.k8s.io/v1", "roles", "Role")
+MUTATING_WEBHOOKS: t.Final = ObjectKind(
+    "apis/admissionregistration.k8s.io/v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
 ROLE_BINDING: t.Final = ObjectKind("apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 #: Kinds whose objects run pods.
 POD_RUNNERS: t.Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB, POD)

@@ -32,6 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_conf
     merge_remote_write,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import Addition
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
     Operation,
     PatchTemplate,
@@ -88,7 +89,7 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """
     source = wish.source
     merged = merge_remote_write(source.text_of(current.config), wish.entry, place=source.place)
-    pod = merge_pod_template(current.template, wish.pod, str(wish.workload))
+    pod = merge_pod_template(current.template, wish.pod, str(wish.workload), record_of(current.workload))
     config, workload = current.config, current.workload
     changes: list[Change[Operation]] = []
     if merged.summaries:
@@ -204,7 +205,10 @@ def run(params: Params, context: Context) -> Result:
 def _ensure(params: Params, context: Context) -> Result:
     wish = Wish.from_params(params, check_mode=context.check_mode)
     client = KubeClient(KubeAuth.from_params(params))
+    located = locate_token(client, wish.workload, wish.pod, wish.token_file, check_mode=context.check_mode)
+    wish = dataclasses.replace(wish, pod=located.pod)
     outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
+    outcome = dataclasses.replace(outcome, warnings=(*located.warnings, *outcome.warnings))
     container = choose_container(outcome.state.template["spec"]["containers"], wish.pod.container, str(wish.workload))
     facts = {"container": container, "remote_write": wish.entry.entry(), "kept": []}
     places = _places(wish.source, wish.workload)
