@@ -47,6 +47,10 @@ if t.TYPE_CHECKING:
 
 PAGE_SIZE = 500
 
+#: How much of a container's log is read: its end, and of that no more than an error needs.
+LOG_LINES: t.Final = 200
+LOG_BYTES: t.Final = 64 * 1024
+
 _ADMISSION = re.compile(r"admission webhook \"([^\"]+)\" denied the request|ValidatingAdmissionPolicy '([^']+)'")
 _FAILED_WEBHOOK = "failed calling webhook"
 
@@ -174,16 +178,23 @@ class KubeClient:
         if not (200 <= answer.status < 300 and answer.body.get("status") == "Success"):
             self._accepted(answer, action, Access.to("delete", reference))
 
-    def list_in(self, kind: ObjectKind, namespace: str) -> list[Json]:
-        """All objects of a kind in a namespace; none where the API server does not know the kind."""
+    def list_in(self, kind: ObjectKind, namespace: str, *, labels: str = "", fields: str = "") -> list[Json]:
+        """All objects of a kind in a namespace; none where the API server does not know the kind.
+
+        ``labels`` and ``fields`` are selectors
+        (https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/).
+        """
         action = f"listing {kind.plural} in namespace {namespace}"
         collection = kind.at("", namespace).collection_path
         access = Access("list", kind.plural, kind.group, namespace)
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        chosen = {name: value for name, value in selectors.items() if value}
         found: list[Json] = []
         token = ""
         while True:
-            more = f"&continue={urllib.parse.quote(token, safe='')}" if token else ""
-            answer = self._send("GET", f"{collection}?limit={PAGE_SIZE}{more}", action)
+            more = {**chosen, **({"continue": token} if token else {})}
+            query = "".join(f"&{name}={urllib.parse.quote(value, safe='')}" for name, value in more.items())
+            answer = self._send("GET", f"{collection}?limit={PAGE_SIZE}{query}", action)
             if answer.status == 404:
                 return found
             page = self._accepted(answer, action, access)
@@ -210,6 +221,34 @@ class KubeClient:
             raise errors.NotFound(f"There is no {account} in the cluster.", fix="Create it (tag service_account).")
         accepted = self._accepted(answer, action, Access.to("create", account, "token"))
         return str(accepted["status"]["token"])
+
+    def log(self, pod: ObjectReference, container: str, *, previous: bool = False) -> str:
+        """The end of a container's log, or of the one before its last restart; empty where there is none.
+
+        Raises Forbidden without the right, and what else keeps the API server from answering.
+        https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-read-log-of-the-specified-pod
+        """
+        query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
+        if previous:
+            query["previous"] = "true"
+        action = f"reading the log of the container {container} of {pod}"
+        answer = self._transport.ask_pod("GET", f"{pod.path}/log?{urllib.parse.urlencode(query)}", action)
+        if answer.status in (400, 404):  # it has not been started, or was not started before
+            return ""
+        if answer.status != 200:
+            self._accepted(answer, action, Access.to("get", pod, "log"))
+        return answer.text
+
+    def ask_pod(self, method: str, pod: ObjectReference, path: str, action: str) -> Answer:
+        """What a pod answers by HTTP. ``path`` leads there through the API server.
+
+        Raises Forbidden without the right, Unreachable when the API server itself does not answer.
+        """
+        verb = "get" if method == "GET" else "create"
+        answer = self._transport.ask_pod(method, path, action)
+        if answer.status == 401 or (answer.status == 403 and answer.reason == "Forbidden"):
+            self._accepted(answer, action, Access.to(verb, pod, "proxy"))
+        return answer
 
     def may(self, access: Access) -> bool:
         """Whether the caller has a right, by a self subject access review: a read, though it is sent as POST.

@@ -23,6 +23,8 @@ Json = dict[str, t.Any]
 SERVICE: t.Final = "Kubernetes"
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 30
+#: What a pod answers by itself is asked for once and not waited for long; whoever asks asks again.
+POD_TIMEOUT_SECONDS = 10
 
 JSON_TYPE: t.Final = "application/json"
 MERGE_PATCH: t.Final = "application/merge-patch+json"
@@ -37,6 +39,7 @@ class Answer:
     status: int
     body: Json
     request_id: str = ""  # the Audit-Id header, by which the server's audit log names the request
+    text: str = dataclasses.field(default="", repr=False)  # the answer as it is, where a pod gave it
 
     @property
     def reason(self) -> str:
@@ -83,6 +86,12 @@ class Transport(t.Protocol):
         ``action`` is a verb phrase for errors. Raises an AksAmpError when there is no answer of the API server's.
         """
 
+    def ask_pod(self, method: str, path: str, action: str) -> Answer:
+        """What a pod answers through the API server, or its log: ``text`` of the answer, whatever its status.
+
+        It is asked once. Raises an AksAmpError when there is no answer.
+        """
+
 
 class HttpTransport:
     """Requests to an API server's URL. ``authorization`` gives the headers that authenticate each of them."""
@@ -108,18 +117,44 @@ class HttpTransport:
         self, method: str, path: str, action: str, body: Json | None = None, content_type: str = JSON_TYPE
     ) -> Answer:
         """Raises Unreachable when no HTTP answer comes."""
-        headers = {"Accept": JSON_TYPE, "User-Agent": "crosscloud.aks_amp", **self._authorization()}
+        headers = {"Accept": JSON_TYPE}
         if body is not None:
             headers["Content-Type"] = content_type
+        data = None if body is None else json.dumps(body).encode()
+        response = self._request(method, path, action, headers, data, READ_TIMEOUT_SECONDS, _retries(method))
+        return Answer(response.status, _json_object(response.data), response.headers.get("Audit-Id", ""))
+
+    def ask_pod(self, method: str, path: str, action: str) -> Answer:
+        """Raises Unreachable when no HTTP answer comes."""
+        headers = {"Accept": f"{JSON_TYPE}, */*"}
+        response = self._request(method, path, action, headers, None, POD_TIMEOUT_SECONDS, False)
+        return Answer(
+            response.status,
+            _json_object(response.data),
+            response.headers.get("Audit-Id", ""),
+            response.data.decode("utf-8", "replace"),
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        action: str,
+        headers: t.Mapping[str, str],
+        data: bytes | None,
+        seconds: float,
+        retries: urllib3.Retry | bool,
+    ) -> urllib3.BaseHTTPResponse:
         try:
             response = self._pool.request(
                 method,
                 f"{self._server}{path}",
-                headers=headers,
-                body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS),
-                retries=_retries(method),
+                headers={"User-Agent": "crosscloud.aks_amp", **self._authorization(), **headers},
+                body=data,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=seconds),
+                retries=retries,
             )
+            return t.cast("urllib3.BaseHTTPResponse", response)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise errors.Unreachable(
                 service=SERVICE,
@@ -127,7 +162,6 @@ class HttpTransport:
                 detail=f"{self._server} did not answer ({getattr(error, 'reason', None) or error})",
                 fix=self._advice.unreachable,
             ) from error
-        return Answer(response.status, _json_object(response.data), response.headers.get("Audit-Id", ""))
 
 
 def _retries(method: str) -> urllib3.Retry:

@@ -238,6 +238,18 @@ class RunCommandTransport:
             return answer
         raise self._no_answer(action, result, exit_code, logs)
 
+    def ask_pod(self, method: str, path: str, action: str) -> Answer:
+        """What a pod answers, or its log, as kubectl prints it. Raises what :meth:`send` does."""
+        body: Json | None = None if method == "GET" else {}
+        result = self._run(command_for(method, path, body, JSON_TYPE), action, write=method != "GET")
+        exit_code, logs = int(result.get("exitCode") or 0), str(result.get("logs") or "")
+        if exit_code == 0:
+            return Answer(200, _object_in(logs) or {}, text=logs)
+        answer = answer_of(exit_code, logs)
+        if answer is not None:
+            return dataclasses.replace(answer, text=answer.message)
+        raise self._no_answer(action, result, exit_code, logs)
+
     def _run(self, command: Command, action: str, *, write: bool) -> Mapping[str, t.Any]:
         """The properties of the finished command's result."""
         ref = self._ref
