@@ -34,10 +34,19 @@ options:
         V(unknown) then.
     type: str
     required: true
-  audience:
-    description: Audience of the token, client ID of the provider and C(:aud) of the trust policy.
+  token_source:
+    description:
+      - Where the pods of the service account take their token from, which says for which audience it is.
+      - V(projected) is a token of their own for AWS. V(azure_workload_identity) is the token that the webhook of
+        Microsoft Entra Workload ID mounts.
     type: str
-    default: sts.amazonaws.com
+    choices: [projected, azure_workload_identity]
+    default: projected
+  audience:
+    description:
+      - Audience of the token, client ID of the provider and C(:aud) of the trust policy.
+      - Without it that of O(token_source), C(sts.amazonaws.com) or C(api://AzureADTokenExchange).
+    type: str
   namespace:
     description: Namespace of the service account.
     type: str

@@ -87,19 +87,44 @@ options:
       - ARN of a different role that Prometheus assumes with the session of O(role_arn), for example in the account of
         the workspace. A role can't be chained to itself.
     type: str
-  audience:
-    description: Audience of the projected token; it must be a client ID of the IAM OIDC provider.
+  token_source:
+    description:
+      - Where the pods take their web-identity token from.
+      - V(projected) is a token of their own for AWS, in a projected volume. It needs neither the Azure webhook nor a
+        label.
+      - V(azure_workload_identity) is the token that the webhook of Microsoft Entra Workload ID mounts into labelled
+        pods; the label is set then, and no volume is added. The webhook's configuration and its pods are looked for
+        first. The audience is C(api://AzureADTokenExchange), so that whoever gets hold of the token may use it at AWS
+        and at Entra alike.
+      - With another source than before, the volume that the collection had added goes, and the variables are changed in
+        place.
     type: str
-    default: sts.amazonaws.com
+    choices: [projected, azure_workload_identity]
+    default: projected
+  token_file:
+    description:
+      - Absolute path at which the Azure webhook mounts its token, only with O(token_source=azure_workload_identity).
+      - Without it the path is that of the webhook's version, by the tag of its image, else that of a running pod of the
+        namespace to which the webhook has given C(AZURE_FEDERATED_TOKEN_FILE); where neither tells, the module fails. A
+        warning says so when these disagree.
+    type: str
+  audience:
+    description:
+      - Audience of the token; it must be a client ID of the IAM OIDC provider.
+      - Without it that of O(token_source), C(sts.amazonaws.com) or C(api://AzureADTokenExchange).
+    type: str
   token_expiration_seconds:
-    description: Lifetime of the projected token, from 600 to 86400 seconds. The kubelet renews it in time.
+    description:
+      - Lifetime of the projected token, from 600 to 86400 seconds. The kubelet renews it in time.
+      - The lifetime of the Azure webhook's token is set by an annotation of the service account, not here.
     type: int
     default: 3600
   pod_label:
     description:
       - Whether the pod template gets the label C(azure.workload.identity/use), so that the Azure webhook acts on the
         pods. With V(false), an existing label is left alone.
-      - The projected token for AWS needs no webhook.
+      - The projected token for AWS needs no webhook; with O(token_source=azure_workload_identity) the label is set in
+        any case.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -118,6 +143,9 @@ attributes:
 notes:
   - The caller needs C(get) on C(configmaps), on C(deployments) or C(statefulsets) of the API group C(apps) and on
     C(serviceaccounts), and to change something C(patch) on the first two.
+  - O(token_source=azure_workload_identity) needs C(get) on C(mutatingwebhookconfigurations) of the API group
+    C(admissionregistration.k8s.io), C(get) on C(deployments) in C(kube-system) or where the webhook runs, and C(list)
+    on C(pods) in O(namespace). What a missing right hides is named, and O(token_file) makes up for it.
   - Prometheus resolves its credentials when it loads its configuration, so the role should work before; see
     M(crosscloud.aks_amp.federation_check) with O(crosscloud.aks_amp.federation_check#module:scope=token_exchange).
   - Objects that a controller generates, such as those of the Prometheus operator, are refused, because it would undo

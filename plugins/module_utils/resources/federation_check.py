@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AWS_AUDIENCE
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AWS,
     KUBERNETES,
@@ -29,11 +28,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.feder
     Wish,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import AUDIENCE_OPTIONS
 
 ARGUMENT_SPEC = ArgumentSpec(
     {
         "issuer": {"type": "str", "required": True},
-        "audience": {"type": "str", "default": AWS_AUDIENCE},
         "namespace": {"type": "str", "required": True},
         "service_account": {"type": "str", "required": True},
         "role_arn": {"type": "str", "required": True},
@@ -46,7 +45,7 @@ ARGUMENT_SPEC = ArgumentSpec(
         "fail_on_broken": {"type": "bool", "default": True},
     },
     required_if=(("scope", SCOPE_FULL, ("workspace_arn", "remote_write_url")),),
-).merge(AWS, KUBERNETES, TRANSPORT)
+).merge(AUDIENCE_OPTIONS, AWS, KUBERNETES, TRANSPORT)
 
 
 def run(params: Params, context: Context) -> Result:

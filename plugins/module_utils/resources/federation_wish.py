@@ -16,13 +16,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
     WebIdentityTrust,
     is_known,
-    parse_audience,
     parse_workspace_arn,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import Expectation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import audience_of
 
 METRIC: t.Final = "aks_amp_federation_check"
 SCOPE_TOKEN_EXCHANGE: t.Final = "token_exchange"  # noqa: S105 - a scope, not a secret
@@ -65,7 +65,7 @@ class Wish:
             raise errors.InvalidInput("wait_timeout must not be negative, and poll_interval must be greater than zero.")
         return cls(
             issuer=Issuer.parse(known("issuer", "aks_oidc_issuer")),
-            audience=parse_audience(params.text("audience")),
+            audience=audience_of(params),
             account=ServiceAccount.parse(params.text("namespace"), params.text("service_account")),
             role=RoleArn.parse(role_arn) if is_known(role_arn) else None,
             region=_region(arn) or params.optional_text("region"),
