@@ -1,0 +1,135 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a YAML document shall hold, with what is done where it holds something else.
+
+The same fragment renders a new document, is merged into an existing one and is removed from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing as t
+
+
+class Other(enum.Enum):
+    """What happens where another value is found."""
+
+    REFUSE = "refuse"  # somebody meant it: an error shows both
+    REPLACE = "replace"  # it follows from what is asked for, or only repeats a known mistake
+    KEEP = "keep"  # ours is a default only
+    NEW = "new"  # ours is a default of what we add; where somebody's mapping lacks it, it is not added either
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """A value as a whole: a scalar, or data that is not merged but compared and replaced. ``repaired`` are other values
+    that are replaced in any case, because they are known mistakes."""
+
+    value: object
+    other: Other = Other.REFUSE
+    repaired: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Gone:
+    """A key that must not be there. ``values`` are those that are removed; every other one is a conflict, and with
+    ``others_stay`` it stays. ``why`` completes "remove ...: "."""
+
+    values: frozenset[str] = frozenset()
+    why: str = ""
+    others_stay: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A mapping. With ``closed``, a key that is not named is a conflict."""
+
+    children: t.Mapping[str, Node]
+    gone: t.Mapping[str, Gone] = dataclasses.field(default_factory=dict)
+    closed: bool = False
+
+
+def _verbatim(identity: str) -> str:
+    return identity
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """A list of mappings, each recognised by its setting ``key``, which ``normal`` makes comparable.
+
+    ``strays`` are rows that must not be there. With ``shared``, a row may hold settings of others too, so that it is
+    taken apart when it is removed.
+    """
+
+    key: str
+    items: tuple[Block, ...]
+    normal: t.Callable[[str], str] = _verbatim
+    strays: tuple[str, ...] = ()
+    shared: bool = False
+
+    def identity(self, item: Block) -> str:
+        leaf = item.children[self.key]
+        if not isinstance(leaf, Leaf):
+            raise TypeError(f"A row's {self.key} is no leaf.")
+        return self.normal(str(leaf.value))
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """A list of strings that must contain these."""
+
+    values: tuple[str, ...]
+
+
+Node: t.TypeAlias = Leaf | Block | Rows | Members
+
+
+def asked_for(node: Node) -> Node | None:
+    """A fragment without what is for new mappings only; None when nothing is left."""
+    if isinstance(node, Leaf):
+        return None if node.other is Other.NEW else node
+    if isinstance(node, Block):
+        rest = {name: asked_for(child) for name, child in node.children.items()}
+        found = {name: child for name, child in rest.items() if child is not None}
+        return dataclasses.replace(node, children=found) if found else None
+    return node
+
+
+def plain_data(node: Node) -> t.Any:
+    """A fragment as plain data, for a new document."""
+    if isinstance(node, Leaf):
+        return node.value
+    if isinstance(node, Block):
+        return {name: plain_data(child) for name, child in node.children.items()}
+    if isinstance(node, Rows):
+        return [plain_data(item) for item in node.items]
+    return list(node.values)
+
+
+def whole(data: t.Any, other: Other = Other.REFUSE) -> Node:
+    """A fragment of plain data: mappings are merged, everything else is a leaf."""
+    if isinstance(data, t.Mapping):
+        return Block({str(name): whole(value, other) for name, value in data.items()})
+    return Leaf(data, other)
+
+
+def below(path: t.Sequence[str], node: Block) -> Block:
+    """The fragment under a path of keys."""
+    for name in reversed(path):
+        node = Block({name: node})
+    return node
+
+
+def combine(*blocks: Block) -> Block:
+    """Several fragments of one document; blocks under the same key become one."""
+    children: dict[str, Node] = {}
+    gone: dict[str, Gone] = {}
+    for block in blocks:
+        gone.update(block.gone)
+        for name, child in block.children.items():
+            present = children.get(name)
+            both = isinstance(present, Block) and isinstance(child, Block)
+            children[name] = combine(present, child) if both else child  # type: ignore[arg-type]  # both are blocks
+    return Block(children, gone, any(block.closed for block in blocks))

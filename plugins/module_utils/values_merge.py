@@ -1,0 +1,575 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fragment merged into somebody's YAML text, or removed from it: Helm values, manifests, a collector's configuration.
+
+The text is parsed for positions, spliced, parsed again and compared, so that nothing but the fragment's own places can
+change. What contradicts the fragment is collected and refused in one error; nothing is ever emitted again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import (
+    Block,
+    Gone,
+    Leaf,
+    Members,
+    Node,
+    Other,
+    Rows,
+    asked_for,
+    plain_data,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_splice import ValuesSplicer, style_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import flow
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import REDACTED, redactions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+    Edit,
+    Fingerprints,
+    Pair,
+    YamlProblem,
+    apply_edits,
+    compose,
+    content_start,
+    find,
+    is_mapping,
+    is_null,
+    is_scalar,
+    is_sequence,
+    shared_nodes,
+)
+
+if t.TYPE_CHECKING:
+    import yaml
+
+Path = tuple[str | int, ...]
+
+#: Keys of values files whose scalars are secrets, whatever chart they belong to.
+_SECRET_KEY = re.compile(
+    r"(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credentials?|private[-_]?key|"
+    r"connection[-_]?string|webhook[-_]?url|dsn)\Z",
+    re.IGNORECASE,
+)
+#: A configuration in a block of text that seems to hold one.
+_SECRET_TEXT = re.compile(r"(?:password|passwd|secret|token|api[-_]?key|credential)s?[\"']?\s*[:=]", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class MergedText:
+    """A text with the fragment in it, or without it. Without summaries it is the old one.
+
+    ``kept`` are sentences on what stays although it was to be removed; ``empty`` is true when nothing but comments is
+    left. The shown texts have their secrets blotted out.
+    """
+
+    text: str
+    summaries: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    shown_before: str = ""
+    shown_after: str = ""
+    empty: bool = False
+
+
+def merge_values(text: str, fragment: Block, *, place: str) -> MergedText:
+    """The text with the fragment in it. ``place`` names the text for messages.
+
+    Raises Refused when the text is not one YAML mapping, when it holds what contradicts the fragment, and when the
+    change would touch anything else.
+    """
+    try:
+        return _changed(text, _root(text), fragment, place, removing=False)
+    except YamlProblem as problem:
+        raise _unusable(problem, place) from None
+    except _CantSplice as problem:
+        raise errors.Refused(
+            f"{place} is written in a way in which it can't be changed without touching other settings: "
+            f"{problem.reason}.",
+            fix=f"Write this into it by hand, then rerun: {flow(plain_data(fragment))}.",
+        ) from None
+
+
+def remove_values(text: str, fragment: Block, *, place: str) -> MergedText:
+    """The text without what equals the fragment. What differs stays, with a sentence. Raises Refused as above."""
+    try:
+        return _changed(text, _root(text), fragment, place, removing=True)
+    except YamlProblem as problem:
+        raise _unusable(problem, place) from None
+    except _CantSplice as problem:
+        raise errors.Refused(
+            f"{place} is written in a way in which nothing can be removed without touching other settings: "
+            f"{problem.reason}.",
+            fix="Remove it by hand.",
+        ) from None
+
+
+def _unusable(problem: YamlProblem, place: str) -> errors.Refused:
+    where = f" (line {problem.line}, column {problem.column})" if problem.line else ""
+    return errors.Refused(
+        f"{place} is not one YAML document with a mapping: {problem.problem}{where}.",
+        fix="Repair it first; nothing was changed.",
+    )
+
+
+class _CantSplice(Exception):
+    """The change can't be made to the text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _root(text: str) -> yaml.Node | None:
+    root = compose(text, marks=True)
+    if root is not None and not is_null(root) and not is_mapping(root):
+        raise YamlProblem("it is not a mapping", root.start_mark.line + 1, root.start_mark.column + 1)
+    return root
+
+
+# What has to change ---------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class _Plan:
+    """Edits, and the paths whose content they change: ``before`` in the old document, ``after`` in the new one."""
+
+    edits: list[Edit] = dataclasses.field(default_factory=list)
+    summaries: list[str] = dataclasses.field(default_factory=list)
+    conflicts: list[str] = dataclasses.field(default_factory=list)
+    kept: list[str] = dataclasses.field(default_factory=list)
+    before: set[Path] = dataclasses.field(default_factory=set)
+    after: set[Path] = dataclasses.field(default_factory=set)
+    empty: bool = False
+
+
+def _plan(root: yaml.Node | None, fragment: Block, text: str) -> _Plan:
+    planner = _Planner(root, text)
+    if root is None or not is_mapping(root) or not root.value:
+        planner.fill_document(root, fragment)
+    else:
+        planner.block(root, fragment, (), alone=True)
+    return planner.plan
+
+
+class _Planner:
+    """Walks a fragment along a document and collects what is missing, what differs and what contradicts."""
+
+    def __init__(self, root: yaml.Node | None, text: str) -> None:
+        self.plan = _Plan()
+        self._shared = shared_nodes(root) if root is not None else frozenset()
+        self._splicer = ValuesSplicer(text, style_of(root))
+
+    def fill_document(self, root: yaml.Node | None, fragment: Block) -> None:
+        data = plain_data(fragment)
+        self.plan.edits += self._splicer.fill_document(root, data)
+        self._note("add ", (), data, {(name,) for name in data})
+
+    def block(self, mapping: yaml.MappingNode, block: Block, path: Path, *, alone: bool) -> None:
+        for name, gone in block.gone.items():
+            self._gone(mapping, name, gone, path, alone=alone)
+        missing: dict[str, t.Any] = {}
+        for name, child in block.children.items():
+            pair = find(mapping, name)
+            wanted = asked_for(child)
+            if pair is None and wanted is not None:
+                missing[name] = plain_data(wanted)
+            elif pair is not None:
+                self._value(mapping, pair, child, (*path, name), alone=alone)
+        if block.closed:
+            self._refuse_others(mapping, block, path)
+        if missing:
+            self._require_alone(mapping, alone=alone)
+            for name, data in missing.items():
+                self.plan.edits += self._splicer.add_key(mapping, name, data)
+                self._note("add ", (*path, name), data, {(*path, name)})
+
+    def _refuse_others(self, mapping: yaml.MappingNode, block: Block, path: Path) -> None:
+        known = block.children.keys() | block.gone.keys()
+        for key, value in mapping.value:
+            if is_scalar(key) and key.value not in known and not key.tag.endswith(":merge") and not is_null(value):
+                self.plan.conflicts.append(f"{_dotted((*path, key.value))} is set (line {_line(key)})")
+
+    def _value(self, mapping: yaml.MappingNode, pair: Pair, child: Node, path: Path, *, alone: bool) -> None:
+        value = pair.value
+        inside = alone and pair.own and id(value) not in self._shared
+        is_list = isinstance(child, Rows | Members)
+        if isinstance(child, Leaf):
+            self._leaf(mapping, pair, child, path, alone=inside)
+        elif is_null(value) or ((is_sequence(value) if is_list else is_mapping(value)) and not value.value):
+            self._require_alone(value, alone=inside)
+            data = plain_data(child)
+            self.plan.edits += self._splicer.fill(mapping, pair, data)
+            self._note("add ", path, data, {path})
+        elif isinstance(child, Block) and is_mapping(value):
+            self.block(value, child, path, alone=inside)
+        elif isinstance(child, Rows) and is_sequence(value):
+            self._rows(value, child, path, alone=inside)
+        elif isinstance(child, Members) and is_sequence(value):
+            self._members(value, child, path, alone=inside)
+        else:
+            kind = "list" if is_list else "mapping"
+            self.plan.conflicts.append(f"{_dotted(path)} is no {kind} (line {_line(pair.key)})")
+
+    def _leaf(self, mapping: yaml.MappingNode, pair: Pair, leaf: Leaf, path: Path, *, alone: bool) -> None:
+        if equals(pair.value, leaf.value):
+            return
+        unset = is_null(pair.value) or (is_scalar(pair.value) and pair.value.value == "")
+        if leaf.other is Other.NEW or (leaf.other is Other.KEEP and not unset):
+            return
+        found = _found(pair.value)
+        mistaken = is_scalar(pair.value) and pair.value.value in leaf.repaired
+        if leaf.other is Other.REFUSE and not unset and not mistaken:
+            self.plan.conflicts.append(
+                f"{_dotted(path)} is {found} (line {_line(pair.key)}), wanted is {flow(leaf.value)}"
+            )
+            return
+        self._require_alone(pair.value, alone=alone)
+        if is_null(pair.value):
+            self.plan.edits += self._splicer.fill(mapping, pair, leaf.value)
+        else:
+            self.plan.edits += self._splicer.replace(mapping, pair, leaf.value)
+        was = "" if unset else f" (it was {found})"
+        self._note("set ", path, leaf.value, {path}, was)
+
+    def _gone(self, mapping: yaml.MappingNode, name: str, gone: Gone, path: Path, *, alone: bool) -> None:
+        pair = find(mapping, name)
+        if pair is None or is_null(pair.value) or (is_scalar(pair.value) and pair.value.value == ""):
+            return
+        value = pair.value.value if is_scalar(pair.value) else None
+        if value not in gone.values:
+            if not gone.others_stay:
+                found = f" {flow(value)}" if gone.values and value is not None else ""
+                self.plan.conflicts.append(f"{_dotted((*path, name))}{found} is set (line {_line(pair.key)})")
+            return
+        self._require_alone(pair.value, alone=alone and pair.own)
+        self.plan.edits += self._splicer.remove_key(mapping, pair)
+        self.plan.summaries.append(f"remove {_dotted((*path, name))} {value}: {gone.why}")
+        self.plan.before.add((*path, name))
+
+    def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> None:
+        present = _identities(sequence, rows)
+        for name in rows.strays:
+            for index in present.get(name, ()):
+                if _says_more(sequence.value[index], rows.key):
+                    line = _line(sequence.value[index])
+                    self.plan.conflicts.append(f"{_dotted(path)} sets {name} (line {line})")
+        missing: list[t.Any] = []
+        for row in rows.items:
+            indexes = present.get(rows.identity(row), [])
+            if not indexes:
+                missing.append(plain_data(row))
+            for index in indexes:
+                item = sequence.value[index]
+                self.block(item, row, (*path, index), alone=alone and id(item) not in self._shared)
+        self._append(sequence, missing, path, alone=alone)
+
+    def _members(self, sequence: yaml.SequenceNode, members: Members, path: Path, *, alone: bool) -> None:
+        present = {item.value for item in sequence.value if is_scalar(item)}
+        self._append(sequence, [value for value in members.values if value not in present], path, alone=alone)
+
+    def _append(self, sequence: yaml.SequenceNode, items: list[t.Any], path: Path, *, alone: bool) -> None:
+        if not items:
+            return
+        self._require_alone(sequence, alone=alone)
+        self.plan.edits += self._splicer.add_items(sequence, items)
+        for number, item in enumerate(items):
+            self._note("add to ", path, item, {(*path, len(sequence.value) + number)})
+
+    def _require_alone(self, node: yaml.Node, *, alone: bool) -> None:
+        if not alone or id(node) in self._shared:
+            raise _CantSplice(f"what stands in line {_line(node)} is used by an anchor's aliases or a merge elsewhere")
+
+    def _note(self, verb: str, path: Path, data: object, changed: t.Iterable[Path], was: str = "") -> None:
+        what = f"{_dotted(path)}: " if path else ""
+        self.plan.summaries.append(f"{verb}{what}{flow(data)}{was}")
+        self.plan.before.update(changed)
+        self.plan.after.update(changed)
+
+
+# What has to go -------------------------------------------------------------------------------------------------------
+
+
+def _plan_removal(root: yaml.Node | None, fragment: Block, text: str) -> _Plan:
+    remover = _Remover(root, text)
+    if root is not None and is_mapping(root):
+        remover.plan.empty = remover.block(root, fragment, (), alone=True)
+        if remover.plan.empty:
+            for key, value in root.value:
+                remover.remove_pair(root, Pair(key, value), (), alone=True)
+    else:
+        remover.plan.empty = True
+    return remover.plan
+
+
+class _Remover:
+    """Finds what equals the fragment. Each method is true when the node holds nothing else: then its parent goes on."""
+
+    def __init__(self, root: yaml.Node | None, text: str) -> None:
+        self.plan = _Plan()
+        self._shared = shared_nodes(root) if root is not None else frozenset()
+        self._splicer = ValuesSplicer(text, style_of(root))
+
+    def block(self, mapping: yaml.MappingNode, block: Block, path: Path, *, alone: bool) -> bool:
+        ours: list[Pair] = []
+        for name, child in block.children.items():
+            pair = find(mapping, name)
+            if pair is not None and pair.own and self._value(pair.value, child, (*path, name), alone=alone):
+                ours.append(pair)
+        if len(ours) == len(mapping.value):
+            return True
+        for pair in ours:
+            self.remove_pair(mapping, pair, path, alone=alone)
+        return False
+
+    def remove_pair(self, mapping: yaml.MappingNode, pair: Pair, path: Path, *, alone: bool) -> None:
+        self._require_alone(mapping, alone=alone)
+        self._require_alone(pair.value, alone=alone)
+        self.plan.edits += self._splicer.remove_key(mapping, pair)
+        self._note((*path, str(pair.key.value)))
+
+    def _value(self, value: yaml.Node, child: Node, path: Path, *, alone: bool) -> bool:
+        alone = alone and id(value) not in self._shared
+        if isinstance(child, Leaf):
+            if equals(value, child.value):
+                return True
+            if child.other not in (Other.KEEP, Other.NEW) and not is_null(value):
+                self.plan.kept.append(f"{_dotted(path)} is kept, because it is {_found(value)}.")
+            return False
+        if isinstance(child, Block) and is_mapping(value):
+            return bool(value.value) and self.block(value, child, path, alone=alone)
+        if isinstance(child, Rows) and is_sequence(value):
+            return self._rows(value, child, path, alone=alone)
+        if isinstance(child, Members) and is_sequence(value):
+            ours = [index for index, item in enumerate(value.value) if is_scalar(item) and item.value in child.values]
+            return self._remove_items(value, ours, path, alone=alone)
+        return False
+
+    def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> bool:
+        present = _identities(sequence, rows)
+        ours: list[int] = []
+        for row in rows.items:
+            for index in present.get(rows.identity(row), []):
+                item = sequence.value[index]
+                inside = alone and id(item) not in self._shared
+                if rows.shared:
+                    mine = self._shared_row(item, row, rows.key, (*path, index), alone=inside)
+                else:
+                    mine = equals(item, plain_data(row))
+                    if not mine:
+                        self.plan.kept.append(
+                            f"{_dotted(path)} keeps {rows.identity(row)}, because it differs from what would be added."
+                        )
+                if mine:
+                    ours.append(index)
+        return self._remove_items(sequence, ours, path, alone=alone)
+
+    def _shared_row(self, item: yaml.MappingNode, row: Block, key: str, path: Path, *, alone: bool) -> bool:
+        """Ours goes out of a row of others, but never what identifies it."""
+        if self.block(item, row, path, alone=alone):
+            return True
+        kept = {(*path, key)}
+        if kept <= self.plan.before:
+            pair = find(item, key)
+            removed = self._splicer.remove_key(item, pair) if pair is not None else []
+            self.plan.edits = [edit for edit in self.plan.edits if edit not in removed]
+            self.plan.before -= kept
+            self.plan.summaries.remove(f"remove {_dotted((*path, key))}")
+        return False
+
+    def _remove_items(self, sequence: yaml.SequenceNode, ours: list[int], path: Path, *, alone: bool) -> bool:
+        if not ours:
+            return False
+        if len(ours) == len(sequence.value):
+            return True
+        self._require_alone(sequence, alone=alone)
+        for index in ours:
+            self._require_alone(sequence.value[index], alone=alone)
+            self.plan.edits += self._splicer.remove_item(sequence, index)
+            self._note((*path, index))
+        return False
+
+    def _require_alone(self, node: yaml.Node, *, alone: bool) -> None:
+        if not alone or id(node) in self._shared:
+            raise _CantSplice(f"what stands in line {_line(node)} is used by an anchor's aliases or a merge elsewhere")
+
+    def _note(self, path: Path) -> None:
+        self.plan.summaries.append(f"remove {_dotted(path)}")
+        self.plan.before.add(path)
+
+
+# Whether the splice did that and nothing else -------------------------------------------------------------------------
+
+
+def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, removing: bool) -> MergedText:
+    decide = _plan_removal if removing else _plan
+    plan = decide(root, fragment, text)
+    if plan.conflicts:
+        raise errors.Refused(
+            f"{place} contradicts what is wanted: {'; '.join(plan.conflicts)}.",
+            fix="Remove or correct that by hand, then rerun; nothing was changed.",
+        )
+    if not plan.summaries:
+        return MergedText(text, kept=tuple(plan.kept), empty=plan.empty)
+    try:
+        changed = apply_edits(text, plan.edits)
+        after = _root(changed)
+        again = decide(after, fragment, changed)
+    except (YamlProblem, ValueError):
+        raise _CantSplice("the changed text would not be YAML") from None
+    if again.summaries or again.conflicts or not _same_besides(root, after, plan):
+        raise _CantSplice("the changed text would say something else")
+    return MergedText(
+        text=changed,
+        summaries=tuple(plan.summaries),
+        kept=tuple(plan.kept),
+        shown_before=shown(text, root),
+        shown_after=shown(changed, after),
+        empty=plan.empty,
+    )
+
+
+def _same_besides(before: yaml.Node | None, after: yaml.Node | None, plan: _Plan) -> bool:
+    numbers = Fingerprints()
+    ways = frozenset(path[:length] for path in plan.before | plan.after for length in range(len(path)))
+    old = _outline(before, numbers, plan.before, ways, ())
+    return old == _outline(after, numbers, plan.after, ways, ())
+
+
+def _outline(
+    node: yaml.Node | None, numbers: Fingerprints, changed: t.Collection[Path], ways: frozenset[Path], path: Path
+) -> int | None:
+    """A number for everything but what may change; None for nothing. ``ways`` lead to what may change."""
+    if node is None or path in changed:
+        return None
+    if path not in ways:
+        return numbers.of(node)
+    if is_mapping(node):
+        pairs = [
+            (numbers.of(key), _outline(value, numbers, changed, ways, (*path, str(key.value))))
+            for key, value in node.value
+        ]
+        rest = [numbers.combine(key, value) for key, value in pairs if value is not None]
+    elif is_sequence(node):
+        items = [_outline(item, numbers, changed, ways, (*path, index)) for index, item in enumerate(node.value)]
+        rest = [item for item in items if item is not None]
+    else:
+        return None if is_null(node) else numbers.of(node)
+    return numbers.combine(node.tag, *rest) if rest else None
+
+
+# Comparing and showing ------------------------------------------------------------------------------------------------
+
+
+def equals(node: yaml.Node, data: object) -> bool:
+    """Whether a node says the same as plain data, in whatever style and order of keys."""
+    if isinstance(data, t.Mapping):
+        if not is_mapping(node) or {key.value for key, _value in node.value if is_scalar(key)} != set(data):
+            return False
+        pairs = [(find(node, str(name)), value) for name, value in data.items()]
+        same = all(pair is not None and equals(pair.value, value) for pair, value in pairs)
+        return same and len(node.value) == len(data)
+    if isinstance(data, list | tuple):
+        return (
+            is_sequence(node)
+            and len(node.value) == len(data)
+            and all(equals(item, value) for item, value in zip(node.value, data, strict=True))
+        )
+    return is_scalar(node) and _scalar_equals(node, data)
+
+
+def _scalar_equals(node: yaml.ScalarNode, data: object) -> bool:
+    kind = node.tag.rpartition(":")[2]
+    text = str(node.value)
+    if isinstance(data, bool):
+        return kind == "bool" and (text.lower() in ("true", "yes", "on")) is data
+    if data is None:
+        return kind == "null"
+    if isinstance(data, str):
+        return kind == "str" and text == data
+    if isinstance(data, int | float):
+        try:
+            return kind in ("int", "float") and float(text.replace("_", "")) == data
+        except ValueError:
+            return False
+    return False
+
+
+def _identities(sequence: yaml.SequenceNode, rows: Rows) -> dict[str, list[int]]:
+    """Where the rows of each identity stand."""
+    found: dict[str, list[int]] = {}
+    for index, item in enumerate(sequence.value):
+        pair = find(item, rows.key) if is_mapping(item) else None
+        if pair is not None and is_scalar(pair.value):
+            found.setdefault(rows.normal(str(pair.value.value)), []).append(index)
+    return found
+
+
+def _says_more(row: yaml.MappingNode, key: str) -> bool:
+    """Whether a row holds more than what identifies it, and nothing empty."""
+    return any(
+        not (is_scalar(name) and name.value == key) and not (is_scalar(value) and value.value == "")
+        for name, value in row.value
+    )
+
+
+def _dotted(path: Path) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _found(node: yaml.Node) -> str:
+    if is_scalar(node):
+        return flow(node.value) if node.tag.endswith(":str") else str(node.value)
+    return "a mapping" if is_mapping(node) and not node.value else "other content"
+
+
+def shown(text: str, root: yaml.Node | None) -> str:
+    """A text with its secrets blotted out: those of Prometheus' settings, those of charts by their keys' names, and
+    embedded configurations that seem to hold some. ``root`` has exact marks."""
+    if root is None:
+        return text
+    edits = {(edit.start, edit.end): edit for edit in redactions(text, root)}
+    for node in _secret_scalars(root):
+        start = content_start(text, node)
+        end = start + len(text[start : node.end_mark.index].rstrip())
+        if end > start and not any(first < end and start < last for first, last in edits):
+            edits[start, end] = Edit(start, end, REDACTED)
+    return apply_edits(text, edits.values())
+
+
+def _secret_scalars(root: yaml.Node) -> t.Iterator[yaml.ScalarNode]:
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if is_sequence(node):
+            waiting.extend(node.value)
+        elif is_mapping(node):
+            named = find_text(node, "name")
+            for key, value in node.value:
+                name = str(key.value) if is_scalar(key) else ""
+                is_secret = bool(_SECRET_KEY.search(name)) or (name == "value" and bool(_SECRET_KEY.search(named)))
+                if is_secret and is_scalar(value) and value.tag.endswith((":str", ":int")):
+                    yield value
+                else:
+                    waiting.append(value)
+        elif is_scalar(node) and node.style in ("|", ">") and _SECRET_TEXT.search(node.value):
+            yield node
+
+
+def find_text(mapping: yaml.MappingNode, name: str) -> str:
+    """A setting's text without regard to merges; empty where there is none."""
+    texts = [value.value for key, value in mapping.value if is_scalar(key) and key.value == name and is_scalar(value)]
+    return str(texts[0]) if texts else ""
