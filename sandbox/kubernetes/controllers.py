@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from sandbox.kubernetes import kinds
+from sandbox.kubernetes.azure_webhook import NAMESPACE
 from sandbox.kubernetes.kinds import Resource
 from sandbox.kubernetes.objects import SystemWriter, now
 from sandbox.kubernetes.ownership import Workshop
 from sandbox.kubernetes.pods import Pods
+from sandbox.kubernetes.prometheus_operator import PrometheusOperator
 from sandbox.kubernetes.store import Store
 from sandbox.kubernetes.workloads import Workloads
 from sandbox.world import AksCluster, Json
@@ -28,7 +30,9 @@ class Controllers:
         self._store = store
         self._writer = writer
         self._pods = pods
-        self._workloads = Workloads(Workshop(store, writer, pods))
+        workshop = Workshop(store, writer, pods)
+        self._operator = PrometheusOperator(workshop)
+        self._workloads = Workloads(workshop)
 
     def make_initial_namespaces(self) -> None:
         for name in INITIAL_NAMESPACES:
@@ -41,6 +45,11 @@ class Controllers:
             }
             self._writer.create(kinds.NAMESPACES, namespace, "kube-apiserver")
             self.settle(name)
+
+    def follow_azure(self) -> None:
+        """Let the add-ons be as the cluster's resource in Azure says."""
+        if self._pods.webhook.follow_azure():
+            self.settle(NAMESPACE)
 
     def settle(self, namespace: str) -> None:
         """Let the controllers work on a namespace until none has anything left to do."""
@@ -60,6 +69,7 @@ class Controllers:
             return
         self._furnish(name)
         self._collect_garbage(name)
+        self._operator.reconcile(name)
         self._workloads.reconcile(name)
         self._pods.start_pending(name)
 

@@ -8,10 +8,15 @@ Shape: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-ap
 
 from __future__ import annotations
 
-from sandbox.kubernetes.kinds import RESOURCES, SUBRESOURCES, Resource, Subresource
+import typing as t
+
+from sandbox.kubernetes.kinds import SUBRESOURCES, Resource, Subresource
 from sandbox.world import AksCluster, Json
 
 _DEFAULT_VERSION = "1.33.4"
+
+#: The resources that a cluster serves at the moment.
+Served = t.Sequence[Resource]
 
 
 def server_version(cluster: AksCluster) -> Json:
@@ -39,23 +44,22 @@ def api_versions(server: str) -> Json:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
-def group_list() -> Json:
+def group_list(served: Served) -> Json:
     """``GET /apis``."""
-    groups = [_group(group, version) for group, version in _group_versions() if group]
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    names = sorted({resource.group for resource in served if resource.group})
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name, served) for name in names]}
 
 
-def group_document(group: str) -> Json | None:
+def group_document(served: Served, group: str) -> Json | None:
     """``GET /apis/<group>``."""
-    version = next((v for g, v in _group_versions() if g == group), None)
-    if not group or version is None:
+    if not group or all(resource.group != group for resource in served):
         return None
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, served)}
 
 
-def resource_list(group: str, version: str) -> Json | None:
+def resource_list(served: Served, group: str, version: str) -> Json | None:
     """``GET /api/v1`` and ``GET /apis/<group>/<version>``."""
-    resources = [r for r in RESOURCES if (r.group, r.version) == (group, version)]
+    resources = [r for r in served if (r.group, r.version) == (group, version)]
     if not resources:
         return None
     entries: list[Json] = []
@@ -67,22 +71,20 @@ def resource_list(group: str, version: str) -> Json | None:
     return document | {"apiVersion": "v1"} if group else document
 
 
-def paths() -> list[str]:
+def paths(served: Served) -> list[str]:
     """``GET /``."""
-    served = ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis"]
-    for group, version in _group_versions():
-        if group:
-            served += [f"/apis/{group}", f"/apis/{group}/{version}"]
-    return sorted([*served, "/healthz", "/livez", "/openid/v1/jwks", "/readyz", "/version"])
+    found = {"/.well-known/openid-configuration", "/api", "/api/v1", "/apis"}
+    for resource in served:
+        if resource.group:
+            found |= {f"/apis/{resource.group}", f"/apis/{resource.group}/{resource.version}"}
+    return sorted([*found, "/healthz", "/livez", "/openid/v1/jwks", "/readyz", "/version"])
 
 
-def _group_versions() -> list[tuple[str, str]]:
-    return sorted({(resource.group, resource.version) for resource in RESOURCES})
-
-
-def _group(group: str, version: str) -> Json:
-    entry = {"groupVersion": f"{group}/{version}", "version": version}
-    return {"name": group, "versions": [entry], "preferredVersion": entry}
+def _group(group: str, served: Served) -> Json:
+    # A release stands before an alpha of the same number.
+    versions = sorted({resource.version for resource in served if resource.group == group}, key=len)
+    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": entries, "preferredVersion": entries[0]}
 
 
 def _entry(resource: Resource) -> Json:

@@ -25,7 +25,8 @@ class Resource:
 
     ``model`` is the class of ``kubernetes.client.models`` that describes its fields. ``generation`` is true where the
     server counts changes of the specification. ``unconditional_update`` is false where a PUT must carry a
-    resourceVersion. ``returns_deleted`` is true where DELETE answers with the object instead of a Status.
+    resourceVersion. ``returns_deleted`` is true where DELETE answers with the object instead of a Status. ``custom`` is
+    true where a CustomResourceDefinition says which fields there are; without it the kind is not served.
     """
 
     group: str
@@ -42,6 +43,7 @@ class Resource:
     generation: bool = False
     unconditional_update: bool = True
     returns_deleted: bool = False
+    custom: bool = False
 
     @property
     def api_version(self) -> str:
@@ -164,6 +166,46 @@ WEBHOOKS = Resource(
     generation=True,
     unconditional_update=False,
 )
+CUSTOM_RESOURCE_DEFINITIONS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "customresourcedefinition",
+    "CustomResourceDefinition",
+    "V1CustomResourceDefinition",
+    namespaced=False,
+    short_names=("crd", "crds"),
+    categories=("api-extensions",),
+    generation=True,
+    unconditional_update=False,
+)
+# The kinds of prometheus-operator: https://prometheus-operator.dev/docs/api-reference/api/
+PROMETHEUSES = Resource(
+    "monitoring.coreos.com",
+    "v1",
+    "prometheuses",
+    "prometheus",
+    "Prometheus",
+    "CustomObject",
+    short_names=("prom",),
+    categories=("prometheus-operator",),
+    generation=True,
+    unconditional_update=False,
+    custom=True,
+)
+PROMETHEUS_AGENTS = Resource(
+    "monitoring.coreos.com",
+    "v1alpha1",
+    "prometheusagents",
+    "prometheusagent",
+    "PrometheusAgent",
+    "CustomObject",
+    short_names=("promagent",),
+    categories=("prometheus-operator",),
+    generation=True,
+    unconditional_update=False,
+    custom=True,
+)
 
 # Reviews are answered, never stored.
 ACCESS_REVIEWS = Resource(
@@ -222,7 +264,11 @@ STORED = (
     REPLICA_SETS,
     JOBS,
     WEBHOOKS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    PROMETHEUSES,
+    PROMETHEUS_AGENTS,
 )
+CUSTOM = tuple(resource for resource in STORED if resource.custom)
 REVIEWS = (ACCESS_REVIEWS, TOKEN_REVIEWS, SELF_REVIEWS)
 RESOURCES = STORED + REVIEWS
 

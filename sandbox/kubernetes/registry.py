@@ -14,7 +14,7 @@ import enum
 import json
 import typing as t
 
-from sandbox.kubernetes import errors, kinds, patches
+from sandbox.kubernetes import custom, errors, kinds, patches
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.defaults import fill_defaults
 from sandbox.kubernetes.errors import Cause, invalid
@@ -30,7 +30,7 @@ from sandbox.kubernetes.objects import (
     same_content,
 )
 from sandbox.kubernetes.pods import Pods
-from sandbox.kubernetes.schema import DecodeError, decode
+from sandbox.kubernetes.schema import Decoded, DecodeError, decode
 from sandbox.kubernetes.store import Store
 from sandbox.kubernetes.strategy import prepare_create, prepare_update
 from sandbox.world import Json
@@ -84,7 +84,7 @@ class Registry:
         had_version = bool(obj["metadata"].get("resourceVersion"))
         begin(resource, obj)
         self._complete(resource, obj)
-        self._refuse(resource, obj, check_object(resource, obj))
+        self._refuse(resource, obj, [*check_object(resource, obj), *self._check_custom(resource, obj)])
         options.warnings += object_warnings(resource, obj)
         if had_version:
             raise errors.server_error("resourceVersion should not be set on objects to be created")
@@ -114,6 +114,8 @@ class Registry:
         """All that the server adds to a new object before it looks whether it is valid."""
         prepare_create(resource, obj)
         fill_defaults(resource, obj)
+        if resource.custom:
+            self._prepare_custom(resource, obj, None)
         if resource == kinds.PODS:
             self._pods.admit(obj)
 
@@ -132,7 +134,7 @@ class Registry:
             obj["metadata"] |= {"generation": old["metadata"]["generation"]} if resource.generation else {}
         obj["metadata"] |= given
         self._complete(resource, obj)
-        self._refuse(resource, obj, check_object(resource, obj))
+        self._refuse(resource, obj, [*check_object(resource, obj), *self._check_custom(resource, obj)])
         if old is not None and "status" in old:
             obj["status"] = old["status"]
         record_manager(resource, {}, obj, Manager(options.manager))
@@ -162,6 +164,8 @@ class Registry:
         old = self._store.find(resource, namespace, name)
         if old is None:
             raise errors.not_found(resource, name)
+        if resource.custom and content_type == patches.STRATEGIC:
+            raise errors.unsupported_media_type((patches.JSON_PATCH, patches.MERGE))
         patched = patches.apply_patch(content_type, resource.model, old, patch)
         new = self._read_patched(resource, patched, options)
         _fit_namespace(new, namespace)
@@ -179,8 +183,10 @@ class Registry:
                 metadata[field] = old["metadata"][field]
         prepare_update(resource, new, old)
         fill_defaults(resource, new)
+        if resource.custom:
+            self._prepare_custom(resource, new, old)
         metadata["resourceVersion"] = version
-        self._refuse(resource, new, check_update(resource, new, old))
+        self._refuse(resource, new, [*check_update(resource, new, old), *self._check_custom(resource, new)])
         options.warnings += object_warnings(resource, new)
         if resource.generation:
             metadata["generation"] = raised_generation(resource, new, old)
@@ -230,11 +236,21 @@ class Registry:
         if conditions.orphan:
             self._orphan_dependents(obj)
         deleted = self._controllers.discard(resource, obj)
+        if resource == kinds.CUSTOM_RESOURCE_DEFINITIONS:
+            self._forget(deleted["metadata"]["name"])
         self._settle(resource, obj)
         if resource == kinds.PODS:
             grace = {"deletionTimestamp": now(), "deletionGracePeriodSeconds": 0}
             return deleted | {"metadata": grace | deleted["metadata"]}
         return deleted
+
+    def _forget(self, definition: str) -> None:
+        """The objects of a kind go with its definition."""
+        for resource in kinds.CUSTOM:
+            if resource.qualified == definition:
+                for obj in self._store.select(resource):
+                    self._controllers.discard(resource, obj)
+                    self._settle(resource, obj)
 
     def _orphan_dependents(self, owner: Json) -> None:
         for resource, obj in self._store.content(namespace_of(owner)):
@@ -255,7 +271,7 @@ class Registry:
         """
         _check_type(resource, body)
         try:
-            decoded = decode(resource.model, body)
+            decoded = self._decode(resource, body)
         except DecodeError as error:
             raise errors.bad_request(f"{_cannot(resource)}: {error}") from error
         unknown = [f'unknown field "{path}"' for path in decoded.unknown]
@@ -268,7 +284,7 @@ class Registry:
     def _read_patched(self, resource: Resource, patched: Json, options: WriteOptions) -> Json:
         """Decode the outcome of a patch, whose faults are reported as those of a field ``patch``."""
         try:
-            decoded = decode(resource.model, patched)
+            decoded = self._decode(resource, patched)
         except DecodeError as error:
             raise _bad_patch(patched, str(error)) from error
         unknown = [f'unknown field "{path}"' for path in decoded.unknown]
@@ -277,6 +293,33 @@ class Registry:
         if options.field_validation is FieldValidation.WARN:
             options.warnings += unknown
         return _typed(resource, decoded.value)
+
+    def _decode(self, resource: Resource, body: Json) -> Decoded:
+        """:raises DecodeError: a value has the wrong type."""
+        decoded = decode(resource.model, body)
+        if not resource.custom:
+            return decoded
+        pruned = custom.prune(self._schema(resource), {**body, **decoded.value})
+        unknown = [path for path in decoded.unknown if path.startswith("metadata.")]
+        return Decoded(pruned.value, (*unknown, *pruned.unknown))
+
+    def _schema(self, resource: Resource) -> Json:
+        """The schema of a custom resource, which is served only while it is defined."""
+        found = custom.definition_of(self._store, resource)
+        return custom.schema_of(found) if found is not None else {}
+
+    def _prepare_custom(self, resource: Resource, new: Json, old: Json | None) -> None:
+        """Defaults, and the status, which a client can't write where it is a subresource."""
+        found = custom.definition_of(self._store, resource)
+        if found is None:
+            return
+        if custom.has_status(found):
+            new.pop("status", None)
+            new.update({"status": old["status"]} if old is not None and "status" in old else {})
+        custom.fill_defaults(custom.schema_of(found), new)
+
+    def _check_custom(self, resource: Resource, obj: Json) -> list[Cause]:
+        return custom.check(self._schema(resource), obj) if resource.custom else []
 
     def _refuse(self, resource: Resource, obj: Json, causes: list[Cause]) -> None:
         if causes:

@@ -70,6 +70,7 @@ _KEPT_EMPTY = frozenset(
         ("V1HostPathVolumeSource", "type"),
         ("V1PersistentVolumeClaimSpec", "storageClassName"),
         ("V1StatefulSetSpec", "serviceName"),
+        ("CustomObject", "spec"),
     }
 )
 # Plain values in Go with ``omitempty``: false and 0 are as good as absent. All others are pointers.
@@ -125,10 +126,21 @@ class MapOf:
 
 FieldType = Scalar | Struct | Free | ListOf | MapOf
 
+# What all custom objects have in common; a CustomResourceDefinition describes the rest (see ``custom.py``).
+_CUSTOM_OBJECT: dict[str, FieldType] = {
+    "apiVersion": Scalar("str"),
+    "kind": Scalar("str"),
+    "metadata": Struct("V1ObjectMeta"),
+    "spec": MapOf(Free()),
+    "status": Free(),
+}
+
 
 @functools.cache
 def fields_of(model: str) -> dict[str, FieldType]:
     """The fields of a model by their JSON names."""
+    if model == "CustomObject":
+        return _CUSTOM_OBJECT
     described = getattr(models, model)
     names: dict[str, str] = described.attribute_map
     types: dict[str, str] = described.openapi_types
@@ -251,6 +263,8 @@ def _zero(kind: FieldType, raw: t.Any) -> t.Any:
             return 0
         case Scalar("bool"):
             return False
+        case Free():
+            return None
         case _:
             return ""
 
@@ -258,7 +272,7 @@ def _zero(kind: FieldType, raw: t.Any) -> t.Any:
 def _omitted(model: str, name: str, value: t.Any, kind: FieldType) -> bool:
     """Whether Go's encoder leaves the field out."""
     if isinstance(kind, ListOf | MapOf):
-        return not value
+        return not value and (model, name) not in _KEPT_EMPTY
     if value == "":
         return (model, name) not in _KEPT_EMPTY
     if value is False:

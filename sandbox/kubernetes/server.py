@@ -18,7 +18,7 @@ import uuid
 import flask
 
 from sandbox import entra_tokens
-from sandbox.kubernetes import discovery, errors, incoming, kinds
+from sandbox.kubernetes import custom, discovery, errors, incoming, kinds
 from sandbox.kubernetes.access import Access, Rule, User
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.errors import ApiError
@@ -70,6 +70,7 @@ class ApiServer:
             self._logs.clear()
             self._access.reset()
             self._controllers.make_initial_namespaces()
+            self._controllers.follow_azure()
 
     def seed(self, obj: Json) -> Json:
         """Store an object as if it had been created earlier and give it as it is when the controllers are done.
@@ -81,6 +82,8 @@ class ApiServer:
         if resource is None:
             raise ValueError(f"The sandbox's API server has no {obj.get('apiVersion')} {obj.get('kind')}.")
         with self._world.lock:
+            if resource.custom and custom.definition_of(self._store, resource) is None:
+                raise ValueError(f"The cluster has no definition of {resource.qualified}: seed that first.")
             body = copy.deepcopy(obj)
             if resource.namespaced:
                 namespace = body.setdefault("metadata", {}).setdefault("namespace", "default")
@@ -138,6 +141,7 @@ class ApiServer:
         verb = incoming.verb_of(method, target) if target else method.lower()
         name_operation(f"{verb} {incoming.attempt_of(verb, target).full_resource if target else path}")
         with self._world.lock:
+            self._controllers.follow_azure()
             version = self._store.version
             try:
                 response = self._serve(path, target, verb)
@@ -154,6 +158,9 @@ class ApiServer:
         if target is None:
             return self._serve_path(path, verb, user)
         self._access.check(user, incoming.attempt_of(verb, target), target.resource)
+        if target.resource.custom and custom.definition_of(self._store, target.resource) is None:
+            # Nobody answers for a kind that is not defined, hence not with a Status.
+            return _no_page()
         incoming.check_accept()
         _check_served(verb, target)
         if target.resource in kinds.REVIEWS:
@@ -207,17 +214,18 @@ class ApiServer:
         if document is None:
             if path.startswith(("/api/", "/apis/")):
                 raise errors.no_such_resource()
-            return flask.Response("404 page not found\n", 404, content_type="text/plain; charset=utf-8")
+            return _no_page()
         incoming.check_accept()
         return _json(document, content_type="application/jwk-set+json" if path == _KEYS else JSON_TYPE)
 
     def _document(self, path: str) -> Json | None:
+        served = custom.served(self._store)
         fixed: dict[str, t.Callable[[], Json]] = {
-            "/": lambda: {"paths": discovery.paths()},
+            "/": lambda: {"paths": discovery.paths(served)},
             "/version": lambda: discovery.server_version(self._cluster),
             "/api": lambda: discovery.api_versions(self._cluster.api_server_url.removeprefix("https://")),
-            "/apis": discovery.group_list,
-            "/api/v1": lambda: discovery.resource_list("", "v1") or {},
+            "/apis": lambda: discovery.group_list(served),
+            "/api/v1": lambda: discovery.resource_list(served, "", "v1") or {},
             _DISCOVERY: self._issuer_configuration,
             _KEYS: lambda: {"keys": [key.jwk() for key in self._cluster.listed_keys]},
         }
@@ -226,7 +234,9 @@ class ApiServer:
         parts = path.removeprefix("/apis/").split("/")
         if not path.startswith("/apis/") or len(parts) > 2:
             return None
-        return discovery.group_document(parts[0]) if len(parts) == 1 else discovery.resource_list(parts[0], parts[1])
+        if len(parts) == 1:
+            return discovery.group_document(served, parts[0])
+        return discovery.resource_list(served, parts[0], parts[1])
 
     def _issuer_configuration(self) -> Json:
         issuer = self._cluster.token_issuer
@@ -300,6 +310,10 @@ def _check_served(verb: str, target: Target) -> None:
     of_collection = verb in ("list", "create") and target.subresource is None
     if verb not in served or not placed or of_collection is bool(target.name) or "watch" in flask.request.args:
         raise errors.method_not_allowed()
+
+
+def _no_page() -> flask.Response:
+    return flask.Response("404 page not found\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def _json(

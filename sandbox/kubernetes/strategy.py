@@ -48,6 +48,8 @@ def prepare_update(resource: Resource, new: Json, old: Json) -> None:
     """Before defaults and validation: keep what a client cannot set by this request."""
     if resource in _INITIAL_STATUS:
         new["status"] = old.get("status", {})
+    if resource == kinds.CUSTOM_RESOURCE_DEFINITIONS:
+        _definition(new)
     if resource == kinds.NAMESPACES:
         new["spec"] = old["spec"]
     if resource == kinds.SERVICES:
@@ -77,4 +79,18 @@ def _job(obj: Json) -> None:
     spec["selector"] = {"matchLabels": {_JOB_LABELS[0]: uid}}
 
 
-_CREATORS: dict[Resource, t.Callable[[Json], None]] = {kinds.SERVICES: _service, kinds.JOBS: _job}
+def _definition(obj: Json) -> None:
+    """Names are accepted and served at once; a real server needs a moment."""
+    spec = obj.get("spec", {})
+    obj["status"] = {
+        "conditions": [{"type": name, "status": "True"} for name in ("NamesAccepted", "Established")],
+        "acceptedNames": spec.get("names", {}),
+        "storedVersions": [version["name"] for version in spec.get("versions", []) if version.get("storage")],
+    }
+
+
+_CREATORS: dict[Resource, t.Callable[[Json], None]] = {
+    kinds.SERVICES: _service,
+    kinds.JOBS: _job,
+    kinds.CUSTOM_RESOURCE_DEFINITIONS: _definition,
+}

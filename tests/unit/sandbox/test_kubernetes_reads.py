@@ -135,7 +135,6 @@ def test_a_missing_object(api: Api) -> None:
         "/api/v1/unicorns",
         "/api/v1/namespaces/monitoring/unicorns/x",
         "/apis/apps/v2/deployments",
-        "/apis/monitoring.coreos.com/v1/prometheuses",
         "/api/v1/serviceaccounts/x/y",
         f"{MONITORING}/configmaps/x/status/y",
         f"{MONITORING}/configmaps/x/frobnicate",
@@ -207,6 +206,7 @@ def test_groups(api: Api) -> None:
     assert groups["apps"] == {"groupVersion": "apps/v1", "version": "v1"}
     assert set(groups) == {
         "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
         "apps",
         "authentication.k8s.io",
         "authorization.k8s.io",
