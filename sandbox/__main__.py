@@ -25,6 +25,12 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--state", type=Path, default=Path(".sandbox"), metavar="DIR", help="state folder (.sandbox)")
     up = commands.add_parser("up", parents=[shared], help="start the sandbox unless it runs already")
     up.add_argument("--foreground", action="store_true", help="stay in the foreground until interrupted")
+    up.add_argument(
+        "--api-servers",
+        type=Path,
+        metavar="FILE",
+        help="JSON with the external API servers of clusters: name to kubeconfig, context and namespaces",
+    )
     commands.add_parser("down", parents=[shared], help="end the sandbox and delete its files")
     commands.add_parser("status", parents=[shared], help="say what runs where; exit code 1 when nothing runs")
     log = commands.add_parser("log", parents=[shared], help="print the requests that the services saw")
@@ -49,14 +55,21 @@ def _describe(status: Json) -> list[str]:
     ]
 
 
-def _up(folder: StateFolder, *, foreground: bool) -> int:
+def _up(folder: StateFolder, *, foreground: bool, api_servers: Path | None) -> int:
     if foreground:
         # The services take half a second to import, and no other command needs them.
         from sandbox import foreground as process
+        from sandbox.kubernetes.external import read_servers
 
-        process.serve(folder, lambda sandbox: _say(*_describe(sandbox.status())))
+        external = {}
+        if api_servers is not None:
+            try:
+                external = read_servers(api_servers.read_text(encoding="utf-8"), api_servers.parent)
+            except (OSError, ValueError) as error:
+                raise StateError(f"{api_servers} can't be used: {error}") from error
+        process.serve(folder, lambda sandbox: _say(*_describe(sandbox.status())), external)
     else:
-        _say(*_describe(daemon.start(folder)))
+        _say(*_describe(daemon.start(folder, api_servers)))
     return 0
 
 
@@ -97,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "up":
-                return _up(folder, foreground=options.foreground)
+                return _up(folder, foreground=options.foreground, api_servers=options.api_servers)
             case "down":
                 return _down(folder)
             case "status":

@@ -41,9 +41,10 @@ def find(folder: StateFolder) -> Json | None:
     return _status(instance) if instance else None
 
 
-def start(folder: StateFolder) -> Json:
+def start(folder: StateFolder, api_servers: Path | None = None) -> Json:
     """Start a detached sandbox unless one runs already, and give its status once it answers.
 
+    ``api_servers`` is the file of external API servers, see ``python -m sandbox up --help``.
     Raises SandboxError with the end of its log when it does not come up.
     """
     folder.create()
@@ -51,6 +52,8 @@ def start(folder: StateFolder) -> Json:
     if running is not None:
         return running
     command = [sys.executable, "-m", "sandbox", "up", "--foreground", "--state", str(folder.path)]
+    if api_servers is not None:
+        command += ["--api-servers", str(api_servers)]
     package_root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join([package_root, *filter(None, [os.environ.get("PYTHONPATH")])])
     with folder.server_log.open("ab") as log:

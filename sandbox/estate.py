@@ -38,7 +38,6 @@ if t.TYPE_CHECKING:
 
     from sandbox.aws import AwsAccount
     from sandbox.graph import Directory
-    from sandbox.kubernetes import ApiServer
     from sandbox.world import World
 
 RESOURCE_GROUP = "rg-fleet"
@@ -51,6 +50,13 @@ SERVICE_ACCOUNT = "prometheus-sa"
 _SUBJECT = f"system:serviceaccount:{manifests.NAMESPACE}:{SERVICE_ACCOUNT}"
 
 
+class Seeded(t.Protocol):
+    """An API server, as far as the estate needs it."""
+
+    def seed(self, obj: Json) -> Json:
+        """Store an object as if it had been created earlier."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Ground:
     """What the estate is built on.
@@ -61,7 +67,7 @@ class Ground:
     world: World
     aws: AwsAccount
     directory: Directory
-    add_cluster: Callable[[AksCluster], ApiServer]
+    add_cluster: Callable[[AksCluster], Seeded]
     issuer_leaf_thumbprint: str
     intermediate_thumbprint: str
 
@@ -77,6 +83,11 @@ def seed(ground: Ground) -> None:
     _seed_fresh(ground)
     _seed_halfdone(ground, workspace, by_guide)
     _seed_finished(ground, workspace, by_hand)
+
+
+def issuer_urls() -> dict[str, str]:
+    """The OIDC issuers of the estate's clusters, by the clusters' names; they are the same in every sandbox."""
+    return {cluster.name: cluster.issuer_url for cluster in (_fresh(), _halfdone(), _finished())}
 
 
 def application_name(cluster: str) -> str:
@@ -136,8 +147,12 @@ def fresh_cluster(name: str, guid: str) -> AksCluster:
     return _cluster(name, guid, location="eastus", version="1.33.4", environment="test")
 
 
+def _fresh() -> AksCluster:
+    return fresh_cluster("fresh", "3c5b5d2e-8b1f-4f0a-9f6e-2a4d7c1e9b01")
+
+
 def _seed_fresh(ground: Ground) -> None:
-    api_server = ground.add_cluster(fresh_cluster("fresh", "3c5b5d2e-8b1f-4f0a-9f6e-2a4d7c1e9b01"))
+    api_server = ground.add_cluster(_fresh())
     for manifest in fresh_objects("fresh"):
         api_server.seed(manifest)
 
@@ -165,11 +180,16 @@ remote_write:
 """
 
 
-def _seed_halfdone(ground: Ground, workspace: str, application: Json) -> None:
+def _halfdone() -> AksCluster:
     cluster = _cluster(
         "halfdone", "9d1f0c64-77a3-4c4f-8f0b-5b6e3f2a8c02", location="westeurope", version="1.32.7", environment="stage"
     )
     _switch_on(cluster)
+    return cluster
+
+
+def _seed_halfdone(ground: Ground, workspace: str, application: Json) -> None:
+    cluster = _halfdone()
     host_and_path = cluster.issuer_url.removeprefix("https://")
 
     ground.aws.seed_provider(
@@ -232,11 +252,16 @@ remote_write:
 """
 
 
-def _seed_finished(ground: Ground, workspace: str, application: Json) -> None:
+def _finished() -> AksCluster:
     cluster = _cluster(
         "finished", "5e8a2b90-1c7d-4d3e-a1c2-7f9b0d4e6a03", location="northeurope", version="1.33.4", environment="prod"
     )
     _switch_on(cluster)
+    return cluster
+
+
+def _seed_finished(ground: Ground, workspace: str, application: Json) -> None:
+    cluster = _finished()
     host_and_path = cluster.issuer_url.removeprefix("https://")
 
     ground.aws.seed_provider(

@@ -15,8 +15,9 @@ from sandbox.daemon import SandboxError
 from sandbox.server import Sandbox
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from sandbox.kubernetes.external import ExternalServer
     from sandbox.state import StateFolder
 
 _HOLD_SECONDS = 1.0  # others hold the folder for a moment when they look whether anybody holds it
@@ -44,7 +45,9 @@ def forget_foreign_settings() -> None:
             del os.environ[name]
 
 
-def serve(folder: StateFolder, started: Callable[[Sandbox], None]) -> None:
+def serve(
+    folder: StateFolder, started: Callable[[Sandbox], None], external: Mapping[str, ExternalServer] | None = None
+) -> None:
     """Run the sandbox in this process until it is told to end, by its control API, SIGTERM or SIGINT.
 
     Raises SandboxError when another sandbox holds the folder.
@@ -56,7 +59,7 @@ def serve(folder: StateFolder, started: Callable[[Sandbox], None]) -> None:
     folder.instance_file.unlink(missing_ok=True)  # of a sandbox that was killed
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
-    sandbox = Sandbox(folder, on_shutdown=end.set)
+    sandbox = Sandbox(folder, on_shutdown=end.set, external=external)
     try:
         started(sandbox)
         end.wait()

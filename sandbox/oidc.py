@@ -37,7 +37,7 @@ def create_app(world: World) -> flask.Flask:
     @app.get("/<tenant>/<guid>/openid/v1/jwks")
     def keys(tenant: str, guid: str) -> flask.Response:
         web.name_operation("JsonWebKeySet")
-        return flask.jsonify({"keys": [key.jwk() for key in _cluster(world, tenant, guid).listed_keys]})
+        return flask.jsonify({"keys": _cluster(world, tenant, guid).key_set()})
 
     return app
 

@@ -17,6 +17,7 @@ import uuid
 from sandbox import control, estate, hosts, inventory
 from sandbox.control import BadControlRequest
 from sandbox.issuer_client import IssuerClient
+from sandbox.kubernetes import ApiServer
 from sandbox.listener import LOOPBACK, Listener
 from sandbox.proxy import Proxy
 from sandbox.services import Services
@@ -25,13 +26,13 @@ from sandbox.tls import Authority
 from sandbox.world import AksCluster, Settings, World
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sandbox.aws import AwsAccount
     from sandbox.faults import Faults
     from sandbox.graph import Directory
-    from sandbox.kubernetes import ApiServer
+    from sandbox.kubernetes.external import ExternalApiServer, ExternalServer
     from sandbox.world import Json
 
 
@@ -57,11 +58,16 @@ class Sandbox:
     """All of the sandbox in this process. It listens from its creation on; :meth:`close` ends it.
 
     ``folder`` receives what clients need: certificates, kubeconfig, inventory, ``sandbox.json``.
-    ``on_shutdown`` is called when the control API is asked to end the sandbox.
+    ``on_shutdown`` is called when the control API is asked to end the sandbox. ``external`` names the clusters whose
+    API servers are others than the sandbox's own.
     """
 
     def __init__(
-        self, folder: StateFolder, settings: Settings | None = None, on_shutdown: Callable[[], None] = _nothing
+        self,
+        folder: StateFolder,
+        settings: Settings | None = None,
+        on_shutdown: Callable[[], None] = _nothing,
+        external: Mapping[str, ExternalServer] | None = None,
     ) -> None:
         self.folder = folder
         self.instance = secrets.token_hex(16)
@@ -69,6 +75,7 @@ class Sandbox:
         self.authority = Authority()
         self.issuer_certificate = self.authority.server(f"*.{hosts.ISSUER_DOMAIN}")
         self._settings = settings or Settings()
+        self._external = dict(external or {})
         self._lock = threading.RLock()
         with contextlib.ExitStack() as stack:
             self._proxy = Proxy(self._route, self._refused)
@@ -137,8 +144,18 @@ class Sandbox:
         return found
 
     def api_server(self, name: str) -> ApiServer:
-        """The API server of a cluster. Raises BadControlRequest for an unknown name."""
-        return self._services.api_servers[self.cluster(name).name]
+        """The sandbox's own API server of a cluster. Raises BadControlRequest for an unknown name."""
+        api_server = self._services.api_servers[self.cluster(name).name]
+        if not isinstance(api_server, ApiServer):
+            raise BadControlRequest(f"The API server of {name!r} is an external one.")
+        return api_server
+
+    def external_api_server(self, name: str) -> ExternalApiServer:
+        """The external API server of a cluster. Raises BadControlRequest for an unknown name."""
+        api_server = self._services.api_servers[self.cluster(name).name]
+        if isinstance(api_server, ApiServer):
+            raise BadControlRequest(f"The API server of {name!r} is the sandbox's own.")
+        return api_server
 
     # What changes it ---------------------------------------------------------------------------------------------
 
@@ -153,7 +170,7 @@ class Sandbox:
                 self._kubernetes.pop(name).close()
             self._write_client_files()
 
-    def add_cluster(self, name: str, body: Json | None = None) -> ApiServer:
+    def add_cluster(self, name: str, body: Json | None = None) -> ApiServer | ExternalApiServer:
         """Add a cluster that is in all like ``fresh`` but for the ARM body, when one is given.
 
         Raises BadControlRequest when the name is malformed or taken, or the body can't be a cluster's.
@@ -236,10 +253,10 @@ class Sandbox:
             )
         )
 
-    def _connect(self, cluster: AksCluster) -> ApiServer:
+    def _connect(self, cluster: AksCluster) -> ApiServer | ExternalApiServer:
         """Take a cluster into the world and serve its API; a name that was served before keeps its port."""
         cluster.api_server_ca = self.authority.root_pem
-        api_server = self._services.add_cluster(cluster)
+        api_server = self._services.add_cluster(cluster, self._external.get(cluster.name))
         listener = self._kubernetes.get(cluster.name)
         if listener is None:
             context = self._kubernetes_certificate.context()

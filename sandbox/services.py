@@ -15,6 +15,7 @@ from sandbox.aws import AwsAccount
 from sandbox.graph import Directory
 from sandbox.hosts import without_port
 from sandbox.kubernetes import ApiServer
+from sandbox.kubernetes.external import ExternalApiServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from sandbox.issuer_client import IssuerClient
+    from sandbox.kubernetes.external import ExternalServer
     from sandbox.world import AksCluster, World
 
 
@@ -48,7 +50,9 @@ class Services:
     directory: Directory
     clouds: WSGIApplication  # dispatches by host
     issuers: WSGIApplication
-    api_servers: dict[str, ApiServer] = dataclasses.field(default_factory=dict)  # by the cluster's name
+    api_servers: dict[str, ApiServer | ExternalApiServer] = dataclasses.field(
+        default_factory=dict
+    )  # by the cluster's name
 
     @classmethod
     def over(cls, world: World, issuer_client: IssuerClient) -> Services:
@@ -67,9 +71,11 @@ class Services:
         )
         return cls(world=world, aws=aws, directory=directory, clouds=clouds, issuers=oidc.create_app(world))
 
-    def add_cluster(self, cluster: AksCluster) -> ApiServer:
-        """Take a cluster into the world and give it an API server."""
-        api_server = ApiServer(self.world, cluster)
+    def add_cluster(self, cluster: AksCluster, external: ExternalServer | None = None) -> ApiServer | ExternalApiServer:
+        """Take a cluster into the world and give it an API server: the external one, or one of the sandbox's own."""
+        api_server = (
+            ApiServer(self.world, cluster) if external is None else ExternalApiServer(self.world, cluster, external)
+        )
         cluster.api_server_app = api_server.app
         with self.world.lock:
             self.world.clusters.append(cluster)

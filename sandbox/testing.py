@@ -14,20 +14,23 @@ from sandbox.server import Sandbox
 from sandbox.state import StateFolder
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from sandbox.kubernetes.external import ExternalServer
     from sandbox.world import Settings
 
 
 @contextlib.contextmanager
-def running_sandbox(settings: Settings | None = None) -> Iterator[Sandbox]:
+def running_sandbox(
+    settings: Settings | None = None, external: Mapping[str, ExternalServer] | None = None
+) -> Iterator[Sandbox]:
     """A running sandbox with the seeded estate, whose files lie in a folder of its own that is deleted at the end.
 
     Clients need its ``proxy_url``, ``ca_file`` and ``kubeconfig``; tests look at its ``world``, ``aws``, ``directory``
     and ``api_server(name)``, and call ``reset()`` between two tests.
     """
     with tempfile.TemporaryDirectory(prefix="aks-amp-sandbox-") as folder:
-        sandbox = Sandbox(StateFolder(Path(folder)), settings)
+        sandbox = Sandbox(StateFolder(Path(folder)), settings, external=external)
         try:
             yield sandbox
         finally:

@@ -143,6 +143,7 @@ class AksCluster:
     api_server_ca: str = ""  # PEM of the authority that signed its certificate; ARM puts it into kubeconfigs
     admin_token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(32))  # a cluster administrator's
     api_server_app: t.Any = None  # the WSGI application of its API server, for commands that run in the cluster
+    published_keys: t.Callable[[], list[Json]] | None = None  # of an external API server, which signs by itself
 
     @property
     def location(self) -> str:
@@ -152,6 +153,10 @@ class AksCluster:
     def listed_keys(self) -> tuple[SigningKey, ...]:
         """The keys whose tokens hold, the one that signs first."""
         return (self.signing_key, *([self.former_signing_key] if self.former_signing_key else []))
+
+    def key_set(self) -> list[Json]:
+        """The keys that the issuer publishes, as JWKs. Raises OSError when an external API server does not tell."""
+        return self.published_keys() if self.published_keys else [key.jwk() for key in self.listed_keys]
 
     def verification_key(self, kid: object) -> SigningKey | None:
         """The listed key with this ID."""
@@ -211,6 +216,20 @@ class Sample:
     value: float
     timestamp_ms: int
     role_arn: str  # whose session wrote it
+    session_arn: str = ""  # the session; empty when a user wrote it
+    federated_by: str = ""  # the OIDC provider's ARN when a web identity opened the session
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """A service-account token that STS accepted and gave a session for."""
+
+    role_arn: str
+    session_arn: str
+    subject: str
+    audience: str
+    token_sha256: str  # lower-case hex; the token itself is not kept
+    expires: float  # of the session, seconds since the epoch
 
 
 @dataclasses.dataclass
@@ -231,6 +250,8 @@ class Settings:
     graph_page_size: int = 100
     graph_replication_seconds: float = 0.0
     iam_propagation_seconds: float = 0.0
+    aps_receiver: str = ""  # URL of a Prometheus on loopback that stores what workspaces take and answers queries
+    sts_longest_session_seconds: int = 0  # sessions end after this time, however long they were asked for; 0: no limit
     identity_write_seconds: float = 0.0  # how long a managed identity takes no second write to its credentials
 
 
@@ -248,6 +269,7 @@ class World:
         self.identities: list[UserAssignedIdentity] = []
         self.client_certificates: dict[str, list[str]] = {}  # PEM, by the application's client id
         self.samples: list[Sample] = []
+        self.exchanges: list[Exchange] = []
 
     def cluster_of_issuer(self, issuer: str) -> AksCluster | None:
         """The cluster whose enabled issuer is exactly this URL."""

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote
 import flask
 
 from sandbox import web
-from sandbox.aws import promql, remote_write
+from sandbox.aws import promql, receiver, remote_write
 from sandbox.aws.amp import workspace_arn
 from sandbox.aws.errors import AwsError, missing_token, rest_json
 from sandbox.aws.requests import AwsRequest
@@ -126,6 +126,11 @@ def _write(call: _Call) -> flask.Response:
             raise remote_write.BadRequestError(
                 f"out of bounds: the sample of timestamp {point.timestamp_ms} is older than one hour"
             )
+    store = call.account.world.settings.aps_receiver
+    if store:
+        answer = receiver.store(store, call.request.body, call.request.headers)
+        if answer is not None:
+            return answer
     with call.account.world.lock:
         call.account.world.samples.extend(
             Sample(
@@ -134,6 +139,8 @@ def _write(call: _Call) -> flask.Response:
                 value=point.value,
                 timestamp_ms=point.timestamp_ms,
                 role_arn=call.caller.principal_arn,
+                session_arn=call.caller.arn if call.caller.role_id else "",
+                federated_by=call.caller.federated_by,
             )
             for point in points
         )
@@ -144,6 +151,9 @@ def _write(call: _Call) -> flask.Response:
 
 def _query(call: _Call) -> flask.Response:
     arguments = call.arguments()
+    store = call.account.world.settings.aps_receiver
+    if store:
+        return receiver.query(store, arguments)
     query = promql.parse_instant(arguments.get("query", [""])[0])
     at = _seconds(arguments["time"][0]) if "time" in arguments else call.account.clock()
     vector = [

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 import re
 import typing as t
@@ -24,7 +25,7 @@ from sandbox.aws.errors import AwsError, access_denied
 from sandbox.aws.identities import Identity
 from sandbox.aws.policy import Decision, Principal, Question, evaluate_trust
 from sandbox.aws.sigv4 import Scope
-from sandbox.world import AWS_ACCOUNT
+from sandbox.world import AWS_ACCOUNT, Exchange
 
 if t.TYPE_CHECKING:
     import flask
@@ -110,6 +111,7 @@ class _Front(TokenResponse):
         if role is None or evaluate_trust(role.trust, question).decision is not Decision.ALLOW:
             raise access_denied("Not authorized to perform sts:AssumeRoleWithWebIdentity")
         answer = self._session(role, asked, role.max_session_seconds, federated_by=token.provider.arn)
+        self._note(asked, answer, token)
         return ActionResult(
             answer
             | {
@@ -160,6 +162,18 @@ class _Front(TokenResponse):
             return False
         return own is Decision.ALLOW or (trust.direct and not caller.foreign)
 
+    def _note(self, asked: _Asked, answer: Json, token: web_identity.VerifiedToken) -> None:
+        exchange = Exchange(
+            role_arn=asked.role_arn,
+            session_arn=answer["AssumedRoleUser"]["Arn"],
+            subject=token.subject,
+            audience=token.audience,
+            token_sha256=hashlib.sha256(self._get_param("WebIdentityToken").encode()).hexdigest(),
+            expires=answer["Credentials"]["Expiration"].timestamp(),
+        )
+        with self._account.world.lock:
+            self._account.world.exchanges.append(exchange)
+
     def _session(self, role: RoleView, asked: _Asked, limit: int, federated_by: str = "") -> Json:
         """Open the session: STS's answer in both cases."""
         seconds = asked.seconds or min(_DEFAULT_SECONDS, limit)
@@ -176,7 +190,9 @@ class _Front(TokenResponse):
             federated_by=federated_by,
         )
         with self._account.world.lock:
-            credential = self._account.credentials.issue(identity, self._account.clock() + seconds)
+            longest = self._account.world.settings.sts_longest_session_seconds
+            until = self._account.clock() + (min(seconds, longest) if longest else seconds)
+            credential = self._account.credentials.issue(identity, until)
         answer: Json = {
             "Credentials": _shown(credential),
             "AssumedRoleUser": {"AssumedRoleId": identity.user_id, "Arn": identity.arn},

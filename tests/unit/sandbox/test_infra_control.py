@@ -59,6 +59,8 @@ def test_samples_are_shown(sandbox: Sandbox) -> None:
             "value": 1.0,
             "timestamp_ms": 1700000000000,
             "role_arn": "arn:x",
+            "session_arn": "",
+            "federated_by": "",
         }
     ]
 
