@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pods as the cluster makes and runs them: admission, the token volume, and a kubelet that starts everything at once.
 
-Nothing is executed: a pod that was admitted is running and ready from then on, whatever its image would do.
+Nothing is executed: a pod that was admitted is running and ready from then on, whatever its image would do, unless a
+fate was set for it (:mod:`sandbox.kubernetes.fates`).
 Source: ``plugin/pkg/admission/serviceaccount`` of Kubernetes.
 """
 
@@ -15,8 +16,12 @@ import itertools
 import typing as t
 
 from sandbox.kubernetes import errors, kinds
+from sandbox.kubernetes.azure_webhook import AzureWebhook
 from sandbox.kubernetes.defaults import MODE, fill_defaults
+from sandbox.kubernetes.fates import STARTING, Fate, FateKind, Fates, struck
+from sandbox.kubernetes.logs import Logs
 from sandbox.kubernetes.objects import SystemWriter, now, random_suffix
+from sandbox.kubernetes.prometheus_pods import PrometheusPods
 from sandbox.kubernetes.store import Store
 from sandbox.world import AksCluster, Json
 
@@ -34,7 +39,11 @@ class Pods:
         self._cluster = cluster
         self._store = store
         self._writer = writer
+        self.webhook = AzureWebhook(cluster, store, writer)
         self._numbers = itertools.count(1)
+        self.logs = Logs()
+        self.fates = Fates()
+        self.prometheus = PrometheusPods(store, self.fates, self.logs.append)
 
     def nodes(self) -> list[str]:
         """The names of the cluster's nodes, as AKS names virtual machines of its scale sets."""
@@ -60,9 +69,13 @@ class Pods:
     def admit(self, pod: Json) -> None:
         """Give a pod its service account, the token volume and tolerations, in place.
 
-        :raises ApiError: 403, the service account does not exist or the cluster is full.
+        :raises ApiError: 403, the service account does not exist or the cluster is full; 500, by a webhook.
         """
         self._check_room(pod)
+        refusal = self.fates.of(pod, FateKind.REFUSED)
+        if refusal is not None:
+            because = "exceeded quota: compute, requested: pods=1, used: pods=1, limited: pods=1"
+            raise errors.forbidden(kinds.PODS, _called(pod), refusal.message or because)
         spec, namespace = pod["spec"], pod["metadata"]["namespace"]
         name = spec.get("serviceAccountName", "default")
         account = self._store.find(kinds.SERVICE_ACCOUNTS, namespace, name)
@@ -86,6 +99,7 @@ class Pods:
         spec.setdefault("priority", 0)
         spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
         pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+        self.webhook.admit(pod)
 
     def create(self, namespace: str, template: Json, metadata: Json, manager: str = "kube-controller-manager") -> Json:
         """Make a pod from a template for a controller.
@@ -112,16 +126,71 @@ class Pods:
     def start_pending(self, namespace: str) -> None:
         """What scheduler and kubelet do: bind pending pods to nodes and run them."""
         for pod in self._store.select(kinds.PODS, namespace):
-            if pod["status"].get("phase") == "Pending":
+            if pod["status"].get("phase") == "Pending" and "conditions" not in pod["status"]:
                 self._start(pod)
+
+    def restart_struck(self) -> list[str]:
+        """Let the pods that did not come to run begin anew. Gives their namespaces."""
+        namespaces = []
+        for pod in self._store.select(kinds.PODS):
+            if not is_ready(pod) and "conditions" in pod["status"]:
+                status = {"phase": "Pending", "qosClass": pod["status"]["qosClass"]}
+                self._writer.update(kinds.PODS, pod, {"status": status}, "kubelet")
+                namespaces.append(pod["metadata"]["namespace"])
+        return namespaces
 
     def _start(self, pod: Json) -> None:
         number = next(self._numbers)
+        fate = self.fates.of(pod, *STARTING)
+        if fate is not None:
+            self._strike(pod, fate)
+        if fate is not None and fate.kind is FateKind.UNSCHEDULABLE:
+            return
         nodes = self.nodes()
         node = pod["spec"].get("nodeName") or nodes[number % len(nodes)]
         bound = self._writer.update(kinds.PODS, pod, {"spec": pod["spec"] | {"nodeName": node}}, "kube-scheduler")
         address = f"10.244.{number // 250 % 250}.{number % 250 + 2}"
-        self._writer.update(kinds.PODS, bound, {"status": _running(bound, address)}, "kubelet")
+        status = _running(bound, address)
+        if fate is not None:
+            status = _struck_status(bound, status, fate)
+        self._writer.update(kinds.PODS, bound, {"status": status}, "kubelet")
+        if fate is None:
+            self.prometheus.started(bound)
+
+    def _strike(self, pod: Json, fate: Fate) -> None:
+        """What a fate leaves beside the pod's status: its event, and the log of a container that ends."""
+        container = _struck_container(pod, fate)
+        looks = struck(pod, container, fate)
+        if looks.crashed:
+            self.logs.end(pod, container["name"], fate.message)
+        if not looks.scheduled:
+            self._writer.update(kinds.PODS, pod, {"status": _unscheduled(pod, fate)}, "kube-scheduler")
+        if looks.event is not None:
+            self._report(pod, *looks.event, "kubelet" if looks.scheduled else "default-scheduler")
+
+    def _report(self, pod: Json, reason: str, message: str, component: str) -> None:
+        metadata, moment = pod["metadata"], now()
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.{random_suffix(16)}", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+            "reason": reason,
+            "message": message,
+            "type": "Warning",
+            "count": 4,
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "source": {"component": component},
+            "reportingComponent": component,
+        }
+        self._writer.create(kinds.EVENTS, event, component)
 
 
 def _called(pod: Json) -> str:
@@ -193,6 +262,53 @@ def _running(pod: Json, address: str) -> Json:
         done = {"exitCode": 0, "reason": "Completed", "startedAt": moment, "finishedAt": moment}
         status["initContainerStatuses"] = [_container_status(c, {"terminated": done}) for c in initial]
     return status
+
+
+def is_ready(pod: Json) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _struck_container(pod: Json, fate: Fate) -> Json:
+    containers: list[Json] = pod["spec"]["containers"]
+    return next((item for item in containers if item["name"] == fate.container), containers[0])
+
+
+def _unscheduled(pod: Json, fate: Fate) -> Json:
+    message = struck(pod, _struck_container(pod, fate), fate).event
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastTransitionTime": now(),
+        "reason": "Unschedulable",
+        "message": message[1] if message else "",
+    }
+    return {"phase": "Pending", "conditions": [condition], "qosClass": pod["status"]["qosClass"]}
+
+
+def _struck_status(pod: Json, running: Json, fate: Fate) -> Json:
+    """The status of a running pod as the fate turns it."""
+    container = _struck_container(pod, fate)
+    looks = struck(pod, container, fate)
+    status = running | {
+        "conditions": [
+            item | {"status": "False", "reason": "ContainersNotReady"}
+            if item["type"] in ("Ready", "ContainersReady")
+            else item
+            for item in running["conditions"]
+        ]
+    }
+    if not looks.crashed and looks.waiting is not None:
+        status |= {"phase": "Pending"}
+    changed: Json = {"ready": False}
+    if looks.waiting is not None:
+        changed |= {"state": {"waiting": looks.waiting}, "started": False}
+    if looks.crashed:
+        moment = now()
+        ended = {"exitCode": 1, "reason": "Error", "startedAt": moment, "finishedAt": moment}
+        changed |= {"lastState": {"terminated": ended}, "restartCount": 4}
+    statuses = [item | changed if item["name"] == container["name"] else item for item in running["containerStatuses"]]
+    return status | {"containerStatuses": statuses}
 
 
 def _container_status(container: Json, state: t.Mapping[str, t.Any]) -> Json:

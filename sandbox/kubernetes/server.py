@@ -22,10 +22,11 @@ from sandbox.kubernetes import custom, discovery, errors, incoming, kinds
 from sandbox.kubernetes.access import Access, Rule, User
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.errors import ApiError
-from sandbox.kubernetes.incoming import JSON_TYPE, Target
+from sandbox.kubernetes.fates import Fate
+from sandbox.kubernetes.incoming import JSON_TYPE, Proxied, Target
 from sandbox.kubernetes.kinds import Resource
 from sandbox.kubernetes.listing import ListQuery, list_objects
-from sandbox.kubernetes.logs import Logs, choose_container
+from sandbox.kubernetes.logs import choose_container
 from sandbox.kubernetes.objects import SystemWriter
 from sandbox.kubernetes.pods import Pods
 from sandbox.kubernetes.registry import Registry
@@ -51,13 +52,13 @@ class ApiServer:
         self._cluster = cluster
         self._store = Store()
         writer = SystemWriter(self._store)
-        pods = Pods(cluster, self._store, writer)
+        pods = self._pods = Pods(cluster, self._store, writer)
         self._controllers = Controllers(cluster, self._store, writer, pods)
         self._registry = Registry(self._store, self._controllers, pods)
         self._access = Access(self.controller_token, self.unprivileged_token)
         self._tokens = Tokens(cluster, self._store)
         self._reviews = Reviews(self._access, self._tokens)
-        self._logs = Logs()
+        self._logs = pods.logs
         self.app = self._make_app()
         self.reset()
 
@@ -68,6 +69,8 @@ class ApiServer:
         with self._world.lock:
             self._store.clear()
             self._logs.clear()
+            self._pods.fates.clear()
+            self._pods.prometheus.clear()
             self._access.reset()
             self._controllers.make_initial_namespaces()
             self._controllers.follow_azure()
@@ -103,6 +106,7 @@ class ApiServer:
         if resource is None:
             raise ValueError(f"The sandbox's API server has no {kind}.")
         with self._world.lock:
+            self._controllers.follow_azure()
             return copy.deepcopy(self._store.find(resource, namespace or "", name))
 
     def grant(self, token: str, rules: t.Iterable[Rule], name: str | None = None) -> User:
@@ -120,6 +124,26 @@ class ApiServer:
                 self._logs.append(stored, choose_container(stored, container), text)
             except ApiError as error:
                 raise ValueError(error.message) from error
+
+    def set_fate(self, fate: Fate) -> None:
+        """Let pods not come to run, see :mod:`sandbox.kubernetes.fates`."""
+        with self._world.lock:
+            self._pods.fates.add(fate)
+
+    def clear_fates(self) -> None:
+        """Let all pods run, those too that did not come to."""
+        with self._world.lock:
+            self._pods.fates.clear()
+            for namespace in dict.fromkeys(self._pods.restart_struck()):
+                self._controllers.settle(namespace)
+
+    def loaded_configuration(self, namespace: str, pod: str) -> str:
+        """The configuration that the Prometheus in a pod has loaded. Raises ValueError when there is no such pod."""
+        with self._world.lock:
+            stored = self._store.find(kinds.PODS, namespace, pod)
+            if stored is None:
+                raise ValueError(f"The cluster has no pod {namespace}/{pod}.")
+            return self._pods.prometheus.loaded(stored)
 
     # --- the application ----------------------------------------------------------------------------------------------
 
@@ -261,7 +285,13 @@ class ApiServer:
         obj = self._find(target)
         if target.subresource == kinds.LOG_SUBRESOURCE:
             return flask.Response(self._logs.read(obj, flask.request.args), content_type="text/plain")
+        if target.proxied is not None:
+            return self._proxy(obj, target.proxied)
         return _json(obj)
+
+    def _proxy(self, pod: Json, proxied: Proxied) -> flask.Response:
+        method = flask.request.method
+        return self._pods.prometheus.answer(pod, method, proxied.port, proxied.scheme, proxied.path)
 
     def _list(self, target: Target) -> flask.Response:
         query = ListQuery.of(flask.request.args)
@@ -270,6 +300,8 @@ class ApiServer:
     def _create(self, target: Target) -> flask.Response:
         if target.subresource == kinds.TOKEN_SUBRESOURCE:
             return self._create_token(target)
+        if target.proxied is not None:
+            return self._proxy(self._find(target), target.proxied)
         options = incoming.write_options()
         obj = self._registry.create(target.resource, target.namespace, incoming.read_body(), options)
         return _json(obj, 201, options.warnings)
