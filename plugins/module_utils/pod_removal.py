@@ -97,10 +97,8 @@ class _Undoing:
         if present != entry[SET]:
             self._keep("The service account", f"it is {present or 'default'} by now")
             return
-        self._spec_patch[_ACCOUNT] = entry[WAS]
-        if entry[WAS] is None:
-            # Its deprecated mirror alone would bring it back.
-            self._spec_patch["serviceAccount"] = None
+        # Its deprecated mirror alone would bring it back.
+        self._spec_patch |= dict.fromkeys((_ACCOUNT, "serviceAccount"), entry[WAS])
         self._note((_ACCOUNT,), present, entry[WAS])
         self._summaries.append(f"run as the service account {entry[WAS] or 'default'} again")
 

@@ -28,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     ObjectReference,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, kept, section_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables
 
 Json = dict[str, t.Any]
 
@@ -37,9 +38,13 @@ SKIP_CONTAINERS_ANNOTATION: t.Final = "azure.workload.identity/skip-containers"
 TOKEN_FILE: t.Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105  # the name of a variable
 #: The API server's default lifetime of a projected token, in seconds.
 _DEFAULT_EXPIRATION: t.Final = 3600
+#: The API server's default mode of a projected volume's files, 0644.
+_DEFAULT_MODE: t.Final = 420
 
 #: Variables by which the AWS SDKs take other credentials before they look for a web identity (SDK for Go, v1 and v2).
-_STRAY_VARIABLES = (
+#: AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE are none of them: without a profile that is asked for, the SDKs look
+#: into these files only after the web identity in the environment (config/resolve_credentials.go, session/session.go).
+STRAY_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_ACCESS_KEY",
     "AWS_SECRET_ACCESS_KEY",
@@ -76,11 +81,17 @@ class PodChange:
     warnings: tuple[str, ...] = ()
 
 
-def choose_container(containers: t.Sequence[t.Mapping[str, t.Any]], name: str | None, place: str) -> str:
-    """The container of Prometheus: the named one, else the one called so, else the only one."""
-    names = [str(container["name"]) for container in containers]
+def choose_container(spec: t.Mapping[str, t.Any], name: str | None, place: str) -> str:
+    """The container of Prometheus in a pod spec: the named one, else the one called so, else the only one, else the
+    only one with an image of Prometheus. Init containers, sidecars among them, are none."""
+    names = [str(container["name"]) for container in spec["containers"]]
     if name is not None:
         if name not in names:
+            if any(container["name"] == name for container in spec.get("initContainers") or ()):
+                raise errors.NotFound(
+                    f"{place} has '{name}' among its init containers only, which run before Prometheus or beside it.",
+                    fix=f"Name the container of Prometheus by 'container': {', '.join(names)}.",
+                )
             raise errors.NotFound(
                 f"{place} has no container '{name}', but {', '.join(names)}.", fix="Name one of these by 'container'."
             )
@@ -89,10 +100,35 @@ def choose_container(containers: t.Sequence[t.Mapping[str, t.Any]], name: str | 
         return PROMETHEUS
     if len(names) == 1:
         return names[0]
+    by_image = [str(item["name"]) for item in spec["containers"] if _repository(item) == PROMETHEUS]
+    if len(by_image) == 1:
+        return by_image[0]
     raise errors.Ambiguous(
         f"{place} has no container '{PROMETHEUS}', but several others: {', '.join(names)}.",
         fix="Name that of Prometheus by 'container'.",
     )
+
+
+def _repository(container: t.Mapping[str, t.Any]) -> str:
+    """The last part of a container's image without tag and digest: ``prometheus`` of ``quay.io/x/prometheus:v3``."""
+    return str(container.get("image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def image_of(template: t.Mapping[str, t.Any], container: str) -> str:
+    """The image of one of a template's containers."""
+    return next(str(item.get("image", "")) for item in template["spec"]["containers"] if item["name"] == container)
+
+
+def refuse_twins(spec: t.Mapping[str, t.Any], place: str) -> None:
+    """Containers and volumes are changed by their names, so these must be unique; an API server sees to it mostly."""
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    for what, items in (("containers", containers), ("volumes", spec.get("volumes") or ())):
+        names = [str(item["name"]) for item in items]
+        twins = sorted({name for name in names if names.count(name) > 1})
+        if twins:
+            raise errors.Refused(
+                f"{place} has several {what} called {', '.join(twins)}.", fix="Give each of them a name of its own."
+            )
 
 
 def patched(template: t.Mapping[str, t.Any], patch: t.Mapping[str, t.Any]) -> Json:
@@ -110,13 +146,19 @@ def patched(template: t.Mapping[str, t.Any], patch: t.Mapping[str, t.Any]) -> Js
 
 
 def merge_pod_template(
-    template: t.Mapping[str, t.Any], wish: PodWish, place: str, record: t.Mapping[str, t.Any] | None = None
+    template: t.Mapping[str, t.Any],
+    wish: PodWish,
+    place: str,
+    record: t.Mapping[str, t.Any] | None = None,
+    loaded: t.Sequence[LoadedVariables] = (),
 ) -> PodChange:
-    """Decide. ``place`` names the workload for messages; ``record`` tells what of the template the collection set.
-    Raises NotFound, Ambiguous or Refused."""
-    planner = _Planner(template, wish, place)
+    """Decide. ``place`` names the workload for messages; ``record`` tells what of the template the collection set;
+    ``loaded`` are the variables that the container takes from elsewhere. Raises NotFound, Ambiguous or Refused."""
+    refuse_twins(template["spec"], place)
+    planner = _Planner(template, wish, place, loaded)
     planner.set_service_account()
     planner.refuse_stray_credentials()
+    planner.refuse_doubles()
     accepted = planner.has_equivalent_token()
     if isinstance(wish.token, WebhookToken):
         planner.refuse_skipping_webhook()
@@ -135,15 +177,18 @@ def merge_pod_template(
 class _Planner:
     """Collects the changes of one template."""
 
-    def __init__(self, template: t.Mapping[str, t.Any], wish: PodWish, place: str) -> None:
+    def __init__(
+        self, template: t.Mapping[str, t.Any], wish: PodWish, place: str, loaded: t.Sequence[LoadedVariables]
+    ) -> None:
         self._spec: t.Mapping[str, t.Any] = template["spec"]
+        self._loaded = loaded
         metadata = template.get("metadata") or {}
         self._labels: dict[str, str] = dict(metadata.get("labels") or {})
         self._annotations: dict[str, str] = dict(metadata.get("annotations") or {})
         self._wish = wish
         self._place = place
         containers = self._spec["containers"]
-        self._name = choose_container(containers, wish.container, place)
+        self._name = choose_container(self._spec, wish.container, place)
         self._index = next(index for index, container in enumerate(containers) if container["name"] == self._name)
         self._variables: list[Json] = list(self._container.get("env") or [])
         self._mounts: list[Json] = list(self._container.get("volumeMounts") or [])
@@ -161,17 +206,37 @@ class _Planner:
     def set_service_account(self) -> None:
         current, wanted = service_account_of(self._spec), self._wish.service_account
         if current != wanted:
-            # The deprecated field serviceAccount is a mirror that the API server keeps itself.
             self._note("serviceAccountName", self._spec.get("serviceAccountName"), wanted)
             self._summaries.append(f"run as the service account {wanted} (it was {current})")
 
     def refuse_stray_credentials(self) -> None:
-        stray = [name for name in _STRAY_VARIABLES if _is_set(self._variable(name))]
+        stray = [name for name in STRAY_VARIABLES if _is_set(self._variable(name))]
         if stray:
             raise errors.Refused(
                 f"{self._place} sets {' and '.join(stray)} in the container {self._name}, which the AWS SDK takes "
                 "before the web identity.",
                 fix="Remove them from the pod template; the federated role needs no static credentials.",
+            )
+        for variables in self._loaded:
+            names = [name for name in STRAY_VARIABLES if name in (variables.names or ())]
+            # A variable of the container's own comes before one of the same name from elsewhere, even when it is empty.
+            stray = [name for name in names if self._variable(name) is None]
+            if stray:
+                raise errors.Refused(
+                    f"{self._place} loads {' and '.join(stray)} from {variables.bundle.reference} into the container "
+                    f"{self._name}, which the AWS SDK takes before the web identity.",
+                    fix="Take them out of there, or no longer load that object; the federated role needs no static "
+                    "credentials.",
+                )
+
+    def refuse_doubles(self) -> None:
+        """Which of two counts depends on their order, so what is asked for is not said by either."""
+        names = [str(variable["name"]) for variable in self._variables]
+        twins = [name for name in self._wish.token.environment() if names.count(name) > 1]
+        if twins:
+            raise errors.Refused(
+                f"{self._place} sets {' and '.join(twins)} more than once in the container {self._name}.",
+                fix="Keep one of each.",
             )
 
     def has_equivalent_token(self) -> bool:
@@ -253,8 +318,10 @@ class _Planner:
         wanted = token.volume()
         present = self._find_volume(token.volume_name)
         if present is None:
-            self._volumes.append(wanted)
-            self._note_in("volumes", token.volume_name, None, wanted["projected"])
+            # What the API server would fill in stands in the plan, so that check mode shows the volume as it will be.
+            projected = {**wanted["projected"], "defaultMode": _DEFAULT_MODE}
+            self._volumes.append({**wanted, "projected": projected})
+            self._note_in("volumes", token.volume_name, None, projected)
             self._summaries.append(f"add the volume {token.volume_name} with a token for {token.audience}")
             return
         tokens = _projected_tokens(present)
@@ -335,7 +402,8 @@ class _Planner:
         patch: Json = {}
         spec: Json = {}
         if "serviceAccountName" in self._after:
-            spec["serviceAccountName"] = self._after["serviceAccountName"]
+            # The deprecated name is a mirror that the API server keeps itself, and that is to be predicted.
+            spec |= dict.fromkeys(("serviceAccountName", "serviceAccount"), self._after["serviceAccountName"])
         if "volumes" in self._after or "volumes" in self._before:
             spec["volumes"] = self._volumes or None
         if self._changed:
@@ -355,17 +423,13 @@ class _Planner:
         )
 
     def _warnings(self) -> tuple[str, ...]:
-        sources = [
-            next((str(entry[kind].get("name", "")) for kind in ("secretRef", "configMapRef") if entry.get(kind)), "")
-            for entry in self._container.get("envFrom") or ()
-        ]
-        if not sources:
-            return ()
-        warning = (
-            f"{self._place} loads variables from {', '.join(sources)} into the container {self._name}; if "
-            "AWS_ACCESS_KEY_ID or AWS_PROFILE is among them, the AWS SDK takes it before the web identity."
+        return tuple(
+            f"{self._place} loads variables from {variables.bundle.reference} into the container {self._name}, which "
+            "can't be read here; if AWS_ACCESS_KEY_ID or AWS_PROFILE is among them, the AWS SDK takes it before the "
+            f"web identity. {variables.advice}".strip()
+            for variables in self._loaded
+            if variables.names is None
         )
-        return (warning,)
 
     def _shown(self, parts: Json) -> Json:
         """The changed parts for a diff. Variables and mounts stand under their container."""

@@ -10,12 +10,12 @@ import enum
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.gitops import keeper_warning
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION, read_record
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import SourceMount, patched
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
@@ -56,11 +56,6 @@ def _metadata(annotations: Annotations) -> Json:
     return {"metadata": {"annotations": dict(annotations)}} if annotations else {}
 
 
-def write(client: KubeClient, reference: ObjectReference, operation: Operation) -> Json:
-    """Execute under the precondition of the version that was read, and give the object as it is then."""
-    return client.merge_patch(reference, operation.body(), resource_version=operation.resource_version)
-
-
 def predicted(found: Json, operation: Operation) -> Json:
     """The object after that write."""
     after = patched(found, operation.body())
@@ -98,8 +93,20 @@ def refuse_unwritable(found: t.Mapping[str, t.Any], source: TextSource) -> None:
     refuse_controlled(found, source.reference)
 
 
+def refuse_paused(workload: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
+    """Raises Refused for a Deployment that is paused: its pods would never get what their template gets."""
+    if workload["spec"].get("paused"):
+        raise errors.Refused(
+            f"{reference} is paused, so its pods would not get the web identity.",
+            fix=f"Resume it ('kubectl rollout resume {reference.kind.name.lower()}/{reference.name} "
+            f"--namespace {reference.namespace}'), then rerun.",
+        )
+
+
 def refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) -> None:
-    """What a controller generates it also resets, so a change there would not last."""
+    """What a controller generates it also resets, so a change there would not last; nor does one of what goes."""
+    if found["metadata"].get("deletionTimestamp"):
+        raise errors.Refused(f"{reference} is being deleted.", fix="Rerun when it has been made again.")
     owners = found["metadata"].get("ownerReferences") or ()
     controller = next((owner for owner in owners if owner.get("controller")), None)
     if controller is not None:
@@ -108,6 +115,19 @@ def refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) 
             "change of it.",
             fix=f"Change that {controller['kind']} instead.",
         )
+
+
+def keeper_warnings(
+    changes: t.Iterable[Change[t.Any]], found: t.Mapping[ObjectReference, t.Mapping[str, t.Any] | None]
+) -> list[str]:
+    """Which of the changed objects a tool keeps as they are declared elsewhere."""
+    changed = {(change.kind, change.name) for change in changes}
+    warnings = [
+        keeper_warning(item, reference)
+        for reference, item in found.items()
+        if item is not None and (reference.kind.name, reference.full_name) in changed
+    ]
+    return [warning for warning in warnings if warning is not None]
 
 
 class Rollout(enum.Enum):
@@ -141,6 +161,11 @@ def rollout_warnings(
     spec = workload["spec"]
     if consequence is Rollout.RESTART and spec.get("paused"):
         warnings.append(f"{reference} is paused: its pods are replaced when it is resumed.")
+    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition")
+    if consequence is Rollout.RESTART and partition:
+        warnings.append(
+            f"{reference} has the update partition {partition}: its pods with lower numbers are not replaced."
+        )
     if consequence is Rollout.RESTART and (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
         warnings.append(f"{reference} has the update strategy OnDelete: delete its pods to have them replaced.")
     return warnings

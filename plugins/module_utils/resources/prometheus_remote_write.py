@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables, bundles_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import recorded_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
     SourceMount,
@@ -33,20 +34,26 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_conf
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import Addition
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import (
+    rehearse,
+    require_living_namespace,
+    write,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
     Operation,
     PatchTemplate,
     Rollout,
     SetText,
+    keeper_warnings,
     predicted,
     record_of,
     refuse_controlled,
+    refuse_paused,
     refuse_unwritable,
     rollout,
     rollout_warnings,
     sentence,
     version,
-    write,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
@@ -69,11 +76,13 @@ class Current:
     """The ConfigMap or Secret, which holds the key, and the workload, as they were read.
 
     ``account_exists`` is None where it does not matter, because the pods run as the service account already.
+    ``loaded`` are the variables that the container of Prometheus takes from other objects as a whole.
     """
 
     config: Json
     workload: Json
     account_exists: bool | None
+    loaded: tuple[LoadedVariables, ...] = ()
 
     @property
     def template(self) -> Json:
@@ -89,7 +98,9 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """
     source = wish.source
     merged = merge_remote_write(source.text_of(current.config), wish.entry, place=source.place)
-    pod = merge_pod_template(current.template, wish.pod, str(wish.workload), record_of(current.workload))
+    pod = merge_pod_template(
+        current.template, wish.pod, str(wish.workload), record_of(current.workload), current.loaded
+    )
     config, workload = current.config, current.workload
     changes: list[Change[Operation]] = []
     if merged.summaries:
@@ -109,6 +120,7 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
         )
     if pod.summaries:
         refuse_controlled(current.workload, wish.workload)
+        refuse_paused(current.workload, wish.workload)
         if current.account_exists is False:
             raise errors.NotFound(
                 f"There is no {wish.account} in the cluster, so the pods of {wish.workload} could not start.",
@@ -129,7 +141,8 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
             )
         )
     mount = how_mounted(current.template, source.reference, pod.container)
-    warnings = (*merged.warnings, *pod.warnings, *_warnings(wish, current, rollout(changes), mount))
+    keepers = keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload})
+    warnings = (*merged.warnings, *pod.warnings, *keepers, *_warnings(wish, current, rollout(changes), mount))
     state = dataclasses.replace(current, config=config, workload=workload)
     return Plan(tuple(changes), state, warnings)
 
@@ -169,6 +182,7 @@ class RemoteWriteResource:
         self._wish = wish
         self._client = client
         self._check_mode = check_mode
+        self._namespace_lives = False
 
     def read(self) -> Current:
         wish = self._wish
@@ -177,7 +191,18 @@ class RemoteWriteResource:
         account_exists = None
         if not self._check_mode and service_account_of(workload["spec"]["template"]["spec"]) != wish.account.name:
             account_exists = self._client.get(wish.account) is not None
-        return Current(config, workload, account_exists)
+        return Current(config, workload, account_exists, self._loaded_by(workload["spec"]["template"]["spec"]))
+
+    def _loaded_by(self, spec: Json) -> tuple[LoadedVariables, ...]:
+        name = choose_container(spec, self._wish.pod.container, str(self._wish.workload))
+        container = next(item for item in spec["containers"] if item["name"] == name)
+        loaded: list[LoadedVariables] = []
+        for bundle in bundles_of(container, self._wish.workload.namespace):
+            try:
+                loaded.append(LoadedVariables(bundle, bundle.names_in(self._client.get(bundle.reference))))
+            except errors.Forbidden as error:
+                loaded.append(LoadedVariables(bundle, None, error.fix))
+        return tuple(loaded)
 
     def _existing(self, reference: ObjectReference, options: str) -> Json:
         found = self._client.get(reference)
@@ -190,7 +215,28 @@ class RemoteWriteResource:
     def plan(self, current: Current) -> Plan[Operation, Current]:
         return plan_remote_write(current, self._wish)
 
+    def rehearse(self, plan: Plan[Operation, Current]) -> Plan[Operation, Current]:
+        """Raises what the API server, admission included, would refuse."""
+        self._require_namespace()
+        state, warnings = plan.predicted, plan.warnings
+        for operation in (change.operation for change in plan.changes):
+            if isinstance(operation, SetText):
+                heard = rehearse(self._client, self._wish.source.reference, operation, state.config)
+                state = dataclasses.replace(state, config=heard.found)
+            else:
+                heard = rehearse(self._client, self._wish.workload, operation, state.workload)
+                state = dataclasses.replace(state, workload=heard.found)
+            warnings += heard.warnings
+        return dataclasses.replace(plan, predicted=state, warnings=warnings)
+
+    def _require_namespace(self) -> None:
+        """Asked for before the first write only, so that a converged cluster costs no request for it."""
+        if not self._namespace_lives:
+            require_living_namespace(self._client, self._wish.workload.namespace)
+            self._namespace_lives = True
+
     def apply(self, change: Change[Operation], current: Current) -> Current:
+        self._require_namespace()
         operation = change.operation
         if isinstance(operation, SetText):
             return dataclasses.replace(current, config=write(self._client, self._wish.source.reference, operation))
@@ -209,7 +255,7 @@ def _ensure(params: Params, context: Context) -> Result:
     wish = dataclasses.replace(wish, pod=located.pod)
     outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
     outcome = dataclasses.replace(outcome, warnings=(*located.warnings, *outcome.warnings))
-    container = choose_container(outcome.state.template["spec"]["containers"], wish.pod.container, str(wish.workload))
+    container = choose_container(outcome.state.template["spec"], wish.pod.container, str(wish.workload))
     facts = {"container": container, "remote_write": wish.entry.entry(), "kept": []}
     places = _places(wish.source, wish.workload)
     return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})

@@ -34,11 +34,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_remo
     entries_of_others,
     remove_remote_write,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import rehearse, write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
     Operation,
     PatchTemplate,
     SetText,
     has_record,
+    keeper_warnings,
     predicted,
     record_of,
     refuse_controlled,
@@ -47,7 +49,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     rollout_warnings,
     sentence,
     version,
-    write,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
@@ -113,6 +114,8 @@ def plan_removal(current: Remaining, wish: RemovalWish) -> Plan[Operation, Remai
         warnings.append(kept(f"The web identity of {wish.workload}", f"it is used by the entry for {in_use[0]}"))
     elif workload is not None:
         workload = _without_identity(workload, wish, changes, warnings)
+    found = {wish.source.reference: current.config, wish.workload: current.workload}
+    warnings += keeper_warnings(changes, found)
     if workload is not None:
         mount = how_mounted(workload["spec"]["template"], wish.source.reference)
         warnings += rollout_warnings(wish.workload, workload, rollout(changes), mount)
@@ -200,6 +203,19 @@ class RemovalResource:
 
     def plan(self, current: Remaining) -> Plan[Operation, Remaining]:
         return plan_removal(current, self._wish)
+
+    def rehearse(self, plan: Plan[Operation, Remaining]) -> Plan[Operation, Remaining]:
+        """Raises what the API server, admission included, would refuse."""
+        state, warnings = plan.predicted, plan.warnings
+        for operation in (change.operation for change in plan.changes):
+            if isinstance(operation, SetText) and state.config is not None:
+                heard = rehearse(self._client, self._wish.source.reference, operation, state.config)
+                state = dataclasses.replace(state, config=heard.found)
+            elif state.workload is not None:
+                heard = rehearse(self._client, self._wish.workload, operation, state.workload)
+                state = dataclasses.replace(state, workload=heard.found)
+            warnings += heard.warnings
+        return dataclasses.replace(plan, predicted=state, warnings=warnings)
 
     def apply(self, change: Change[Operation], current: Remaining) -> Remaining:
         operation = change.operation

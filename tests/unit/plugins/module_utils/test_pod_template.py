@@ -17,6 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, ProjectedToken
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import SECRET as SECRET_KIND
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables, bundles_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
     PodChange,
     PodWish,
@@ -61,10 +62,14 @@ def template(**container: t.Any) -> Json:
 def federated() -> Json:
     """A template that has everything, with the fields that an API server fills in."""
     change = merge_pod_template(template(), WISH, PLACE)
-    result = copy.deepcopy(patched(template(), change.patch))
-    result["spec"]["serviceAccount"] = result["spec"]["serviceAccountName"]
-    result["spec"]["volumes"][1]["projected"]["defaultMode"] = 420
-    return result
+    return copy.deepcopy(patched(template(), change.patch))
+
+
+def volume_as_stored() -> Json:
+    """Our volume with what the API server fills in."""
+    volume = TOKEN.volume()
+    volume["projected"]["defaultMode"] = 420
+    return volume
 
 
 def main_container(pod_template: Json) -> Json:
@@ -93,8 +98,8 @@ def refused(pod_template: Json, wish: PodWish = WISH) -> str:
 def test_an_ordinary_pod_gets_all_of_it_and_keeps_the_rest() -> None:
     change, after = merged(template())
     expected = template()
-    expected["spec"]["serviceAccountName"] = "prometheus-sa"
-    expected["spec"]["volumes"].append(TOKEN.volume())
+    expected["spec"]["serviceAccountName"] = expected["spec"]["serviceAccount"] = "prometheus-sa"
+    expected["spec"]["volumes"].append(volume_as_stored())
     container = main_container(expected)
     container["volumeMounts"].append(TOKEN.volume_mount())
     container["env"] += [{"name": name, "value": value} for name, value in TOKEN.environment().items()]
@@ -102,7 +107,7 @@ def test_an_ordinary_pod_gets_all_of_it_and_keeps_the_rest() -> None:
     assert change.before == {}
     assert change.after == {
         "serviceAccountName": "prometheus-sa",
-        "volumes": {"aws-iam-token": TOKEN.volume()["projected"]},
+        "volumes": {"aws-iam-token": volume_as_stored()["projected"]},
         "containers": {
             "prometheus": {"volumeMounts": {"/var/run/secrets/aws": "aws-iam-token"}, "env": TOKEN.environment()}
         },
@@ -113,7 +118,7 @@ def test_an_ordinary_pod_gets_all_of_it_and_keeps_the_rest() -> None:
 def test_a_pod_without_lists_gets_them() -> None:
     bare: Json = {"metadata": {}, "spec": {"containers": [{"name": "server"}]}}
     _unused, after = merged(bare)
-    assert after["spec"]["volumes"] == [TOKEN.volume()]
+    assert after["spec"]["volumes"] == [volume_as_stored()]
     assert after["spec"]["containers"][0]["volumeMounts"] == [TOKEN.volume_mount()]
 
 
@@ -130,7 +135,8 @@ def test_the_patch_holds_only_what_changes() -> None:
     complete = federated()
     complete["spec"]["serviceAccountName"] = "other"
     change, _unused = merged(complete)
-    assert change.patch == {"spec": {"serviceAccountName": "prometheus-sa"}}
+    # The deprecated name follows, as it does in the API server.
+    assert change.patch == {"spec": {"serviceAccountName": "prometheus-sa", "serviceAccount": "prometheus-sa"}}
     assert (change.before, change.after) == ({"serviceAccountName": "other"}, {"serviceAccountName": "prometheus-sa"})
     assert change.summaries == ("run as the service account prometheus-sa (it was other)",)
 
@@ -146,12 +152,28 @@ def test_our_variables_with_other_values_are_updated() -> None:
     assert main_container(after) == main_container(federated())
 
 
-def test_of_a_variable_that_is_there_twice_the_last_one_counts() -> None:
+def test_one_of_our_variables_that_is_there_twice_is_refused() -> None:
     complete = federated()
     main_container(complete)["env"].append({"name": "AWS_REGION", "value": "us-east-1"})
-    _unused, after = merged(complete)
-    values = [variable["value"] for variable in main_container(after)["env"] if variable["name"] == "AWS_REGION"]
-    assert values == ["eu-central-1", "eu-central-1"]
+    assert "sets AWS_REGION more than once in the container prometheus" in refused(complete)
+
+
+def test_a_variable_of_others_that_is_there_twice_stays_so() -> None:
+    twice = [{"name": "HOME", "value": "/a"}, {"name": "HOME", "value": "/b"}]
+    _unused, after = merged(template(env=twice))
+    assert main_container(after)["env"][:2] == twice
+
+
+def test_containers_and_volumes_of_one_name_are_refused() -> None:
+    pod_template = template()
+    pod_template["spec"]["containers"].append({"name": "prometheus", "image": "other"})
+    assert "several containers called prometheus" in refused(pod_template)
+    pod_template = template()
+    pod_template["spec"]["initContainers"] = [{"name": "reloader", "image": "other"}]
+    assert "several containers called reloader" in refused(pod_template)
+    pod_template = template()
+    pod_template["spec"]["volumes"].append({"name": "config", "emptyDir": {}})
+    assert "several volumes called config" in refused(pod_template)
 
 
 def test_our_variable_from_elsewhere_is_refused() -> None:
@@ -177,13 +199,73 @@ def test_static_credentials_elsewhere_or_empty_ones_do_not_matter() -> None:
     assert merge_pod_template(complete, WISH, PLACE).patch == {}
 
 
-def test_variables_that_can_not_be_seen_are_warned_of_when_something_changes() -> None:
-    sources = [{"secretRef": {"name": "aws-keys"}}, {"configMapRef": {"name": "settings"}}]
-    (warning,) = merge_pod_template(template(envFrom=sources), WISH, PLACE).warnings
-    assert "aws-keys, settings" in warning
+_LOADED_FROM = [
+    {"secretRef": {"name": "aws-keys"}},
+    {"prefix": "AWS_", "configMapRef": {"name": "settings", "optional": True}},
+]
+
+
+def loaded(pod_template: Json, *found: Json | None) -> list[LoadedVariables]:
+    bundles = bundles_of(main_container(pod_template), "monitoring")
+    return [LoadedVariables(bundle, bundle.names_in(item)) for bundle, item in zip(bundles, found, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("secret", "settings", "words"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "aHVudGVyMg=="}, {}, "AWS_ACCESS_KEY_ID from Secret monitoring/aws-keys"),
+        ({}, {"PROFILE": SECRET}, "AWS_PROFILE from ConfigMap monitoring/settings"),
+    ],
+)
+def test_static_credentials_from_elsewhere_are_refused_even_in_a_converged_pod(
+    secret: Json, settings: Json, words: str
+) -> None:
     complete = federated()
-    main_container(complete)["envFrom"] = sources
-    assert merge_pod_template(complete, WISH, PLACE).warnings == ()
+    main_container(complete)["envFrom"] = _LOADED_FROM
+    with pytest.raises(errors.Refused) as caught:
+        merge_pod_template(
+            complete, WISH, PLACE, loaded=loaded(complete, {"data": secret}, {"data": settings, "binaryData": {}})
+        )
+    assert f"loads {words} into the container prometheus" in caught.value.sentence()
+    assert SECRET not in caught.value.sentence()
+
+
+@pytest.mark.parametrize(
+    ("secret", "settings"),
+    [
+        ({"AWS_ACCESS_KEY_ID": ""}, {"AWS_PROFILE": "x"}),  # empty; and with the prefix AWS_AWS_PROFILE
+        ({"aws_profile": "eA=="}, {"SHARED_CREDENTIALS_FILE": "/a", "CONFIG_FILE": "/b"}),
+    ],
+)
+def test_what_is_no_credential_may_be_loaded(secret: Json, settings: Json) -> None:
+    pod_template = template(envFrom=_LOADED_FROM)
+    found = loaded(pod_template, {"data": secret}, {"data": settings})
+    assert merge_pod_template(pod_template, WISH, PLACE, loaded=found).warnings == ()
+    assert merge_pod_template(pod_template, WISH, PLACE, loaded=loaded(pod_template, None, None)).warnings == ()
+
+
+def test_an_empty_variable_of_the_container_hides_one_from_elsewhere() -> None:
+    pod_template = template(envFrom=_LOADED_FROM, env=[{"name": "AWS_PROFILE", "value": ""}])
+    found = loaded(pod_template, {"data": {"AWS_PROFILE": "eA=="}}, None)
+    assert merge_pod_template(pod_template, WISH, PLACE, loaded=found).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"])
+def test_files_into_which_the_sdk_looks_after_the_web_identity_are_left_alone(name: str) -> None:
+    variable = {"name": name, "value": "/etc/aws"}
+    _unused, after = merged(template(env=[variable]))
+    assert main_container(after)["env"][0] == variable
+
+
+def test_variables_that_can_not_be_seen_are_warned_of_when_something_changes() -> None:
+    complete = federated()
+    main_container(complete)["envFrom"] = _LOADED_FROM
+    unseen = [LoadedVariables(bundle, None, "Grant it.") for bundle in bundles_of(main_container(complete), "m")]
+    first, second = merge_pod_template(template(envFrom=_LOADED_FROM), WISH, PLACE, loaded=unseen).warnings
+    assert "loads variables from Secret m/aws-keys into the container prometheus" in first
+    assert first.endswith("Grant it.")
+    assert "ConfigMap m/settings" in second
+    assert merge_pod_template(complete, WISH, PLACE, loaded=unseen).warnings == ()
 
 
 def equivalent(**changes: t.Any) -> Json:
@@ -300,14 +382,40 @@ def test_other_values_of_the_container_are_not_shown() -> None:
     ],
 )
 def test_the_container_of_prometheus(names: list[str], asked: str | None, chosen: str) -> None:
-    assert choose_container([{"name": name} for name in names], asked, PLACE) == chosen
+    assert choose_container({"containers": [{"name": name} for name in names]}, asked, PLACE) == chosen
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "prom/prometheus",
+        "quay.io/prometheus/prometheus:v3.5.0",
+        "registry:5000/prometheus@sha256:0123",
+        "registry:5000/prometheus:v2@sha256:0123",
+    ],
+)
+def test_without_a_telling_name_the_only_image_of_prometheus_is_chosen(image: str) -> None:
+    reloader = {"name": "reload", "image": "quay.io/prometheus-operator/prometheus-config-reloader:v0.85.0"}
+    server = {"name": "server", "image": image}
+    assert choose_container({"containers": [reloader, server]}, None, PLACE) == "server"
+    with pytest.raises(errors.Ambiguous):
+        choose_container({"containers": [reloader, server, {**server, "name": "second"}]}, None, PLACE)
+
+
+def test_an_init_container_or_a_native_sidecar_is_not_prometheus() -> None:
+    sidecar = {"name": "prometheus", "image": "prom/prometheus", "restartPolicy": "Always"}
+    spec = {"containers": [{"name": "server"}], "initContainers": [sidecar]}
+    assert choose_container(spec, None, PLACE) == "server"
+    with pytest.raises(errors.NotFound, match="'prometheus' among its init containers only") as caught:
+        choose_container(spec, "prometheus", PLACE)
+    assert "server" in caught.value.fix
 
 
 def test_a_container_that_can_not_be_told_is_an_error_that_lists_them() -> None:
     with pytest.raises(errors.Ambiguous, match="server, reloader"):
-        choose_container([{"name": "server"}, {"name": "reloader"}], None, PLACE)
+        choose_container({"containers": [{"name": "server"}, {"name": "reloader"}]}, None, PLACE)
     with pytest.raises(errors.NotFound, match="no container 'x', but server"):
-        choose_container([{"name": "server"}], "x", PLACE)
+        choose_container({"containers": [{"name": "server"}]}, "x", PLACE)
 
 
 MAP, SECRET_OBJECT = CONFIG_MAP.at("c", "monitoring"), SECRET_KIND.at("c", "monitoring")
@@ -349,7 +457,11 @@ def test_a_source_that_only_a_reloader_mounts_is_mounted_all_the_same() -> None:
 
 
 _names = st.sampled_from(["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "HOME", "X"])
-_variables = st.lists(st.fixed_dictionaries({"name": _names}, optional={"value": st.sampled_from(["", "v", ROLE])}))
+_variables = st.lists(
+    st.fixed_dictionaries({"name": _names}, optional={"value": st.sampled_from(["", "v", ROLE])}),
+    # A variable of others may be there twice; one of ours is refused then.
+    unique_by=lambda variable: variable["name"] if variable["name"].startswith("AWS_") else id(variable),
+)
 _mounts = st.lists(
     st.builds(lambda path: {"name": "config", "mountPath": path}, st.sampled_from(["/a", "/b/", "/var/run"])),
     unique_by=lambda mount: mount["mountPath"],

@@ -121,11 +121,31 @@ def test_a_single_file_mount_asks_for_a_restart_instead() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "words"),
-    [({"paused": True}, "is paused"), ({"updateStrategy": {"type": "OnDelete"}}, "OnDelete")],
+    [
+        ({"updateStrategy": {"type": "OnDelete"}}, "OnDelete"),
+        ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}, "partition 2"),
+    ],
 )
 def test_pods_that_are_not_replaced_by_themselves_are_warned_of(spec: Json, words: str) -> None:
     (warning,) = plan_remote_write(current(**spec), wish()).warnings
     assert words in warning
+
+
+def test_a_paused_workload_whose_pods_must_change_is_refused() -> None:
+    with pytest.raises(errors.Refused, match="Deployment monitoring/prometheus is paused") as caught:
+        plan_remote_write(current(paused=True), wish())
+    assert "kubectl rollout resume deployment/prometheus --namespace monitoring" in caught.value.fix
+    done = converged()
+    done.workload["spec"]["paused"] = True
+    assert plan_remote_write(done, wish()).changes == ()
+
+
+@pytest.mark.parametrize("which", ["config", "workload"])
+def test_what_is_being_deleted_is_not_changed(which: str) -> None:
+    state = current()
+    getattr(state, which)["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    with pytest.raises(errors.Refused, match="is being deleted"):
+        plan_remote_write(state, wish())
 
 
 def test_a_config_map_that_prometheus_does_not_mount_is_warned_of() -> None:
@@ -259,11 +279,12 @@ def test_what_is_checked_is_what_is_applied_and_only_once(sandbox: Sandbox) -> N
         "secret": None,
         "workload": "Deployment monitoring/prometheus",
         "container": "prometheus",
-        "remote_write": {"url": URL, "sigv4": {"region": "eu-west-1"}},
+        "remote_write": wish().entry.entry(),
         "rollout": "restart",
         "kept": [],
     }
-    assert stored_text(api_server) == text + (f"  - url: {URL}\n    sigv4:\n      region: eu-west-1\n")
+    assert stored_text(api_server).startswith(f"{text}  - url: {URL}\n    sigv4:\n      region: eu-west-1\n")
+    assert yaml.safe_load(stored_text(api_server))["remote_write"][-1] == wish().entry.entry()
     # Everything of the pod that was there is there still.
     pod, before = (item["spec"]["template"]["spec"] for item in (stored_workload(api_server), workload))
     assert pod["containers"][1] == before["containers"][1]
