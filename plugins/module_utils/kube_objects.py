@@ -43,6 +43,13 @@ STATEFUL_SET: t.Final = ObjectKind("apis/apps/v1", "statefulsets", "StatefulSet"
 DAEMON_SET: t.Final = ObjectKind("apis/apps/v1", "daemonsets", "DaemonSet")
 #: Kinds with a pod template, by their names.
 WORKLOAD_KINDS: t.Final = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
+#: prometheus-operator's kinds, from which it makes workload and configuration.
+PROMETHEUS: t.Final = ObjectKind("apis/monitoring.coreos.com/v1", "prometheuses", "Prometheus")
+PROMETHEUS_AGENT: t.Final = ObjectKind("apis/monitoring.coreos.com/v1alpha1", "prometheusagents", "PrometheusAgent")
+OPERATOR_KINDS: t.Final = {kind.name: kind for kind in (PROMETHEUS, PROMETHEUS_AGENT)}
+CUSTOM_RESOURCE_DEFINITION: t.Final = ObjectKind(
+    "apis/apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
 
 POD: t.Final = ObjectKind("api/v1", "pods", "Pod")
 SECRET: t.Final = ObjectKind("api/v1", "secrets", "Secret")
