@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from sandbox.kubernetes.access import Rule, User
+from sandbox.kubernetes.admission import Webhook
 from sandbox.kubernetes.server import ApiServer
 
-__all__ = ["ApiServer", "Rule", "User"]
+__all__ = ["ApiServer", "Rule", "User", "Webhook"]

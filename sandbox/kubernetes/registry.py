@@ -15,6 +15,7 @@ import json
 import typing as t
 
 from sandbox.kubernetes import custom, errors, kinds, patches
+from sandbox.kubernetes.admission import Admission
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.defaults import fill_defaults
 from sandbox.kubernetes.errors import Cause, invalid
@@ -32,7 +33,7 @@ from sandbox.kubernetes.objects import (
 from sandbox.kubernetes.pods import Pods
 from sandbox.kubernetes.schema import Decoded, DecodeError, decode
 from sandbox.kubernetes.store import Store
-from sandbox.kubernetes.strategy import prepare_create, prepare_update
+from sandbox.kubernetes.strategy import count_templates, prepare_create, prepare_update
 from sandbox.world import Json
 
 _WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
@@ -71,6 +72,7 @@ class Registry:
     """Writes to the objects of one cluster. Each gives the object for the answer and raises ApiError."""
 
     def __init__(self, store: Store, controllers: Controllers, pods: Pods) -> None:
+        self.admission = Admission()
         self._store = store
         self._controllers = controllers
         self._pods = pods
@@ -84,6 +86,8 @@ class Registry:
         had_version = bool(obj["metadata"].get("resourceVersion"))
         begin(resource, obj)
         self._complete(resource, obj)
+        self.admission.admit(resource, obj, dry_run=options.dry_run)
+        fill_defaults(resource, obj)
         self._refuse(resource, obj, [*check_object(resource, obj), *self._check_custom(resource, obj)])
         options.warnings += object_warnings(resource, obj)
         if had_version:
@@ -183,6 +187,9 @@ class Registry:
                 metadata[field] = old["metadata"][field]
         prepare_update(resource, new, old)
         fill_defaults(resource, new)
+        self.admission.admit(resource, new, dry_run=options.dry_run)
+        fill_defaults(resource, new)
+        count_templates(resource, new, old)
         if resource.custom:
             self._prepare_custom(resource, new, old)
         metadata["resourceVersion"] = version

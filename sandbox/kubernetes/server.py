@@ -20,6 +20,7 @@ import flask
 from sandbox import entra_tokens
 from sandbox.kubernetes import custom, discovery, errors, incoming, kinds
 from sandbox.kubernetes.access import Access, Rule, User
+from sandbox.kubernetes.admission import Webhook
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.fates import Fate
@@ -72,6 +73,7 @@ class ApiServer:
             self._pods.fates.clear()
             self._pods.prometheus.clear()
             self._access.reset()
+            self._registry.admission.clear()
             self._controllers.make_initial_namespaces()
             self._controllers.follow_azure()
 
@@ -113,6 +115,11 @@ class ApiServer:
         """Add rights to the user of a bearer token; an unknown token gets a new user of this name."""
         with self._world.lock:
             return self._access.grant(token, rules, name)
+
+    def add_webhook(self, webhook: Webhook) -> None:
+        """Let an admission webhook judge what clients write, until the next reset."""
+        with self._world.lock:
+            self._registry.admission.add(webhook)
 
     def write_log(self, namespace: str, pod: str, text: str, container: str = "") -> None:
         """Add text to the log of a pod's container. Raises ValueError when there is no such container."""

@@ -33,6 +33,7 @@ _INITIAL_STATUS: dict[Resource, Json] = {
     kinds.PODS: {"phase": "Pending"},
 }
 _ALLOCATED = ("clusterIP", "clusterIPs")
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
 def prepare_create(resource: Resource, obj: Json) -> None:
@@ -56,6 +57,22 @@ def prepare_update(resource: Resource, new: Json, old: Json) -> None:
         for name in _ALLOCATED:
             if name in old["spec"]:
                 new.setdefault("spec", {}).setdefault(name, old["spec"][name])
+
+
+def count_templates(resource: Resource, new: Json, old: Json) -> None:
+    """A daemon set counts its templates in an annotation, which is what became of a field of older versions.
+
+    Source: ``pkg/registry/apps/daemonset/strategy.go`` and ``pkg/apis/apps/v1/conversion.go``.
+    """
+    if resource != kinds.DAEMON_SETS:
+        return
+    number = int(old["metadata"].get("annotations", {}).get(_TEMPLATE_GENERATION, "1"))
+    number += new["spec"].get("template") != old["spec"].get("template")
+    new["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = str(number)
+
+
+def _daemon_set(obj: Json) -> None:
+    obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
 
 
 def _service(obj: Json) -> None:
@@ -92,5 +109,6 @@ def _definition(obj: Json) -> None:
 _CREATORS: dict[Resource, t.Callable[[Json], None]] = {
     kinds.SERVICES: _service,
     kinds.JOBS: _job,
+    kinds.DAEMON_SETS: _daemon_set,
     kinds.CUSTOM_RESOURCE_DEFINITIONS: _definition,
 }

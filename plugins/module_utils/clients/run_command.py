@@ -89,6 +89,8 @@ _STATUS_OF: t.Final[Mapping[str, int]] = {
 #: by themselves, and the message.
 _REFUSALS: t.Final = (
     (re.compile(r"^Error from server \((\w+)\): (.*)", re.MULTILINE | re.DOTALL), ""),
+    # Of admission webhooks, which may leave out the reason.
+    (re.compile(r"^Error from server: ()(admission webhook .*)", re.MULTILINE | re.DOTALL), "BadRequest"),
     (re.compile(r"^error: You must be logged in to the server()(.*)", re.MULTILINE | re.DOTALL), "Unauthorized"),
     (re.compile(r"^()(The (?:\S+ \"[^\"]*\"|request) is invalid\b.*)", re.MULTILINE | re.DOTALL), "Invalid"),
 )

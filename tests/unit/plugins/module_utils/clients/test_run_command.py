@@ -141,6 +141,12 @@ def test_output_never_becomes_another_object_than_the_one_in_it(noise: str, valu
         ("Error from server (ServiceUnavailable): later\n", 503, "ServiceUnavailable", "later"),
         ("Error from server (SomethingNew): later\n", 500, "SomethingNew", "later"),
         (
+            'Error from server: admission webhook "x.example.com" denied the request: no\n',
+            400,
+            "BadRequest",
+            'admission webhook "x.example.com" denied the request: no',
+        ),
+        (
             'The ConfigMap "x" is invalid: \n* data: Too long\n* metadata: bad\n',
             422,
             "Invalid",
