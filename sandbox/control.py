@@ -16,6 +16,9 @@ DELETE /faults                         nothing goes wrong any more
 POST /reset                            a new world with the seeded estate, without faults; same addresses; new log
 POST /clusters                         add a cluster ``{"name", "body"?}`` like ``fresh``; answers as the next
 GET /clusters/<name>                   the cluster with its ARM body
+POST /clusters/<name>/fates            let pods not come to run: the fields of :class:`sandbox.kubernetes.fates.Fate`
+DELETE /clusters/<name>/fates          let all pods run
+GET /clusters/<name>/pods              ``{"pods": [...]}``: each with the configuration that its Prometheus has loaded
 POST /shutdown                         ``{"instance"}``: end the process
 =====================================  ==============================================================================
 """
@@ -30,6 +33,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from sandbox.faults import Fault
+from sandbox.kubernetes.fates import Fate
 from sandbox.world import Settings
 
 if t.TYPE_CHECKING:
@@ -48,6 +52,7 @@ def create_app(sandbox: Sandbox) -> flask.Flask:
     _add_errors(app)
     _add_reading(app, sandbox)
     _add_changing(app, sandbox)
+    _add_pods(app, sandbox)
     return app
 
 
@@ -131,6 +136,27 @@ def _add_changing(app: flask.Flask, sandbox: Sandbox) -> None:
             raise BadControlRequest("That is not this sandbox's instance.")
         sandbox.shut_down()
         return {}
+
+
+def _add_pods(app: flask.Flask, sandbox: Sandbox) -> None:
+    @app.get("/clusters/<name>/pods")
+    def pods(name: str) -> Json:
+        server = sandbox.api_server(name)
+        return {"pods": server.running_pods()}
+
+    @app.post("/clusters/<name>/fates")
+    def set_fate(name: str) -> tuple[Json, int]:
+        try:
+            fate = Fate.from_json(_json_object())
+        except ValueError as error:
+            raise BadControlRequest(str(error)) from error
+        sandbox.api_server(name).set_fate(fate)
+        return {**dataclasses.asdict(fate), "kind": fate.kind.value}, 201
+
+    @app.delete("/clusters/<name>/fates")
+    def clear_fates(name: str) -> Json:
+        sandbox.api_server(name).clear_fates()
+        return {"fates": []}
 
 
 def _with_body(sandbox: Sandbox, name: str) -> Json:

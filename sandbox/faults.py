@@ -4,8 +4,10 @@
 """Faults on request: which requests of which service go wrong, how and how often.
 
 A fault strikes when a service has recognised a request and named its operation, and before it does anything; only
-``drop_after`` lets the service finish first. Delayed visibility is no fault of a request but a way in which a service
-works: the settings ``graph_replication_seconds`` and ``iam_propagation_seconds``.
+``drop_after`` and ``late`` let the service do its work. What a ``late`` write has changed is shown some time later: in
+Graph to readers and to the login service, in IAM to readers, STS and workspaces. The settings
+``graph_replication_seconds`` and ``iam_propagation_seconds`` do the same to every write. Azure Resource Manager,
+Kubernetes and Amazon Managed Service for Prometheus show at once what was written, so there it can't be asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +35,12 @@ class Kind(enum.Enum):
     DROP_AFTER = "drop_after"  # the request is handled, and the answer is lost
     CONFLICT = "conflict"  # another writer was faster
     EXPIRED_TOKEN = "expired_token"  # the credential has expired a moment ago
+    LATE = "late"  # the write is done, and shown only after ``seconds``
     CALL = "call"  # ``callback`` runs before the request is handled; for tests in the sandbox's process only
+
+
+#: Services that show what was written only some time later.
+EVENTUALLY_CONSISTENT: t.Final = ("graph", "iam")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +91,14 @@ class Fault:
             raise ValueError("'seconds' and 'retry_after' of a fault are not negative.")
         if self.kind is Kind.ERROR and self.status not in (None, 500, 502, 503, 504):
             raise ValueError("The 'status' of an error is 500, 502, 503 or 504.")
+        if self.kind is Kind.LATE and not any(fnmatch.fnmatchcase(one, self.service) for one in EVENTUALLY_CONSISTENT):
+            services = " and ".join(EVENTUALLY_CONSISTENT)
+            raise ValueError(f"Only {services} show later what was written, {self.service!r} shows it at once.")
 
     def fits(self, met: Met) -> bool:
-        if self.kind is Kind.CONFLICT and not met.writes:
+        if self.kind in (Kind.CONFLICT, Kind.LATE) and not met.writes:
+            return False
+        if self.kind is Kind.LATE and met.service not in EVENTUALLY_CONSISTENT:
             return False
         return all(
             fnmatch.fnmatchcase(text, pattern)

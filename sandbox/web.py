@@ -60,12 +60,19 @@ def name_operation(operation: str) -> None:
     flask.g.fault = fault.kind
     if fault.kind is Kind.LATENCY:
         time.sleep(fault.seconds)
+    elif fault.kind is Kind.LATE:
+        flask.g.late_seconds = fault.seconds
     elif fault.callback is not None:
         fault.callback()
     elif fault.kind is Kind.DROP_BEFORE:
         flask.abort(flask.Response())
     elif answer is not None:
         flask.abort(answer)
+
+
+def late_seconds() -> float:
+    """How much later than usual the current request's changes are shown: a fault asks for it."""
+    return float(flask.g.get("late_seconds", 0.0)) if flask.has_request_context() else 0.0
 
 
 def mark_write() -> None:

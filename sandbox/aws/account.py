@@ -56,7 +56,7 @@ class AwsAccount:
             world=world,
             clock=clock,
             store=IamStore(AWS_ACCOUNT, [CONTROLLER_ARN]),
-            effective=EffectiveIam(world.settings.iam_propagation_seconds),
+            effective=EffectiveIam(),
             credentials=Credentials(Credential(CONTROLLER_AWS_ACCESS_KEY, CONTROLLER_AWS_SECRET_KEY, controller)),
             issuers=Issuers(),
             controller_policies=(ADMINISTRATOR,),

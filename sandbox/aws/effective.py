@@ -4,8 +4,8 @@
 """What of IAM is effective for other services.
 
 IAM is eventually consistent: a change that IAM already shows reaches STS and the data planes a little later
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html). Here that time is a setting, and what
-is effective is an immutable picture taken at each change.
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html). What is effective is an immutable picture
+taken at each change.
 """
 
 from __future__ import annotations
@@ -78,13 +78,12 @@ class IamView:
 class EffectiveIam:
     """The pictures of IAM over time; the caller holds the lock."""
 
-    def __init__(self, delay_seconds: float) -> None:
-        self._delay = delay_seconds
+    def __init__(self) -> None:
         self._pictures: collections.deque[tuple[float, IamView]] = collections.deque([(float("-inf"), IamView())])
 
-    def change(self, view: IamView, now: float) -> None:
-        """IAM has changed now; this becomes effective after the delay."""
-        self._pictures.append((now + self._delay, view))
+    def change(self, view: IamView, effective_at: float) -> None:
+        """IAM has changed. Changes become effective in their order, so one that is late holds up those behind it."""
+        self._pictures.append((max(effective_at, self._pictures[-1][0]), view))
 
     def establish(self, view: IamView) -> None:
         """All of this has been there for long."""

@@ -9,6 +9,7 @@ top. https://docs.aws.amazon.com/IAM/latest/APIReference/
 
 from __future__ import annotations
 
+import copy
 import typing as t
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -21,6 +22,7 @@ from sandbox.aws.effective import IamView
 from sandbox.aws.errors import AwsError
 from sandbox.aws.iam_store import check_provider_url
 from sandbox.aws.issuers import IssuerUnreachableError
+from sandbox.aws.shared import Stale
 from sandbox.aws.sigv4 import Scope
 from sandbox.world import AWS_ACCOUNT
 
@@ -133,19 +135,34 @@ def create_app(world: World, account: Account) -> flask.Flask:
 
     def handle(request: AwsRequest, operation: str) -> flask.Response:
         caller = account.caller(request, _SCOPE)
-        front = _Front(account.store)
+        reads = operation.startswith(_READS)
+        with world.lock:
+            front = _Front(account.shown_store() if reads else account.store)
         params = query.parse(front, request, "iam", operation)
         _authorize(account, caller, operation, params)
         if operation == "CreateOpenIDConnectProvider":
             _add_thumbprint(account, params)
         with world.lock:
+            if not reads:
+                _go_stale(account)
             response = query.act(front)
-            if response.status_code < 400 and not operation.startswith(_READS):
-                account.effective.change(IamView.of(account.store), account.clock())
+            if response.status_code < 400 and not reads:
+                delay = world.settings.iam_propagation_seconds + web.late_seconds()
+                account.effective.change(IamView.of(account.store), account.clock() + delay)
                 web.mark_write()
         return response
 
     return query.create_app(world, "iam", frozenset(_RESOURCE_PARAMETER), handle)
+
+
+def _go_stale(account: Account) -> None:
+    """When the current write is late, readers see until then what is there now, or what they have seen till now."""
+    late = web.late_seconds()
+    if late:
+        until = account.clock() + late
+        shown, before = account.shown_store(), account.stale
+        store = copy.deepcopy(shown) if before is None else shown
+        account.stale = Stale(store, until if before is None else max(until, before.until))
 
 
 def _authorize(account: Account, caller: Identity, operation: str, params: Json) -> None:

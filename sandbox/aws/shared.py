@@ -22,6 +22,14 @@ if t.TYPE_CHECKING:
     from sandbox.world import Json, World
 
 
+@dataclasses.dataclass(frozen=True)
+class Stale:
+    """What IAM showed before a write, and goes on to show for some time (in seconds since the epoch)."""
+
+    store: IamStore
+    until: float
+
+
 @dataclasses.dataclass
 class Account:
     """One AWS account's state. ``world.lock`` guards it; ``clock`` tells seconds since the epoch."""
@@ -33,11 +41,18 @@ class Account:
     credentials: Credentials
     issuers: Issuers
     controller_policies: tuple[Json, ...]
+    stale: Stale | None = None
 
     def caller(self, request: AwsRequest, scope: sigv4.Scope) -> Identity:
         """Who signed the request; :class:`sandbox.aws.errors.AwsError` when nobody did validly."""
         with self.world.lock:
             return sigv4.verify(request, scope, self.credentials, self.clock())
+
+    def shown_store(self) -> IamStore:
+        """What IAM itself shows now; its writes always meet the newest state. The caller holds the lock."""
+        if self.stale is not None and self.stale.until <= self.clock():
+            self.stale = None
+        return self.store if self.stale is None else self.stale.store
 
     def iam(self) -> IamView:
         """What of IAM is effective now."""

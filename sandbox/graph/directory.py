@@ -17,6 +17,7 @@ import time
 import typing as t
 import uuid
 
+from sandbox import web
 from sandbox.graph import errors, schema
 
 if t.TYPE_CHECKING:
@@ -243,7 +244,7 @@ class Directory:
     # How all of that is done
 
     def _visible_at(self) -> float:
-        return time.monotonic() + self._world.settings.graph_replication_seconds
+        return time.monotonic() + self._world.settings.graph_replication_seconds + web.late_seconds()
 
     def _insert_application(self, sent: Json, visible_at: float) -> Json:
         application = schema.new_application(sent)

@@ -222,7 +222,7 @@ class RoleResource:
 
     def _set_trust(self, document: t.Mapping[str, t.Any], current: Current) -> Role:
         """Write the trust policy unless another writer was faster, and see that no other overwrote it. Returns the
-        role as it is then. Raises Conflict."""
+        role as it is then. Raises Conflict, and CloudError when IAM goes on to show the earlier document."""
 
         def write() -> None:
             self._require_unchanged(current)
@@ -231,13 +231,25 @@ class RoleResource:
         self._patience.retry(write, UnknownPrincipal)
         self._patience.sleep(SETTLE_SECONDS)
         try:
-            role = self._roles.get(self._wish.name)
+            role = self._patience.until(lambda: self._changed_since(current))
+            if role is None:
+                raise errors.CloudError(
+                    service="AWS IAM",
+                    action=f"writing the trust policy of IAM role {self._wish.name}",
+                    detail=f"it was accepted, but {PRINCIPAL_SECONDS:.0f} seconds later the earlier one is shown",
+                    fix="Run again; another writer may have put the earlier one back.",
+                )
+            if self._lacks(role, current):
+                raise self._overtaken()
         except errors.AksAmpError as error:
             error.accepted = True  # the document was written
             raise
-        if role is None or self._lacks(role, current):
-            raise self._overtaken()
         return dataclasses.replace(current.existing, trust_policy=role.trust_policy)
+
+    def _changed_since(self, current: Current) -> Role | None:
+        """The role when it shows another trust policy than before; IAM may show a change only some time later."""
+        role = self._roles.get(self._wish.name)
+        return None if role is None or role.trust_policy == current.existing.trust_policy else role
 
     def _lacks(self, role: Role, current: Current) -> bool:
         """Whether a trust policy is not, or no longer, what was wished for."""

@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from sandbox.aws import AwsAccount
+from sandbox.faults import Fault, Kind
 from sandbox.world import Settings, SigningKey, World
 from tests.unit.sandbox.aws_support import (
     ACCOUNT,
@@ -431,6 +432,27 @@ def test_changes_of_iam_reach_sts_after_a_while() -> None:
     assert aws.assume()
     aws.now += 60
     assert refused(aws) == DENIED
+
+
+def test_iam_shows_a_late_change_later_to_readers_and_to_sts() -> None:
+    aws = Aws()
+    iam = aws.iam()
+    iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE], ThumbprintList=[THUMBPRINT])
+    aws.world.faults.add(Fault(Kind.LATE, service="iam", operation="CreateRole", seconds=60))
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust_policy()))
+    assert failure(lambda: iam.get_role(RoleName=ROLE))[1] == "NoSuchEntity"
+    assert failure(lambda: iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust_policy())))[1] == (
+        "EntityAlreadyExists"
+    )
+    aws.now += 59
+    iam.tag_role(RoleName=ROLE, Tags=[{"Key": "team", "Value": "metrics"}])  # changes are shown in their order
+    assert failure(lambda: iam.get_role(RoleName=ROLE))[1] == "NoSuchEntity"
+    assert refused(aws) == DENIED
+    aws.now += 1
+    assert iam.get_role(RoleName=ROLE)["Role"]["Tags"] == [{"Key": "team", "Value": "metrics"}]
+    assert aws.assume()
+    iam.delete_role(RoleName=ROLE)
+    assert failure(lambda: iam.get_role(RoleName=ROLE))[1] == "NoSuchEntity"
 
 
 def test_what_is_seeded_is_effective_at_once() -> None:

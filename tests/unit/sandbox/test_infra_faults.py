@@ -12,7 +12,13 @@ import pytest
 import requests
 
 from sandbox.faults import Fault, Kind, Met
-from sandbox.world import AZURE_SUBSCRIPTION, AZURE_TENANT, LoggedRequest
+from sandbox.world import (
+    AZURE_SUBSCRIPTION,
+    AZURE_TENANT,
+    CONTROLLER_CLIENT_ID,
+    CONTROLLER_CLIENT_SECRET,
+    LoggedRequest,
+)
 
 if t.TYPE_CHECKING:
     from sandbox.server import Sandbox
@@ -188,6 +194,49 @@ def test_only_what_can_write_meets_a_conflict(met: Met, writes: bool) -> None:
     assert Fault(Kind.CONFLICT).fits(met) is writes
 
 
+@pytest.mark.parametrize(
+    ("met", "may_be_late"),
+    [
+        (Met("iam", "POST", "/", "CreateRole"), True),
+        (Met("iam", "POST", "/", "GetRole"), False),
+        (Met("graph", "POST", "/", "CreateApplication"), True),
+        (Met("graph", "GET", "/", "ListApplications"), False),
+        (Met("arm", "PUT", "/", "ManagedClusters_CreateOrUpdate"), False),
+        (Met("kubernetes/a", "POST", "/", "create serviceaccounts"), False),
+    ],
+)
+def test_only_writes_of_some_services_are_shown_late(met: Met, may_be_late: bool) -> None:
+    assert Fault(Kind.LATE, seconds=1.0).fits(met) is may_be_late
+
+
+def _wait_for(condition: t.Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_graph_shows_a_late_write_later(sandbox: Sandbox, web: requests.Session) -> None:
+    scope = {"scope": "https://graph.microsoft.com/.default", "grant_type": "client_credentials"}
+    login = {"client_id": CONTROLLER_CLIENT_ID, "client_secret": CONTROLLER_CLIENT_SECRET, **scope}
+    token = web.post(_URLS["login"], data=login, timeout=10).json()["access_token"]
+    web.headers["Authorization"] = f"Bearer {token}"
+    armed = sandbox.faults.add(Fault(Kind.LATE, service="graph", seconds=0.5))
+    created = web.post(_URLS["graph"], json={"displayName": "late"}, timeout=10)
+    assert (created.status_code, armed.struck, _last(sandbox).fault) == (201, 1, "late")
+    one = f"{_URLS['graph']}/{created.json()['id']}"
+    assert web.get(one, timeout=10).status_code == 404
+    prompt = web.post(_URLS["graph"], json={"displayName": "prompt"}, timeout=10).json()["id"]
+    assert web.get(f"{_URLS['graph']}/{prompt}", timeout=10).status_code == 200
+    _wait_for(lambda: web.get(one, timeout=10).status_code == 200)
+
+
+def test_the_control_api_makes_a_write_late(sandbox: Sandbox) -> None:
+    answer = _ask(sandbox, "POST", {"kind": "late", "service": "iam", "operation": "CreateRole", "seconds": 5.0})
+    assert answer.status_code == 201
+    assert sandbox.faults.all()[0].fault == Fault(Kind.LATE, service="iam", operation="CreateRole", seconds=5.0)
+
+
 def _ask(sandbox: Sandbox, method: str, body: t.Any = None) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
@@ -216,6 +265,7 @@ def test_the_control_api_arms_lists_and_clears(sandbox: Sandbox, web: requests.S
         ({"kind": "error", "times": 0}, "count from 1"),
         ({"kind": "error", "status": 404}, "The 'status' of an error is 500, 502, 503 or 504"),
         ({"kind": "latency", "seconds": -1}, "are not negative"),
+        ({"kind": "late", "service": "arm", "seconds": 1}, "Only graph and iam show later what was written"),
     ],
 )
 def test_the_control_api_refuses_a_fault_that_makes_no_sense(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import typing as t
@@ -15,7 +16,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role as resource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, failure_values
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils.resources.aws_modules import Runner, params_of
 from tests.unit.plugins.module_utils.resources.role_of import POLICY, SERVICE_ACCOUNTS, RoleOf
@@ -235,21 +236,30 @@ def test_a_deletion_is_planned_anew_when_another_cluster_joins(own: RoleOf, monk
     assert own.inline() == [POLICY]
 
 
-def test_a_writer_that_never_stops_ends_in_one_clear_sentence(own: RoleOf, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("another", [False, True], ids=["puts-back", "writes-another"])
+def test_a_writer_that_never_stops_ends_in_one_clear_sentence(
+    own: RoleOf, monkeypatch: pytest.MonkeyPatch, another: bool
+) -> None:
+    """Who puts back exactly what was there before can't be told from an IAM that shows the change late."""
     issuer = as_cluster(own, "b")
     before = own.statements()
     write = IamRoles.set_trust_policy
+    written = itertools.count()
 
     def undone(self: IamRoles, name: str, document: t.Mapping[str, t.Any]) -> None:
         write(self, name, document)
-        own.set_statements(*before)
+        label = {"Sid": f"Writer{next(written)}"} if another else {}
+        own.set_statements(*({**statement, **label} for statement in before))
 
     monkeypatch.setattr(IamRoles, "set_trust_policy", undone)
     with pytest.raises(ApplyFailed) as caught:
         own.run(issuer=issuer)
     cause = caught.value.__cause__
-    assert isinstance(cause, errors.Conflict)
-    assert "another writer changed it at the same time" in cause.message
+    assert isinstance(cause, errors.Conflict) is another
+    assert isinstance(cause, errors.CloudError)
+    wanted = "another writer changed it at the same time" if another else "30 seconds later the earlier one is shown"
+    assert wanted in cause.message
+    assert failure_values(caught.value)["changed"] is True
 
 
 # Permission
