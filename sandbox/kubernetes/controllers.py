@@ -19,7 +19,7 @@ from sandbox.world import AksCluster, Json
 INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 ROOT_CA = "kube-root-ca.crt"
 
-_MAX_ROUNDS = 20
+_MAX_ROUNDS = 200  # rolling updates take one for each pod
 
 
 class Controllers:

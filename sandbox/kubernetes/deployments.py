@@ -34,14 +34,15 @@ class ReplicaSets:
             self._workshop.writer.remove(kinds.PODS, pod)
         failure = self._workshop.fill(kinds.REPLICA_SETS, replica_set, wanted - len(pods))
         running = len(self._workshop.owned_pods(replica_set))
+        ready = len(self._workshop.ready_pods(replica_set))
         conditions: list[Json] = []
         if failure is not None:
             before = replica_set["status"].get("conditions", [])
             conditions = keep_condition(before, "ReplicaFailure", "True", "FailedCreate", failure)
         counts = {
             "fullyLabeledReplicas": running,
-            "readyReplicas": running,
-            "availableReplicas": running,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
             "observedGeneration": replica_set["metadata"]["generation"],
             "conditions": conditions,
         }
@@ -120,7 +121,7 @@ class Deployments:
                 self._scale(rs, 0)
             old = []
         self._scale(new, replicas)
-        if len(self._workshop.owned_pods(new)) >= replicas:  # the old pods serve until the new ones do
+        if len(self._workshop.ready_pods(new)) >= replicas:  # the old pods serve until the new ones do
             for rs in old:
                 self._scale(rs, 0)
 
@@ -144,23 +145,24 @@ class Deployments:
         new = next((rs for rs in owned if current is not None and _same(rs, current)), None)
         total = sum(len(self._workshop.owned_pods(rs)) for rs in owned)
         updated = len(self._workshop.owned_pods(new)) if new is not None else 0
+        ready = sum(len(self._workshop.ready_pods(rs)) for rs in owned)
         wanted = deployment["spec"]["replicas"]
         counts = {
             "observedGeneration": deployment["metadata"]["generation"],
             "replicas": total,
             "updatedReplicas": updated,
-            "readyReplicas": total,
-            "availableReplicas": total,
-            "unavailableReplicas": max(0, wanted - total),
-            "conditions": _conditions(deployment, new, total, complete=updated == wanted == total),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "unavailableReplicas": max(0, max(wanted, total) - ready),
+            "conditions": _conditions(deployment, new, ready, complete=updated == wanted == total == ready),
         }
         self._workshop.writer.update(kinds.DEPLOYMENTS, deployment, {"status": without_zeros(counts)})
 
 
-def _conditions(deployment: Json, new: Json | None, total: int, *, complete: bool) -> list[Json]:
+def _conditions(deployment: Json, new: Json | None, ready: int, *, complete: bool) -> list[Json]:
     before: list[Json] = deployment.get("status", {}).get("conditions", [])
     spec = deployment["spec"]
-    available = total >= spec["replicas"] - _max_unavailable(spec)
+    available = ready >= spec["replicas"] - _max_unavailable(spec)
     conditions = keep_condition(
         [condition for condition in before if condition["type"] != "ReplicaFailure"],
         "Available",

@@ -39,6 +39,16 @@ class Target:
     namespace: str = ""
     name: str = ""
     subresource: Subresource | None = None
+    proxied: Proxied | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxied:
+    """What a path through a pod's proxy asks of the pod."""
+
+    scheme: str
+    port: str
+    path: str
 
 
 def parse_target(path: str) -> Target | None:
@@ -48,6 +58,8 @@ def parse_target(path: str) -> Target | None:
         return None
     group, version = match["group"] or "", match["core"] or match["version"]
     parts = match["rest"].split("/")
+    if not group and parts[2:3] == ["pods"] and parts[4:5] == ["proxy"]:
+        return _proxy_target(parts)
     if not all(parts):
         return None
     namespace = ""
@@ -62,6 +74,15 @@ def parse_target(path: str) -> Target | None:
     if len(parts) == 3 and subresource is None:
         return None
     return Target(resource, namespace, parts[1] if len(parts) > 1 else "", subresource)
+
+
+def _proxy_target(parts: list[str]) -> Target:
+    """``namespaces/<namespace>/pods/[https:]<pod>[:<port>]/proxy/<path>``."""
+    names = parts[3].split(":")
+    scheme = names[0] if len(names) == 3 else "http"
+    name, port = (names[1], names[2]) if len(names) == 3 else (names[0], names[1] if len(names) == 2 else "")
+    proxied = Proxied(scheme or "http", port, "/" + "/".join(parts[5:]))
+    return Target(kinds.PODS, parts[1], name, kinds.PROXY_SUBRESOURCE, proxied)
 
 
 def verb_of(method: str, target: Target) -> str:

@@ -274,7 +274,8 @@ RESOURCES = STORED + REVIEWS
 
 TOKEN_SUBRESOURCE = Subresource(SERVICE_ACCOUNTS, "token", "TokenRequest", "authentication.k8s.io", "v1", CREATE_ONLY)
 LOG_SUBRESOURCE = Subresource(PODS, "log", "Pod", "", "v1", ("get",))
-SUBRESOURCES = (TOKEN_SUBRESOURCE, LOG_SUBRESOURCE)
+PROXY_SUBRESOURCE = Subresource(PODS, "proxy", "PodProxyOptions", "", "v1", ("create", "get"))
+SUBRESOURCES = (TOKEN_SUBRESOURCE, LOG_SUBRESOURCE, PROXY_SUBRESOURCE)
 
 
 def find_resource(group: str, version: str, plural: str) -> Resource | None:

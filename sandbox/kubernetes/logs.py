@@ -19,13 +19,21 @@ class Logs:
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str], str] = {}
+        self._former: dict[tuple[str, str], str] = {}
 
     def clear(self) -> None:
         self._texts.clear()
+        self._former.clear()
 
     def append(self, pod: Json, container: str, text: str) -> None:
         key = (pod["metadata"]["uid"], container)
         self._texts[key] = self._texts.get(key, "") + text
+
+    def end(self, pod: Json, container: str, text: str) -> None:
+        """A container has logged this text and ended; the one that takes its place has logged nothing yet."""
+        key = (pod["metadata"]["uid"], container)
+        self._former[key] = text
+        self._texts[key] = ""
 
     def read(self, pod: Json, query: t.Mapping[str, str]) -> str:
         """The text that a request for a log asks for: ``container``, ``previous``, ``tailLines``, ``limitBytes``.
@@ -33,10 +41,13 @@ class Logs:
         :raises ApiError: 400, no container is named where there are several, or there is none of the name.
         """
         container = choose_container(pod, query.get("container", ""))
-        if query.get("previous") == "true":
-            name = pod["metadata"]["name"]
-            raise errors.bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
         text = self._texts.get((pod["metadata"]["uid"], container), "")
+        if query.get("previous") == "true":
+            former = self._former.get((pod["metadata"]["uid"], container))
+            name = pod["metadata"]["name"]
+            if former is None:
+                raise errors.bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
+            text = former
         tail, limit = _count(query, "tailLines"), _count(query, "limitBytes")
         if tail is not None:
             lines = text.splitlines(keepends=True)

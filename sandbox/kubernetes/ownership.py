@@ -12,7 +12,7 @@ from sandbox.kubernetes import kinds
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.kinds import Resource
 from sandbox.kubernetes.objects import SystemWriter, namespace_of, now, random_suffix
-from sandbox.kubernetes.pods import Pods
+from sandbox.kubernetes.pods import Pods, is_ready
 from sandbox.kubernetes.store import Store
 from sandbox.world import Json
 
@@ -57,6 +57,9 @@ class Workshop:
 
     def owned_pods(self, owner: Json) -> list[Json]:
         return self.owned(kinds.PODS, owner)
+
+    def ready_pods(self, owner: Json) -> list[Json]:
+        return [pod for pod in self.owned_pods(owner) if is_ready(pod)]
 
     def fill(self, resource: Resource, owner: Json, missing: int) -> str | None:
         """Make missing pods under random names. Gives the message of the refusal that stopped it, if any."""

@@ -29,7 +29,7 @@ from sandbox.kubernetes.kinds import Resource
 from sandbox.kubernetes.listing import ListQuery, list_objects
 from sandbox.kubernetes.logs import choose_container
 from sandbox.kubernetes.objects import SystemWriter
-from sandbox.kubernetes.pods import Pods
+from sandbox.kubernetes.pods import Pods, is_ready
 from sandbox.kubernetes.registry import Registry
 from sandbox.kubernetes.reviews import Reviews
 from sandbox.kubernetes.store import Store
@@ -151,6 +151,19 @@ class ApiServer:
             if stored is None:
                 raise ValueError(f"The cluster has no pod {namespace}/{pod}.")
             return self._pods.prometheus.loaded(stored)
+
+    def running_pods(self) -> list[Json]:
+        """The pods, each with ``namespace``, ``name``, whether it is ready and its Prometheus' ``configuration``."""
+        with self._world.lock:
+            return [
+                {
+                    "namespace": pod["metadata"]["namespace"],
+                    "name": pod["metadata"]["name"],
+                    "ready": is_ready(pod),
+                    "configuration": self._pods.prometheus.loaded(pod),
+                }
+                for pod in self._store.select(kinds.PODS)
+            ]
 
     # --- the application ----------------------------------------------------------------------------------------------
 

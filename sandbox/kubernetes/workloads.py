@@ -14,6 +14,7 @@ from sandbox.kubernetes import kinds
 from sandbox.kubernetes.deployments import Deployments, ReplicaSets
 from sandbox.kubernetes.objects import now
 from sandbox.kubernetes.ownership import REVISION_HASH, Workshop, template_hash, without_zeros
+from sandbox.kubernetes.pods import is_ready
 from sandbox.world import Json
 
 
@@ -39,7 +40,11 @@ class Workloads:
 
 
 class StatefulSets:
-    """Keeps the numbered pods of stateful sets; a changed template replaces them from the last to the first."""
+    """Keeps the numbered pods of stateful sets; a changed template replaces them from the last to the first.
+
+    One that is not ready holds up the rest, even when the template that made it is no longer the newest
+    (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback).
+    """
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
@@ -61,11 +66,16 @@ class StatefulSets:
         if strategy["type"] != "RollingUpdate":
             return
         first = strategy["rollingUpdate"].get("partition", 0)
+        monotonic = stateful_set["spec"].get("podManagementPolicy") != "Parallel"
+        if monotonic and not all(is_ready(pod) for pod in pods.values()):
+            return
         for ordinal in sorted(pods, reverse=True):
             if ordinal >= first and _hash_of(pods[ordinal]) != revision:
                 self._workshop.writer.remove(kinds.PODS, pods[ordinal])
-                if not self._make(stateful_set, ordinal, revision):
-                    return
+                self._make(stateful_set, ordinal, revision)
+                return  # the next one when this one is ready
+            if not is_ready(pods[ordinal]):
+                return
 
     def _make(self, stateful_set: Json, ordinal: int, revision: str) -> bool:
         """Make one pod; false when it is refused."""
@@ -87,17 +97,18 @@ class StatefulSets:
     def _write_status(self, stateful_set: Json, revision: str) -> None:
         pods = self._workshop.owned_pods(stateful_set)
         updated = [pod for pod in pods if _hash_of(pod) == revision]
-        complete = len(updated) == len(pods) == stateful_set["spec"]["replicas"]
+        ready = len(self._workshop.ready_pods(stateful_set))
+        complete = len(updated) == len(pods) == ready == stateful_set["spec"]["replicas"]
         current = revision if complete else stateful_set["status"].get("currentRevision", revision)
         counts = {
             "observedGeneration": stateful_set["metadata"]["generation"],
-            "readyReplicas": len(pods),
+            "readyReplicas": ready,
             "currentReplicas": sum(_hash_of(pod) == current for pod in pods),
             "updatedReplicas": len(updated),
         }
         status = {
             "replicas": len(pods),
-            "availableReplicas": len(pods),
+            "availableReplicas": ready,
             "currentRevision": current,
             "updateRevision": revision,
             "collisionCount": 0,
@@ -115,13 +126,21 @@ class DaemonSets:
     def reconcile(self, daemon_set: Json) -> None:
         spec = daemon_set["spec"]
         revision = template_hash(spec["template"])
-        for pod in self._workshop.owned_pods(daemon_set):
-            if spec["updateStrategy"]["type"] == "RollingUpdate" and _hash_of(pod) != revision:
-                self._workshop.writer.remove(kinds.PODS, pod)
+        if spec["updateStrategy"]["type"] == "RollingUpdate":
+            self._update(daemon_set, revision)
         nodes = self._workshop.pods.nodes()
         occupied = {pod["spec"].get("nodeName") for pod in self._workshop.owned_pods(daemon_set)}
         all(self._make(daemon_set, node, revision) for node in nodes if node not in occupied)
         self._write_status(daemon_set, revision, len(nodes))
+
+    def _update(self, daemon_set: Json, revision: str) -> None:
+        """Remove old pods: those that are not ready at once, the others one by one."""
+        pods = self._workshop.owned_pods(daemon_set)
+        old = [pod for pod in pods if _hash_of(pod) != revision]
+        broken = [pod for pod in old if not is_ready(pod)]
+        whole = len(self._workshop.ready_pods(daemon_set)) == len(pods)
+        for pod in broken or (old[:1] if whole else []):
+            self._workshop.writer.remove(kinds.PODS, pod)
 
     def _make(self, daemon_set: Json, node: str, revision: str) -> bool:
         """Make one pod; false when it is refused."""
@@ -132,17 +151,18 @@ class DaemonSets:
 
     def _write_status(self, daemon_set: Json, revision: str, nodes: int) -> None:
         pods = self._workshop.owned_pods(daemon_set)
+        ready = len(self._workshop.ready_pods(daemon_set))
         counts = {
             "observedGeneration": daemon_set["metadata"]["generation"],
             "updatedNumberScheduled": sum(_hash_of(pod) == revision for pod in pods),
-            "numberAvailable": len(pods),
-            "numberUnavailable": nodes - len(pods),
+            "numberAvailable": ready,
+            "numberUnavailable": nodes - ready,
         }
         status = {
             "currentNumberScheduled": len(pods),
             "numberMisscheduled": 0,
             "desiredNumberScheduled": nodes,
-            "numberReady": len(pods),
+            "numberReady": ready,
             **without_zeros(counts),
         }
         self._workshop.writer.update(kinds.DAEMON_SETS, daemon_set, {"status": status})
