@@ -533,6 +533,23 @@ class RemoteWrite:
         return (sentence,)
 
 
+def normal_url(url: str) -> tuple[str, str, str, str]:
+    """A URL in a form that is equal for all spellings that lead to the same place."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:  # not a URL at all
+        return ("", url, "", "")
+    port = None if port == 443 and parts.scheme == "https" else port
+    path = re.sub("/{2,}", "/", parts.path).rstrip("/")
+    return (parts.scheme.lower(), host if port is None else f"{host}:{port}", path, parts.query)
+
+
+def is_same_url(url: str, wanted: str) -> bool:
+    """Whether two remote write URLs lead to one workspace, however they are spelled."""
+    return bool(url) and normal_url(url) == normal_url(wanted)
+
+
 def setting_names(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     """The settings of an entry as ``prometheus_versions`` names them: ``sigv4``, ``sigv4.region``, ..."""
     inner = [f"{name}.{setting}" for name, value in entry.items() if isinstance(value, dict) for setting in value]

@@ -1,87 +1,60 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``remote_write`` entries that the collection added to a Prometheus configuration, removed again.
+"""What the collection added to a Prometheus configuration, ``remote_write`` entries and external labels, removed again.
 
 What is added is recorded as the stretch of text that it replaced. Where that stretch is still as it was, putting the
-old one back gives the old text, character by character; otherwise the entry's own lines are removed.
+old one back gives the old text, character by character; otherwise the addition's own lines are removed.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_same_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
-    Merged,
     entries_of,
-    is_same_workspace,
-    other_credentials,
-    outline,
-    setting,
+    not_usable,
+    shown_text,
     top_mapping,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_splice import Splicer
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url, redactions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_judge import label_nodes, other_credentials
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_outline import Meant, outline
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
+    Addition,
+    Additions,
+    label_name,
+    occurrences,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_splice import Splice, Splicer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
-    Edit,
     Fingerprints,
     YamlProblem,
     apply_edits,
     compose,
     find,
     is_mapping,
+    says,
+    setting,
 )
 
 if t.TYPE_CHECKING:
     import yaml
 
 _WORKSPACE_URL = re.compile(r"https://(?:[\w-]+\.)?aps-workspaces(?:-fips)?\.[a-z0-9-]+\.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Addition:
-    """An entry that was added: the stretch of text that gave way, the one that took its place, and whether that one
-    holds the list's key too."""
-
-    was: str
-    now: str
-    list_added: bool
-
-    @classmethod
-    def of(cls, text: str, merged: Merged) -> Addition:
-        """The addition that a merge made to ``text``."""
-        start = min(edit.start for edit in merged.edits)
-        end = max(edit.end for edit in merged.edits)
-        was = text[start:end]
-        return cls(was, apply_edits(was, _moved(merged.edits, start)), merged.list_added)
-
-    def followed(self, text: str, edits: t.Sequence[Edit]) -> Addition:
-        """The addition after a repair of its entry by ``edits`` of ``text``."""
-        for start in _occurrences(text, self.now):
-            end = start + len(self.now)
-            if all(start <= edit.start and edit.end <= end for edit in edits):
-                return dataclasses.replace(self, now=apply_edits(self.now, _moved(edits, start)))
-        return self
-
-
-def _moved(edits: t.Iterable[Edit], start: int) -> list[Edit]:
-    return [Edit(edit.start - start, edit.end - start, edit.text) for edit in edits]
-
-
-def _occurrences(text: str, part: str) -> t.Iterator[int]:
-    start = text.find(part) if part else -1
-    while start >= 0:
-        yield start
-        start = text.find(part, start + 1)
+#: A recorded stretch that stands in more places than these is no help in finding the right one.
+_MOST_PLACES = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Removed:
-    """A configuration without the entries. ``gone`` are the URLs that need no record any more.
+    """A configuration without the additions. ``gone`` are the keys that need no record any more.
 
     The shown texts are the old and the new one with their secrets blotted out.
     """
@@ -94,34 +67,23 @@ class Removed:
     warnings: tuple[str, ...] = ()
 
 
-def remove_remote_write(text: str, additions: t.Mapping[str, Addition], *, place: str) -> Removed:
-    """The configuration without the entries that were added, by their URLs. ``place`` names the text for messages.
+def remove_remote_write(text: str, additions: Additions, *, place: str) -> Removed:
+    """The configuration without what was added, as recorded. ``place`` names the text for messages.
 
-    An entry whose credentials are others' by now is kept, with a warning. Raises Refused when the text is not one YAML
-    mapping, and when an entry can't be removed without touching other settings.
+    An entry whose credentials are others' by now is kept, with a warning, and so is a label with another value. Raises
+    Refused when the text is not one YAML mapping, and when something can't be removed without touching other settings.
     """
     if not additions:
         return Removed(text)
-    after, gone, summaries, warnings = text, [], [], []
+    remover = _Remover(text, place)
     try:
-        for url, addition in additions.items():
-            index, reason = _entry_to_remove(after, url, addition)
-            if reason:
-                warnings.append(kept(f"The remote_write entry for {redact_url(url)} in {place}", reason))
-                continue
-            gone.append(url)
-            if index is not None:
-                after = _without(after, index, url, addition, place)
-                summaries.append(f"remove the remote_write entry for {redact_url(url)}")
-        if not summaries:
-            return Removed(text, tuple(gone), warnings=tuple(warnings))
-        return Removed(after, tuple(gone), tuple(summaries), _shown(text), _shown(after), tuple(warnings))
+        remover.remove(additions)
+        shown = (shown_text(text), shown_text(remover.text)) if remover.summaries else ("", "")
     except YamlProblem as problem:
-        where = f" (line {problem.line}, column {problem.column})" if problem.line else ""
-        raise errors.Refused(
-            f"{place} is not a usable Prometheus configuration: {problem.problem}{where}.",
-            fix="Repair it first ('promtool check config' helps); nothing was changed.",
-        ) from None
+        raise not_usable(place, problem) from None
+    return Removed(
+        remover.text, tuple(remover.gone), tuple(remover.summaries), *shown, warnings=tuple(remover.warnings)
+    )
 
 
 def entries_of_others(text: str, recorded: t.Collection[str]) -> tuple[str, ...]:
@@ -134,26 +96,171 @@ def entries_of_others(text: str, recorded: t.Collection[str]) -> tuple[str, ...]
     return tuple(
         redact_url(url)
         for url in urls
-        if _WORKSPACE_URL.match(url) and not any(is_same_workspace(url, known) for known in recorded)
+        if _WORKSPACE_URL.match(url) and not any(is_same_url(url, known) for known in recorded)
     )
 
 
-def _entry_to_remove(text: str, url: str, addition: Addition) -> tuple[int | None, str]:
-    """The entry's place in the list, None when it is gone already; and why it must be kept, empty when it may go."""
-    root = top_mapping(compose(text, marks=False))
-    entries = [
-        (index, entry)
-        for index, entry in enumerate(entries_of(root))
-        if is_mapping(entry) and is_same_workspace(setting(entry, "url"), url)
-    ]
-    if not entries:
-        return None, ""
-    ours = [index for index, entry in entries if not _is_of_others(entry, addition)]
-    if not ours:
-        return None, "it has other credentials by now"
-    if len(ours) > 1:
-        return None, f"there are {len(ours)} of them, and which one the collection added can't be told"
-    return ours[0], ""
+class _Remover:
+    """Takes additions out of one text, one after the other."""
+
+    def __init__(self, text: str, place: str) -> None:
+        self.text = text
+        self.gone: list[str] = []
+        self.summaries: list[str] = []
+        self.warnings: list[str] = []
+        self._place = place
+
+    def remove(self, additions: Additions) -> None:
+        left = [item for key, addition in additions.items() if (item := self._item(key, addition)) is not None]
+        while left:
+            # One whose stretch is as it was goes first: an entry that was added to the list of another stands in the
+            # way of that one's stretch.
+            done = next(((item, found) for item in left if (found := self._by_stretch(item)) is not None), None) or (
+                left[0],
+                self._by_lines(left[0]),
+            )
+            item, self.text = done
+            left.remove(item)
+            self.gone.append(item.key)
+            self.summaries.append(f"remove {item.what}")
+
+    def _item(self, key: str, addition: Addition) -> _Item | None:
+        """What is to be removed; None for what is gone already or must be kept."""
+        item = _item_of(key, addition)
+        root = top_mapping(compose(self.text, marks=False))
+        reason = item.reason_to_keep(root)
+        if reason:
+            self.warnings.append(kept(f"{item.what[0].upper()}{item.what[1:]} in {self._place}", reason))
+            return None
+        if item.is_gone(root):
+            self.gone.append(key)
+            return None
+        return item
+
+    def _by_stretch(self, item: _Item) -> str | None:
+        addition = item.addition
+        for start in itertools.islice(occurrences(self.text, addition.now), _MOST_PLACES):
+            candidate = self.text[:start] + addition.was + self.text[start + len(addition.now) :]
+            if self._is_exactly_the_removal(candidate, item):
+                return candidate
+        return None
+
+    def _by_lines(self, item: _Item) -> str:
+        root = top_mapping(compose(self.text, marks=True))
+        for splice in item.splices(Splicer(self.text, root), root):
+            candidate = apply_edits(self.text, splice.edits)
+            if self._is_exactly_the_removal(candidate, item):
+                return candidate
+        raise errors.Refused(
+            f"{self._place} is written in a way in which {item.what} can't be removed without touching other settings.",
+            fix="Remove it by hand, then rerun.",
+        )
+
+    def _is_exactly_the_removal(self, candidate: str, item: _Item) -> bool:
+        """Parse both: nothing else may differ."""
+        try:
+            after = top_mapping(compose(candidate, marks=False))
+            before = top_mapping(compose(self.text, marks=False))
+        except YamlProblem:
+            return False
+        numbers = Fingerprints()
+        old = outline(before, numbers, item.meant, left_out=item.index(before))
+        return item.is_removed(after) and old == outline(after, numbers, item.meant)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """An entry that is to be removed."""
+
+    key: str
+    addition: Addition
+    meant: Meant = dataclasses.field(default_factory=Meant)
+
+    @property
+    def what(self) -> str:
+        return f"the remote_write entry for {redact_url(self.key)}"
+
+    def _entries(self, root: yaml.MappingNode) -> list[tuple[int, yaml.MappingNode]]:
+        return [
+            (index, entry)
+            for index, entry in enumerate(entries_of(root))
+            if is_mapping(entry) and is_same_url(setting(entry, "url"), self.key)
+        ]
+
+    def _ours(self, root: yaml.MappingNode) -> list[int]:
+        return [index for index, entry in self._entries(root) if not _is_of_others(entry, self.addition)]
+
+    def is_gone(self, root: yaml.MappingNode) -> bool:
+        return not self._entries(root)
+
+    def is_removed(self, root: yaml.MappingNode) -> bool:
+        return not self._ours(root)
+
+    def reason_to_keep(self, root: yaml.MappingNode) -> str:
+        ours = self._ours(root)
+        if self._entries(root) and not ours:
+            return "it has other credentials by now"
+        if len(ours) > 1:
+            return f"there are {len(ours)} of them, and which one the collection added can't be told"
+        return ""
+
+    def index(self, root: yaml.MappingNode) -> int | None:
+        return next(iter(self._ours(root)), None)
+
+    def splices(self, splicer: Splicer, root: yaml.MappingNode) -> list[Splice]:
+        index = self.index(root)
+        return [] if index is None else splicer.removals(index, with_list=self.addition.list_added)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Label:
+    """An external label that is to be removed."""
+
+    key: str
+    addition: Addition
+    name: str
+
+    @property
+    def meant(self) -> Meant:
+        return Meant(label=self.name)
+
+    @property
+    def what(self) -> str:
+        return f"the external label {self.name}"
+
+    def _node(self, root: yaml.MappingNode) -> yaml.Node | None:
+        labels = label_nodes(root)
+        pair = find(labels, self.name) if labels is not None else None
+        return pair.value if pair is not None else None
+
+    def is_gone(self, root: yaml.MappingNode) -> bool:
+        return self._node(root) is None
+
+    def is_removed(self, root: yaml.MappingNode) -> bool:
+        node = self._node(root)
+        return node is None or says(node, None)
+
+    def reason_to_keep(self, root: yaml.MappingNode) -> str:
+        node = self._node(root)
+        if node is None or says(node, self.addition.settings.get(self.name)):
+            return ""
+        return "it has another value by now"
+
+    def index(self, root: yaml.MappingNode) -> int | None:
+        """A label is no entry."""
+        del root
+
+    def splices(self, splicer: Splicer, root: yaml.MappingNode) -> list[Splice]:
+        del root
+        return splicer.label_removals(self.name, with_mapping=self.addition.list_added)
+
+
+_Item: t.TypeAlias = "_Entry | _Label"
+
+
+def _item_of(key: str, addition: Addition) -> _Item:
+    name = label_name(key)
+    return _Entry(key, addition) if name is None else _Label(key, addition, name)
 
 
 def _is_of_others(entry: yaml.MappingNode, addition: Addition) -> bool:
@@ -161,38 +268,5 @@ def _is_of_others(entry: yaml.MappingNode, addition: Addition) -> bool:
         return True
     sigv4 = find(entry, "sigv4")
     role = setting(sigv4.value, "role_arn") if sigv4 is not None and is_mapping(sigv4.value) else ""
-    return bool(role) and role not in addition.now
-
-
-def _without(text: str, index: int, url: str, addition: Addition, place: str) -> str:
-    """The text without one entry. Raises Refused when no way to remove it leaves everything else as it is."""
-    for start in _occurrences(text, addition.now):
-        candidate = text[:start] + addition.was + text[start + len(addition.now) :]
-        if _is_exactly_the_removal(text, candidate, index):
-            return candidate
-    splicer = Splicer(text, top_mapping(compose(text, marks=True)))
-    for splice in splicer.removals(index, with_list=addition.list_added):
-        candidate = apply_edits(text, splice.edits)
-        if _is_exactly_the_removal(text, candidate, index):
-            return candidate
-    raise errors.Refused(
-        f"{place} is written in a way in which the remote_write entry for {redact_url(url)} can't be removed without "
-        "touching other settings.",
-        fix="Remove it by hand, then rerun.",
-    )
-
-
-def _is_exactly_the_removal(text: str, candidate: str, index: int) -> bool:
-    """Parse both: nothing else may differ."""
-    try:
-        after = top_mapping(compose(candidate, marks=False))
-        before = top_mapping(compose(text, marks=False))
-    except YamlProblem:
-        return False
-    numbers = Fingerprints()
-    old = outline(before, numbers, repaired=frozenset(), left_out=index)
-    return old == outline(after, numbers, repaired=frozenset(), left_out=None)
-
-
-def _shown(text: str) -> str:
-    return apply_edits(text, redactions(text, top_mapping(compose(text, marks=True))))
+    ours = (addition.settings.get("sigv4") or {}).get("role_arn")
+    return bool(role) and role != ours and role not in addition.now

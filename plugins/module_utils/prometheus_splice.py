@@ -24,11 +24,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     is_mapping,
     is_sequence,
     item_lines,
+    line_break,
     line_end,
     line_start,
     mapping_lines,
     next_line,
     pairs,
+    plain,
     quoted,
     replace_scalar,
     shared_nodes,
@@ -38,25 +40,47 @@ if t.TYPE_CHECKING:
     import yaml
 
 REMOTE_WRITE: t.Final = "remote_write"
+GLOBAL: t.Final = "global"
+EXTERNAL_LABELS: t.Final = "external_labels"
 _STEP: t.Final = 2  # columns per level where the file itself shows none
+
+#: A setting of an entry: its name, or the names of its section and of the setting in there.
+Path: t.TypeAlias = "tuple[str] | tuple[str, str]"
 
 
 @dataclasses.dataclass(frozen=True)
 class EntryRepair:
-    """What has to change in one existing entry. ``values`` are settings of its ``sigv4`` section."""
+    """What has to change in one existing entry: settings that get a value, and settings that go."""
 
     index: int
-    url: str | None
-    values: t.Mapping[str, str]
-    removed: tuple[str, ...]
+    values: t.Mapping[Path, t.Any]
+    removed: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        return frozenset((*self.values, *self.removed))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The entry's own settings that are concerned, sections among them, in the order of the changes."""
+        return tuple(dict.fromkeys(path[0] for path in (*self.values, *self.removed)))
+
+    def inside(self, section: str) -> dict[str, t.Any]:
+        """The new values in a section."""
+        return {path[1]: value for path, value in self.values.items() if len(path) == 2 and path[0] == section}
+
+    def removed_from(self, section: str) -> tuple[str, ...]:
+        return tuple(path[1] for path in self.removed if len(path) == 2 and path[0] == section)
 
 
 @dataclasses.dataclass(frozen=True)
 class Splice:
-    """One way to make the changes. ``added_index`` is where an added entry stands in the list afterwards."""
+    """One way to make the changes. ``added_index`` is where an added entry stands in the list afterwards;
+    ``with_container`` says whether the list, or the mapping of labels, is added with its first item."""
 
     edits: tuple[Edit, ...]
     added_index: int | None = None
+    with_container: bool = False
 
 
 class SharedNode(Exception):
@@ -101,16 +125,21 @@ class Splicer:
 
     def _add_list(self, entry: t.Mapping[str, t.Any]) -> list[Splice]:
         if self._root.flow_style:
-            start = content_start(self._text, self._root) + 1
-            comma = ", " if self._root.value else ""
-            return [Splice((Edit(start, start, f"{quoted(REMOTE_WRITE)}: [{flow(entry)}]{comma}"),), 0)]
+            return [Splice((self._first_in_flow(f"{quoted(REMOTE_WRITE)}: [{flow(entry)}]"),), 0, True)]
         lines = [" " * self._column + f"{REMOTE_WRITE}:", *item_lines(entry, self._column + self._indentation, _STEP)]
+        return [Splice((edit,), 0, True) for edit in self._last_in_block(lines)]
+
+    def _first_in_flow(self, pair: str) -> Edit:
+        start = content_start(self._text, self._root) + 1
+        return Edit(start, start, pair + (", " if self._root.value else ""))
+
+    def _last_in_block(self, lines: t.Sequence[str]) -> tuple[Edit, Edit]:
+        """Behind the last setting of the file, or before it."""
         end = int(self._root.end_mark.index)
         start = line_start(self._text, end)
         behind = insert_lines_at(self._text, end if self._text[start:end].strip() else start, lines)
         last_key = self._root.value[-1][0]
-        before_last = insert_lines_at(self._text, line_start(self._text, last_key.start_mark.index), lines)
-        return [Splice((behind,), 0), Splice((before_last,), 0)]
+        return behind, insert_lines_at(self._text, line_start(self._text, last_key.start_mark.index), lines)
 
     def _fill_list(self, pair: Pair, entry: t.Mapping[str, t.Any]) -> Splice:
         """``remote_write`` is there, but empty, null or ``[]``."""
@@ -232,75 +261,158 @@ class Splicer:
 
     def _repair(self, entry: yaml.MappingNode, repair: EntryRepair) -> list[Edit]:
         edits: list[Edit] = []
-        url, sigv4 = find(entry, "url"), find(entry, "sigv4")
-        if repair.url is not None and url is not None:
-            self._must_be_alone(url)
-            edits.append(replace_scalar(self._text, url.value, repair.url, flow=_flow(entry)))
-        if not repair.values and not repair.removed:
-            return edits
-        if sigv4 is None:
-            return [*edits, self._add_section(entry, url, repair.values)]
-        self._must_be_alone(sigv4)
-        if is_mapping(sigv4.value) and sigv4.value.value:
-            return [*edits, *self._edit_section(sigv4, sigv4.value, repair)]
-        return [*edits, self._fill_section(entry, sigv4, repair.values)]
+        new: dict[str, t.Any] = {}
+        for name in repair.names:
+            pair = find(entry, name)
+            inside = repair.inside(name)
+            if pair is None:
+                new[name] = inside or repair.values[(name,)]
+                continue
+            self._must_be_alone(pair)
+            if (name,) in repair.values:
+                edits.append(self._replace(entry, pair, name, repair.values[(name,)]))
+            elif (name,) in repair.removed:
+                edits.append(self._remove_setting(entry, pair))
+            else:
+                edits += self._change_section(entry, pair, inside, repair.removed_from(name))
+        return [*edits, self._add_to_entry(entry, new)] if new else edits
 
-    def _add_section(self, entry: yaml.MappingNode, url: Pair | None, values: t.Mapping[str, str]) -> Edit:
+    def _change_section(
+        self, entry: yaml.MappingNode, pair: Pair, values: t.Mapping[str, t.Any], removed: tuple[str, ...]
+    ) -> list[Edit]:
+        section = pair.value
+        if not is_mapping(section) or not section.value:
+            return [self._fill_section(entry, pair, values)]
+        if not values and {str(key.value) for key, _value in section.value} == set(removed):
+            return [self._remove_setting(entry, pair)]
+        return self._edit_section(pair, section, values, removed)
+
+    def _replace(self, entry: yaml.MappingNode, pair: Pair, name: str, value: t.Any) -> Edit:
+        if not isinstance(value, (dict, list)) and not (is_mapping(pair.value) or is_sequence(pair.value)):
+            return replace_scalar(self._text, pair.value, value, flow=_flow(entry))
+        start, end = int(pair.key.start_mark.index), self._end_of(pair)
+        if entry.flow_style:
+            return Edit(start, end, _flow_settings(entry, {name: value}))
+        column = start - line_start(self._text, start)
+        lines = mapping_lines({name: value}, column)
+        return Edit(start, end, line_break(self._text, start).join(lines)[column:])
+
+    def _remove_setting(self, entry: yaml.MappingNode, pair: Pair) -> Edit:
+        if entry.flow_style:
+            return _remove_flow(self._text, pair)
+        start = int(pair.key.start_mark.index)
+        if self._text[line_start(self._text, start) : start].strip() and len(entry.value) > 1:  # behind the dash
+            return Edit(start, int(entry.value[1][0].start_mark.index))
+        return Edit(line_start(self._text, start), self._behind_line(self._end_of(pair)))
+
+    def _end_of(self, pair: Pair) -> int:
+        """Where a pair's last character stands, line breaks of a block scalar not counted."""
+        is_block = _is_block(pair.value) and not pair.value_is_alias
+        end = deepest_end(self._text, pair.value) if is_block else pair.value_end
+        return len(self._text[:end].rstrip("\r\n"))
+
+    def _add_to_entry(self, entry: yaml.MappingNode, new: t.Mapping[str, t.Any]) -> Edit:
+        url = find(entry, "url")
         own_url = url if url is not None and url.own else None
         if entry.flow_style:
             if own_url is None or own_url.value_is_alias:
                 inside = content_start(self._text, entry) + 1
-                return Edit(inside, inside, f"{_flow_pair(entry, 'sigv4', values)}, ")
-            return Edit(own_url.value_end, own_url.value_end, f", {_flow_pair(entry, 'sigv4', values)}")
-        column = int(entry.value[0][0].start_mark.column)
-        lines = [" " * column + "sigv4:", *mapping_lines(values, column + _STEP)]
+                return Edit(inside, inside, f"{_flow_settings(entry, new)}, ")
+            return Edit(own_url.value_end, own_url.value_end, f", {_flow_settings(entry, new)}")
+        lines = mapping_lines(new, int(entry.value[0][0].start_mark.column))
         end = (own_url or Pair(*entry.value[0])).value_end
         behind = end if self._text[end - 1] in "\r\n" else next_line(self._text, end)
         return insert_lines_at(self._text, behind, lines)
 
-    def _fill_section(self, entry: yaml.MappingNode, sigv4: Pair, values: t.Mapping[str, str]) -> Edit:
-        value = sigv4.value
+    def _fill_section(self, around: yaml.MappingNode, pair: Pair, values: t.Mapping[str, t.Any]) -> Edit:
+        """A section is there, but null or empty. ``around`` is the mapping in which it stands."""
+        value = pair.value
         if is_mapping(value):
             inside = content_start(self._text, value) + 1
             return Edit(inside, inside, _flow_settings(value, values))
-        if value.value == "" and not entry.flow_style:
-            lines = mapping_lines(values, int(sigv4.key.start_mark.column) + _STEP)
+        if value.value == "" and not around.flow_style:
+            lines = mapping_lines(values, int(pair.key.start_mark.column) + _STEP)
             return insert_lines_after(self._text, value.end_mark.index, lines)
         return _replace_empty(self._text, value, "{" + _flow_settings(value, values) + "}")
 
-    def _edit_section(self, sigv4: Pair, section: yaml.MappingNode, repair: EntryRepair) -> list[Edit]:
-        flow = _flow(section)
-        missing: dict[str, str] = {}
+    def _edit_section(
+        self, pair: Pair, section: yaml.MappingNode, values: t.Mapping[str, t.Any], removed: tuple[str, ...]
+    ) -> list[Edit]:
+        is_flow = _flow(section)
+        missing: dict[str, t.Any] = {}
         edits: list[Edit] = []
-        for name, value in repair.values.items():
+        for name, value in values.items():
             own = pairs(section, name)
             if own:
                 self._must_be_alone(own[0])
-                edits.append(replace_scalar(self._text, own[0].value, value, flow=flow))
+                edits.append(replace_scalar(self._text, own[0].value, value, flow=is_flow))
             else:
                 missing[name] = value
-        for name in repair.removed:
+        for name in removed:
             own = pairs(section, name)
             if not own:  # a merge brings it in
                 raise SharedNode(section)
             self._must_be_alone(own[0])
-            if flow and missing:
-                replacement, value = missing.popitem()
-                edits.append(
-                    Edit(own[0].key.start_mark.index, own[0].value_end, _flow_settings(section, {replacement: value}))
-                )
+            if is_flow and missing:
+                first = next(iter(missing))
+                replacement = {first: missing.pop(first)}
+                edits.append(Edit(own[0].key.start_mark.index, own[0].value_end, _flow_settings(section, replacement)))
             else:
-                edits.append(_remove_flow(self._text, own[0]) if flow else _remove_lines(self._text, own[0]))
+                edits.append(_remove_flow(self._text, own[0]) if is_flow else _remove_lines(self._text, own[0]))
         if missing:
-            edits.append(self._add_settings(sigv4, section, missing))
+            edits.append(self._add_settings(pair, section, missing))
         return edits
 
-    def _add_settings(self, sigv4: Pair, section: yaml.MappingNode, values: t.Mapping[str, str]) -> Edit:
+    def _add_settings(self, pair: Pair, section: yaml.MappingNode, values: t.Mapping[str, t.Any]) -> Edit:
         if section.flow_style:
             inside = content_start(self._text, section) + 1
             return Edit(inside, inside, f"{_flow_settings(section, values)}, ")
         lines = mapping_lines(values, int(section.value[0][0].start_mark.column))
-        return insert_lines_after(self._text, sigv4.key.end_mark.index, lines)
+        return insert_lines_after(self._text, pair.key.end_mark.index, lines)
+
+    # An external label --------------------------------------------------------------------------------------------
+
+    def label(self, name: str, value: str) -> list[Splice]:
+        """Ways to give ``global.external_labels`` a label, new or not, the best first. Raises SharedNode."""
+        section = find(self._root, GLOBAL)
+        labels = {name: value}
+        if section is None:
+            if self._root.flow_style:
+                pair = f"{quoted(GLOBAL)}: {flow({EXTERNAL_LABELS: labels})}"
+                return [Splice((self._first_in_flow(pair),), with_container=True)]
+            lines = mapping_lines({GLOBAL: {EXTERNAL_LABELS: labels}}, self._column)
+            return [Splice((edit,), with_container=True) for edit in self._last_in_block(lines)]
+        self._must_be_alone(section)
+        if not is_mapping(section.value) or not section.value.value:
+            edit = self._fill_section(self._root, section, {EXTERNAL_LABELS: labels})
+            return [Splice((edit,), with_container=True)]
+        pair_of_labels = find(section.value, EXTERNAL_LABELS)
+        if pair_of_labels is None:
+            edit = self._add_settings(section, section.value, {EXTERNAL_LABELS: labels})
+            return [Splice((edit,), with_container=True)]
+        self._must_be_alone(pair_of_labels)
+        return [Splice(tuple(self._change_section(section.value, pair_of_labels, labels, ())))]
+
+    def label_removals(self, name: str, *, with_mapping: bool) -> list[Splice]:
+        """Ways to take a label away. Of its mapping, if it becomes empty, ``{}`` is left, or nothing
+        ``with_mapping``."""
+        section = find(self._root, GLOBAL)
+        labels = find(section.value, EXTERNAL_LABELS) if section is not None and is_mapping(section.value) else None
+        if section is None or labels is None or not is_mapping(labels.value) or not labels.own:
+            return []
+        around = t.cast("yaml.MappingNode", section.value)
+        own = pairs(labels.value, name)
+        if not own:
+            return []
+        if len(labels.value.value) > 1:
+            return [Splice((self._remove_setting(labels.value, own[0]),))]
+        if with_mapping:
+            if len(around.value) == 1:
+                return [Splice((self._remove_setting(self._root, section),))]
+            return [Splice((self._remove_setting(around, labels),))]
+        start, end = int(labels.key.end_mark.index), self._end_of(labels)
+        colon = self._text.index(":", start) + 1
+        return [Splice((Edit(colon, end, " {}"),))]
 
     def _must_be_alone(self, pair: Pair) -> None:
         if not pair.own:
@@ -319,22 +431,22 @@ def _flow(node: yaml.CollectionNode) -> bool:
     return bool(node.flow_style)
 
 
+def _is_block(node: yaml.Node) -> bool:
+    return (is_mapping(node) or is_sequence(node)) and not node.flow_style
+
+
 def _is_inline(node: yaml.Node) -> bool:
     return bool(node.flow_style) if is_mapping(node) or is_sequence(node) else True
 
 
-def _flow_settings(near: yaml.Node, values: t.Mapping[str, str]) -> str:
+def _flow_settings(near: yaml.Node, values: t.Mapping[str, t.Any]) -> str:
     """Settings in flow style, their names quoted where those of the mapping around them are."""
-    return ", ".join(f"{_flow_name(near, name)}: {quoted(value)}" for name, value in values.items())
-
-
-def _flow_pair(near: yaml.Node, name: str, values: t.Mapping[str, str]) -> str:
-    return f"{_flow_name(near, name)}: {{{_flow_settings(near, values)}}}"
+    return ", ".join(f"{_flow_name(near, name)}: {flow(value)}" for name, value in values.items())
 
 
 def _flow_name(near: yaml.Node, name: str) -> str:
     is_json = is_mapping(near) and bool(near.value) and near.value[0][0].style == '"'
-    return quoted(name) if is_json else name
+    return quoted(name) if is_json else plain(name)
 
 
 def _replace_empty(text: str, node: yaml.Node, content: str) -> Edit:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
-import urllib.parse
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -21,6 +20,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     RemoteWrite,
     RoleArn,
     is_known,
+    normal_url,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, OptionSpec, Params
@@ -115,18 +115,6 @@ def given_version(params: Params) -> PrometheusVersion | None:
         raise InvalidInput(
             f"prometheus_version can't be right: {error}", fix="Leave it out to have it read from the image's tag."
         ) from None
-
-
-def normal_url(url: str) -> tuple[str, str, str, str]:
-    """A URL in a form that is equal for all spellings that lead to the same place."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:  # not a URL at all
-        return ("", url, "", "")
-    port = None if port == 443 and parts.scheme == "https" else port
-    path = re.sub("/{2,}", "/", parts.path).rstrip("/")
-    return (parts.scheme.lower(), host if port is None else f"{host}:{port}", path, parts.query)
 
 
 def _entry(params: Params, role_arn: str, prefix: str, *, check_mode: bool) -> RemoteWrite:

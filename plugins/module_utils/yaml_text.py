@@ -51,7 +51,10 @@ _PLAIN_WORD = re.compile(r"[A-Za-z]([A-Za-z0-9_./@+=:,-]*[A-Za-z0-9_/])?")
 _RESERVED_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _PLACEHOLDER = re.compile(r"<[a-z ]+>")
 _NODE_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t\r\n]+)+")
+_TRUE_WORDS = frozenset({"y", "yes", "on", "true"})
 _NULL_TAG = "tag:yaml.org,2002:null"
+_BOOL_TAG = "tag:yaml.org,2002:bool"
+_STRING_TAG = "tag:yaml.org,2002:str"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -162,6 +165,32 @@ def _find_merged(mapping: yaml.MappingNode, name: str) -> Pair | None:
             if pair is not None:
                 return dataclasses.replace(pair, own=False)
     return None
+
+
+def setting(mapping: yaml.MappingNode, name: str) -> str:
+    """A setting's text; empty when it is not there, null or no text."""
+    pair = find(mapping, name)
+    return str(pair.value.value) if pair is not None and is_scalar(pair.value) and not is_null(pair.value) else ""
+
+
+def says(node: yaml.Node | None, value: object) -> bool:
+    """Whether a node says what plain data say; numbers and texts are compared as they are written."""
+    if node is None or is_null(node):
+        return value is None
+    if isinstance(value, dict):
+        if not is_mapping(node) or {str(key.value) for key, _value in node.value} != set(value):
+            return False
+        found = {name: find(node, name) for name in value}
+        return all(pair is not None and says(pair.value, value[name]) for name, pair in found.items())
+    if isinstance(value, list):
+        return (
+            is_sequence(node)
+            and len(node.value) == len(value)
+            and all(says(item, wanted) for item, wanted in zip(node.value, value, strict=True))
+        )
+    if not is_scalar(node) or isinstance(value, bool):
+        return is_scalar(node) and node.tag == _BOOL_TAG and (node.value.lower() in _TRUE_WORDS) is value
+    return (isinstance(value, str) or node.tag != _STRING_TAG) and str(node.value) == str(value)
 
 
 def shared_nodes(root: yaml.Node) -> frozenset[int]:
@@ -298,6 +327,10 @@ def quoted(value: str) -> str:
 
 def flow(value: object) -> str:
     """Plain data as JSON writes them, which is YAML in flow style."""
+    return _written(value)
+
+
+def _written(value: object) -> str:
     written = json.dumps(value, ensure_ascii=False)
     return _NOT_IN_QUOTES.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
@@ -331,13 +364,18 @@ def item_lines(item: t.Mapping[str, t.Any], column: int, offset: int) -> list[st
     return [" " * column + "-" + " " * (offset - 1) + lines[0][column + offset :], *lines[1:]]
 
 
-def replace_scalar(text: str, node: yaml.Node, value: str, *, flow: bool) -> Edit:
-    """A scalar's new content, in its old quotes where they can hold it; anchor, tag and comment stay."""
+def replace_scalar(text: str, node: yaml.Node, value: str | float, *, flow: bool) -> Edit:
+    """A scalar's new content, in its old quotes where they can hold it; anchor, tag and comment stay.
+
+    ``flow`` says that it stands in a collection in flow style.
+    """
     style = node.style if is_scalar(node) else None
     start, end = content_start(text, node), int(node.end_mark.index)
     old = text[start:end]
     content = old.rstrip()
-    if style == "'" and "'" not in value:
+    if not isinstance(value, str):
+        new = _written(value)
+    elif style == "'" and value.isprintable() and "'" not in value:
         new = f"'{value}'"
     elif style in ("'", '"') or flow:
         new = quoted(value)

@@ -29,10 +29,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template im
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
     Merged,
-    is_same_workspace,
-    merge_remote_write,
+    merge_remote_writes,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import Addition
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import additions_in, with_additions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import (
     rehearse,
@@ -59,8 +59,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
     RemovalResource,
     RemovalWish,
-    additions_in,
-    with_additions,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_wish import (
     ARGUMENT_SPEC,
@@ -97,9 +95,17 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
     configuration that they have loaded, even if a reloader offers them the new one.
     """
     source = wish.source
-    merged = merge_remote_write(source.text_of(current.config), wish.entry, place=source.place)
     pod = merge_pod_template(
         current.template, wish.pod, str(wish.workload), record_of(current.workload), current.loaded
+    )
+    running = _version(current, wish, pod.container)
+    merged = merge_remote_writes(
+        source.text_of(current.config),
+        wish.remote_writes.entries,
+        place=source.place,
+        external_labels=wish.remote_writes.external_labels,
+        version=running,
+        recorded=additions_in(record_of(current.config), source.key),
     )
     config, workload = current.config, current.workload
     changes: list[Change[Operation]] = []
@@ -142,26 +148,33 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
         )
     mount = how_mounted(current.template, source.reference, pod.container)
     keepers = keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload})
-    warnings = (*merged.warnings, *pod.warnings, *keepers, *_warnings(wish, current, rollout(changes), mount))
+    unchecked = wish.remote_writes.version_warnings(running)
+    warnings = (
+        *unchecked,
+        *merged.warnings,
+        *pod.warnings,
+        *keepers,
+        *_warnings(wish, current, rollout(changes), mount),
+    )
     state = dataclasses.replace(current, config=config, workload=workload)
     return Plan(tuple(changes), state, warnings)
 
 
+def _version(current: Current, wish: Wish, container: str) -> PrometheusVersion | None:
+    """The version that was given, else the one of the container's image; None when neither tells."""
+    images = [
+        str(item.get("image", "")) for item in current.template["spec"]["containers"] if item["name"] == container
+    ]
+    return wish.remote_writes.version or next(map(PrometheusVersion.of_image, images), None)
+
+
 def _text_change(config: Json, wish: Wish, merged: Merged) -> SetText:
-    """The new text, and the record of an entry that was added; one that was there before is repaired only."""
+    """The new text, and the record of what was added; an entry that was there before is repaired only."""
     source = wish.source
-    text = source.text_of(config)
     record = record_of(config)
-    additions = additions_in(record, source.key)
-    known = {url: addition for url, addition in additions.items() if is_same_workspace(url, wish.entry.url)}
-    others = {url: addition for url, addition in additions.items() if url not in known}
-    ours = (
-        [Addition.of(text, merged)]
-        if merged.added
-        else [entry.followed(text, merged.edits) for entry in known.values()]
-    )
-    recorded = {**others, **({wish.entry.url: ours[0]} if ours else {})}
-    annotations = record_annotation(with_additions(record, source.key, recorded)) if recorded != additions else {}
+    annotations: dict[str, str | None] = {}
+    if merged.additions != additions_in(record, source.key):
+        annotations = record_annotation(with_additions(record, source.key, merged.additions))
     return SetText(source.patch(config, merged.text), annotations, version(config))
 
 
@@ -256,7 +269,14 @@ def _ensure(params: Params, context: Context) -> Result:
     outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
     outcome = dataclasses.replace(outcome, warnings=(*located.warnings, *outcome.warnings))
     container = choose_container(outcome.state.template["spec"], wish.pod.container, str(wish.workload))
-    facts = {"container": container, "remote_write": wish.entry.entry(), "kept": []}
+    running = _version(outcome.state, wish, container)
+    facts = {
+        "container": container,
+        "remote_write": wish.entry.entry(running),
+        "additional_remote_writes": [entry.entry(running) for entry in wish.remote_writes.entries[1:]],
+        "prometheus_version": str(running) if running is not None else None,
+        "kept": [],
+    }
     places = _places(wish.source, wish.workload)
     return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
 
@@ -264,7 +284,13 @@ def _ensure(params: Params, context: Context) -> Result:
 def _remove(params: Params, context: Context) -> Result:
     wish = RemovalWish.from_params(params)
     outcome = context.converge(RemovalResource(wish, KubeClient(KubeAuth.from_params(params))))
-    facts = {"container": None, "remote_write": None, "kept": kept_among(outcome.warnings)}
+    facts = {
+        "container": None,
+        "remote_write": None,
+        "additional_remote_writes": [],
+        "prometheus_version": None,
+        "kept": kept_among(outcome.warnings),
+    }
     places = _places(wish.source, wish.workload)
     return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
 

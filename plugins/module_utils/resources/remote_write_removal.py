@@ -17,20 +17,22 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     ObjectReference,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
-    SET,
-    WAS,
     kept,
     kept_among,
     record_annotation,
-    section_of,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import undo_pod_changes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import how_mounted
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import is_same_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
+    additions_in,
+    chosen_by,
+    label_name,
+    with_additions,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
-    Addition,
     entries_of_others,
     remove_remote_write,
 )
@@ -53,8 +55,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 Json = dict[str, t.Any]
-
-_LIST_ADDED = "list"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,23 +81,6 @@ class Remaining:
 
     config: Json | None
     workload: Json | None
-
-
-def additions_in(record: t.Mapping[str, t.Any], key: str) -> dict[str, Addition]:
-    """The recorded entries of one configuration, by their URLs."""
-    return {
-        url: Addition(str(entry[WAS]), str(entry[SET]), bool(entry.get(_LIST_ADDED)))
-        for url, entry in section_of(record, key).items()
-    }
-
-
-def with_additions(record: t.Mapping[str, t.Any], key: str, additions: t.Mapping[str, Addition]) -> Json:
-    """The record with these entries of one configuration."""
-    section = {
-        url: {WAS: addition.was, SET: addition.now, _LIST_ADDED: addition.list_added}
-        for url, addition in additions.items()
-    }
-    return {**record, key: section}
 
 
 def plan_removal(current: Remaining, wish: RemovalWish) -> Plan[Operation, Remaining]:
@@ -132,18 +115,15 @@ def _without_entries(
     text = source.text_of(config)
     record = record_of(config)
     additions = additions_in(record, source.key)
-    chosen = {
-        url: addition for url, addition in additions.items() if wish.url is None or is_same_workspace(url, wish.url)
-    }
+    chosen = chosen_by(additions, wish.url)
     others = [url for url in entries_of_others(text, additions) if wish.url is None or is_same_workspace(url, wish.url)]
     warnings += [
-        kept(f"The remote_write entry for {url} in {source.place}", "the collection did not add it")
-        for url in others
+        kept(f"The remote_write entry for {url} in {source.place}", "the collection did not add it") for url in others
     ]
     removed = remove_remote_write(text, chosen, place=source.place)
     warnings += removed.warnings
     left = {url: addition for url, addition in additions.items() if url not in removed.gone}
-    kept_by_choice = tuple(url for url in left if url not in chosen)
+    kept_by_choice = tuple(key for key in left if key not in chosen and label_name(key) is None)
     if not removed.gone:
         return config, kept_by_choice
     refuse_unwritable(config, source)

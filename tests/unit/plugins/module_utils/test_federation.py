@@ -187,6 +187,12 @@ def test_remote_write_names_a_region_and_no_role() -> None:
     assert chain().remote_write.entry() == {
         "url": "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-0a1b2c3d/api/v1/remote_write",
         "sigv4": {"region": "eu-west-1"},
+        "queue_config": {
+            "capacity": 2500,
+            "max_shards": 200,
+            "max_samples_per_send": 1000,
+            "retry_on_http_429": True,
+        },
     }
 
 

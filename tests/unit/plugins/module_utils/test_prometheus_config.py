@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -21,14 +22,27 @@ REGION = "eu-central-1"
 PLACE = "prometheus.yml of ConfigMap monitoring/prometheus-config"
 WANTED = RemoteWrite(URL, REGION, ROLE)
 CHAINED = RemoteWrite(URL, REGION, ROLE, OTHER_ROLE)
+LINES = (
+    f"- url: {URL}",
+    "  sigv4:",
+    f"    region: {REGION}",
+    "  queue_config:",
+    "    capacity: 2500",
+    "    max_shards: 200",
+    "    max_samples_per_send: 1000",
+    "    retry_on_http_429: true",
+)
+QUEUE = {"capacity": 2500, "max_shards": 200, "max_samples_per_send": 1000, "retry_on_http_429": True}
+INLINE = json.dumps({"url": URL, "sigv4": {"region": REGION}, "queue_config": QUEUE})
 
 
 def merge(text: str, wanted: RemoteWrite = WANTED) -> Merged:
-    """Merge twice: the second time must find nothing to do and return the very same text."""
+    """Merge twice: the second time must find nothing to do and return the very same text and record."""
     merged = merge_remote_write(text, wanted, place=PLACE)
-    again = merge_remote_write(merged.text, wanted, place=PLACE)
+    again = merge_remote_write(merged.text, wanted, place=PLACE, recorded=merged.additions)
     assert again.text == merged.text
     assert again.summaries == ()
+    assert again.additions == merged.additions
     return merged
 
 
@@ -41,7 +55,7 @@ def refused(text: str, wanted: RemoteWrite = WANTED) -> str:
 
 def entry(indentation: str = "  ") -> str:
     """The lines of a new entry."""
-    return "".join(f"{indentation}{line}\n" for line in (f"- url: {URL}", "  sigv4:", f"    region: {REGION}"))
+    return "".join(f"{indentation}{line}\n" for line in LINES)
 
 
 # An entry is added ----------------------------------------------------------------------------------------------------
@@ -84,7 +98,7 @@ def entry(indentation: str = "  ") -> str:
         ),
         pytest.param(
             '{"a": 1}',
-            f'{{"remote_write": [{{"url": "{URL}", "sigv4": {{"region": "{REGION}"}}}}], "a": 1}}',
+            f'{{"remote_write": [{INLINE}], "a": 1}}',
             id="JSON",
         ),
         pytest.param(
@@ -100,17 +114,17 @@ def entry(indentation: str = "  ") -> str:
         ),
         pytest.param(
             "remote_write: [\n  # none\n]\n",
-            f'remote_write: [{{"url": "{URL}", "sigv4": {{"region": "{REGION}"}}}}\n  # none\n]\n',
+            f'remote_write: [{INLINE}\n  # none\n]\n',
             id="empty list on several lines",
         ),
         pytest.param(
             "remote_write: [{url: http://a}, ]\n",
-            f'remote_write: [{{url: http://a}}, {{"url": "{URL}", "sigv4": {{"region": "{REGION}"}}}}, ]\n',
+            f'remote_write: [{{url: http://a}}, {INLINE}, ]\n',
             id="inline list",
         ),
         pytest.param(
             "a: &a {url: http://a}\nremote_write: [*a]\n",
-            f'a: &a {{url: http://a}}\nremote_write: [{{"url": "{URL}", "sigv4": {{"region": "{REGION}"}}}}, *a]\n',
+            f'a: &a {{url: http://a}}\nremote_write: [{INLINE}, *a]\n',
             id="inline list that ends in an alias",
         ),
         pytest.param(
@@ -159,14 +173,16 @@ def test_only_the_entrys_lines_are_added(before: str, after: str) -> None:
 def test_an_entry_keeps_the_distance_that_the_list_has_from_its_dashes() -> None:
     merged = merge("remote_write:\n-   url: http://a\nx: 1\n")
     assert merged.text == (
-        f"remote_write:\n-   url: http://a\n-   url: {URL}\n    sigv4:\n      region: {REGION}\nx: 1\n"
+        f"remote_write:\n-   url: http://a\n-   url: {URL}\n    sigv4:\n      region: {REGION}\n"
+        "    queue_config:\n      capacity: 2500\n      max_shards: 200\n      max_samples_per_send: 1000\n"
+        "      retry_on_http_429: true\nx: 1\n"
     )
 
 
 def test_a_chained_role_is_in_the_entry() -> None:
     merged = merge("a: 1\n", CHAINED)
     assert yaml.safe_load(merged.text)["remote_write"] == [
-        {"url": URL, "sigv4": {"region": REGION, "role_arn": OTHER_ROLE}}
+        {"url": URL, "sigv4": {"region": REGION, "role_arn": OTHER_ROLE}, "queue_config": QUEUE}
     ]
     assert OTHER_ROLE in merged.summaries[0]
 
@@ -175,7 +191,7 @@ def test_values_that_are_not_known_yet_are_shown_as_such() -> None:
     wanted = RemoteWrite(KNOWN_AFTER_APPLY, KNOWN_AFTER_APPLY, KNOWN_AFTER_APPLY)
     merged = merge("a: 1\n", wanted)
     assert yaml.safe_load(merged.text)["remote_write"] == [
-        {"url": KNOWN_AFTER_APPLY, "sigv4": {"region": KNOWN_AFTER_APPLY}}
+        {"url": KNOWN_AFTER_APPLY, "sigv4": {"region": KNOWN_AFTER_APPLY}, "queue_config": QUEUE}
     ]
 
 
@@ -201,8 +217,7 @@ def test_three_thousand_lines_with_comments_and_crlf() -> None:
     merged = merge(text)
     assert time.process_time() - begun < 5
     at = lines.index("", lines.index("remote_write:"))
-    added = [f"- url: {URL}", "  sigv4:", f"    region: {REGION}"]
-    assert merged.text == "\r\n".join([*lines[:at], *added, *lines[at:]]) + "\r\n"
+    assert merged.text == "\r\n".join([*lines[:at], *LINES, *lines[at:]]) + "\r\n"
 
 
 # An entry is repaired -------------------------------------------------------------------------------------------------

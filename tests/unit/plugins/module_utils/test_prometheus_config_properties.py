@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
-    Addition,
-    remove_remote_write,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import Addition
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import remove_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
 REGION = "eu-central-1"
 WANTED = RemoteWrite(URL, REGION, ROLE)
-ENTRY = {"url": URL, "sigv4": {"region": REGION}}
+QUEUE = {"capacity": 2500, "max_shards": 200, "max_samples_per_send": 1000, "retry_on_http_429": True}
+ENTRY = {"url": URL, "sigv4": {"region": REGION}, "queue_config": QUEUE}
 
 ABSENT: t.Final = "absent"
 
@@ -113,10 +112,10 @@ def assert_entry_added(text: str, merged: str) -> None:
 
 
 def assert_only_lines_added(text: str, merged: str) -> None:
-    """Every old line is still there, in the old order, and at most the entry's four lines are new."""
+    """Every old line is still there, in the old order, and at most the entry's nine lines are new."""
     remaining = iter(merged.splitlines())
     assert all(line in remaining for line in text.splitlines())
-    assert len(merged.splitlines()) - len(text.splitlines()) <= 4
+    assert len(merged.splitlines()) - len(text.splitlines()) <= 9
     assert merged.count("\r\n") == merged.count("\n") or "\r\n" not in merged
 
 
@@ -137,15 +136,14 @@ def test_an_entry_is_added_and_nothing_else(text: str) -> None:
 def assert_removed_again(text: str) -> None:
     """Removal gives back the text, character by character; and the data, when somebody changed the entry since."""
     merged = merge_remote_write(text, WANTED, place="it")
-    addition = Addition.of(text, merged)
+    addition = merged.additions[URL]
     removed = remove_remote_write(merged.text, {URL: addition}, place="it")
     assert removed.text == text
     assert removed.gone == (URL,)
     assert remove_remote_write(text, {URL: addition}, place="it").text == text
     moved = RemoteWrite(URL, "us-east-1", ROLE)
-    repaired_merge = merge_remote_write(merged.text, moved, place="it")
-    followed = addition.followed(merged.text, repaired_merge.edits)
-    assert remove_remote_write(repaired_merge.text, {URL: followed}, place="it").text == text
+    repaired_merge = merge_remote_write(merged.text, moved, place="it", recorded=merged.additions)
+    assert remove_remote_write(repaired_merge.text, repaired_merge.additions, place="it").text == text
     assert_data_without_the_entry(text, repaired_merge.text, addition)
 
 

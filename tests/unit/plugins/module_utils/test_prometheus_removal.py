@@ -11,8 +11,8 @@ import yaml
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import Addition
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
-    Addition,
     Removed,
     entries_of_others,
     remove_remote_write,
@@ -27,7 +27,7 @@ PLACE = "prometheus.yml in ConfigMap monitoring/prometheus-config"
 
 def added(text: str, wanted: RemoteWrite = WANTED) -> tuple[str, Addition]:
     merged = merge_remote_write(text, wanted, place=PLACE)
-    return merged.text, Addition.of(text, merged)
+    return merged.text, merged.additions[URL]
 
 
 def removed(text: str, addition: Addition) -> Removed:
@@ -97,8 +97,9 @@ def test_a_repair_by_the_collection_keeps_the_way_back() -> None:
     text = "remote_write: [] # none\n"
     after, addition = added(text)
     chained = RemoteWrite(URL, "eu-west-1", ROLE, OTHER_ROLE)
-    repair = merge_remote_write(after, chained, place=PLACE)
-    assert removed(repair.text, addition.followed(after, repair.edits)).text == text
+    repair = merge_remote_write(after, chained, place=PLACE, recorded={URL: addition})
+    assert repair.text != after
+    assert removed(repair.text, repair.additions[URL]).text == text
 
 
 @pytest.mark.parametrize(

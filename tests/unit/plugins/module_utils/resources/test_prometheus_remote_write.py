@@ -280,6 +280,8 @@ def test_what_is_checked_is_what_is_applied_and_only_once(sandbox: Sandbox) -> N
         "workload": "Deployment monitoring/prometheus",
         "container": "prometheus",
         "remote_write": wish().entry.entry(),
+        "additional_remote_writes": [],
+        "prometheus_version": "3.5.0",
         "rollout": "restart",
         "kept": [],
     }
