@@ -108,6 +108,94 @@ options:
         namespace to which the webhook has given C(AZURE_FEDERATED_TOKEN_FILE); where neither tells, the module fails. A
         warning says so when these disagree.
     type: str
+  name:
+    description:
+      - Name of the C(remote_write) entry, as Prometheus shows it in metrics and logs.
+      - An entry that this module added is found by its name too, so that it is updated in place when its URL changes. An
+        entry of others that has the name is an error.
+    type: str
+  queue_config:
+    description:
+      - Settings of the entry's queue, as Prometheus names them. They go over the defaults for entries that this module
+        adds, which are V(capacity=2500), V(max_shards=200), V(max_samples_per_send=1000) and V(retry_on_http_429=true);
+        without the last one Prometheus drops what the service throttles.
+      - A null leaves a setting to Prometheus.
+      - An entry that was there before gets only what is given here.
+    type: dict
+  write_relabel_configs:
+    description:
+      - Relabeling rules of the entry, as Prometheus names their settings.
+      - An entry that was there before gets them only when they are given, and then instead of its own.
+    type: list
+    elements: dict
+  external_id:
+    description:
+      - External ID that is sent when O(chained_role_arn) is assumed. It needs Prometheus 3.10.
+    type: str
+  use_fips_sts_endpoint:
+    description: Whether the chained role is assumed at the FIPS endpoint of STS. It needs Prometheus 3.1.
+    type: bool
+  service_name:
+    description: Name of the service for which requests are signed, V(aps) without it. It needs Prometheus 3.5.
+    type: str
+  additional_remote_writes:
+    description:
+      - Entries for further workspaces, to which the same pods write with the same web identity.
+      - An entry that is not listed any more stays until it is removed with O(state=absent).
+    type: list
+    elements: dict
+    suboptions:
+      remote_write_url:
+        description: Remote write URL of the workspace.
+        type: str
+        required: true
+      region:
+        description: AWS region of the workspace.
+        type: str
+        required: true
+      name:
+        description: As O(name).
+        type: str
+      chained_role_arn:
+        description: As O(chained_role_arn).
+        type: str
+      external_id:
+        description: As O(external_id).
+        type: str
+      use_fips_sts_endpoint:
+        description: As O(use_fips_sts_endpoint).
+        type: bool
+      service_name:
+        description: As O(service_name).
+        type: str
+      queue_config:
+        description: As O(queue_config).
+        type: dict
+      write_relabel_configs:
+        description: As O(write_relabel_configs).
+        type: list
+        elements: dict
+  external_labels:
+    description:
+      - Labels that every series carries, merged into C(global.external_labels), such as V(cluster).
+      - A label that is there with another value is an error. A label that is not asked for any more stays until
+        O(state=absent).
+    type: dict
+  prometheus_version:
+    description:
+      - Version of Prometheus, for which the entries are rendered. A setting that it does not know is an error, because
+        Prometheus would refuse the whole configuration.
+      - When unset, it is read from the tag of the container's image, or from the resource of the operator. Where that
+        does not tell, as with V(latest) or a digest, a setting that not every version knows is a warning.
+    type: str
+  promtool:
+    description:
+      - Path of promtool, which checks the configuration before it is reported or written. A mistake that was there
+        before is a warning, a new one an error.
+      - When unset, the one in E(PATH) is used, if there is one. One that can't be run is an error only when it is named
+        here.
+      - The configuration is checked without the files that it names, which are in the pod and not here.
+    type: path
   audience:
     description:
       - Audience of the token; it must be a client ID of the IAM OIDC provider.
@@ -183,6 +271,31 @@ EXAMPLES = r"""
     remote_write_url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
     context: payments-prod
 
+- name: Two workspaces, with the labels that an AMP workspace deduplicates pairs of Prometheus by
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    configmap: prometheus-config
+    workload_name: prometheus
+    service_account: prometheus-sa
+    role_arn: "{{ role.arn }}"
+    name: amp-main
+    region: eu-central-1
+    remote_write_url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
+    queue_config:
+      max_shards: 50
+    write_relabel_configs:
+      - source_labels: [__name__]
+        regex: go_.*
+        action: drop
+    additional_remote_writes:
+      - name: amp-audit
+        region: eu-west-1
+        remote_write_url: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-5678/api/v1/remote_write
+        chained_role_arn: arn:aws:iam::210987654321:role/AMP-Writer
+    external_labels:
+      cluster: payments-prod
+    context: payments-prod
+
 - name: Take from Prometheus what was added
   crosscloud.aks_amp.prometheus_remote_write:
     namespace: monitoring
@@ -216,6 +329,22 @@ remote_write:
     url: https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write
     sigv4:
       region: eu-central-1
+    queue_config:
+      capacity: 2500
+      max_shards: 200
+      max_samples_per_send: 1000
+      retry_on_http_429: true
+additional_remote_writes:
+  description: The entries of O(additional_remote_writes), in this order, as they were asked for.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+prometheus_version:
+  description: Version of Prometheus for which the entries were rendered; none when it is not known.
+  returned: success
+  type: str
+  sample: 3.5.0
 rollout:
   description:
     - What the changes mean for the running Prometheus.
