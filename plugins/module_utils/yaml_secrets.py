@@ -10,6 +10,8 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
+    YamlProblem,
+    compose,
     content_start,
     is_mapping,
     is_scalar,
@@ -43,6 +45,7 @@ _SECRET_KEYS = frozenset(
 )
 #: Settings whose values are HTTP headers, which often carry credentials.
 _HEADER_KEYS = frozenset({"headers", "http_headers", "proxy_connect_header"})
+_SHORT = 4
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _COMMENTED_SECRET = re.compile(
     rf"^(?P<before>[ \t]*#.*?\b(?:{'|'.join(sorted(_SECRET_KEYS))})[\"']?[ \t]*:[ \t]*)(?P<secret>[^\r\n]*[^\s])",
@@ -76,6 +79,28 @@ def redactions(text: str, root: yaml.Node) -> list[Edit]:
 def redact_url(url: str) -> str:
     """A URL without the user and password that it may carry."""
     return _URL_PASSWORD.sub(REDACTED, url)
+
+
+def secret_values(text: str) -> frozenset[str]:
+    """The texts that stand at the text's secret places, quotes not counted; none where it can't be understood."""
+    try:
+        root = compose(text, marks=True)
+    except YamlProblem:
+        return frozenset()
+    if root is None:
+        return frozenset()
+    hidden = [text[edit.start : edit.end] for edit in redactions(text, root) if edit.text == REDACTED]
+    return frozenset(value for found in hidden for value in (found, found.strip("\"' ")) if value)
+
+
+def redact_quoted(words: str, secrets: t.Collection[str]) -> str:
+    """What a program says about a text, without the text's secrets: those that are known, passwords in URLs, and what
+    is quoted in backticks, where parsers put the beginning of a value."""
+    words = re.sub(r"`[^`]*`", REDACTED, words)
+    for secret in sorted(secrets, key=len, reverse=True):
+        is_short = len(secret) < _SHORT  # inside other words it would be everywhere
+        words = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)" if is_short else re.escape(secret), REDACTED, words)
+    return redact_url(words)
 
 
 def _is_secret(key: yaml.Node) -> bool:

@@ -14,7 +14,12 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtool import (
+    Configuration,
+    check_configuration,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_known
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import OPERATOR_KINDS, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
@@ -33,6 +38,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_conf
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import additions_in, with_additions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_operator
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import (
     rehearse,
@@ -226,7 +232,18 @@ class RemoteWriteResource:
         return found
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
-        return plan_remote_write(current, self._wish)
+        plan = plan_remote_write(current, self._wish)
+        return dataclasses.replace(plan, warnings=(*plan.warnings, *self._judgement(current, plan.predicted)))
+
+    def _judgement(self, current: Current, predicted: Current) -> tuple[str, ...]:
+        """What promtool says about the configuration as it would be."""
+        wish = self._wish
+        before, text = wish.source.text_of(current.config), wish.source.text_of(predicted.config)
+        if text == before or not is_known(text):
+            return ()
+        running = _version(current, wish, choose_container(current.template["spec"], wish.pod.container, ""))
+        entries = tuple(entry.entry(running) for entry in wish.remote_writes.entries)
+        return check_configuration(Configuration(text, before, entries, wish.source.place), wish.promtool)
 
     def rehearse(self, plan: Plan[Operation, Current]) -> Plan[Operation, Current]:
         """Raises what the API server, admission included, would refuse."""
@@ -258,7 +275,10 @@ class RemoteWriteResource:
 
 def run(params: Params, context: Context) -> Result:
     """Ensure entry and web identity, or their absence; see the module's documentation for the result."""
-    return _remove(params, context) if State.from_params(params) is State.ABSENT else _ensure(params, context)
+    absent = State.from_params(params) is State.ABSENT
+    if params.text("workload_kind") in OPERATOR_KINDS:
+        return prometheus_operator.remove(params, context) if absent else prometheus_operator.ensure(params, context)
+    return _remove(params, context) if absent else _ensure(params, context)
 
 
 def _ensure(params: Params, context: Context) -> Result:
