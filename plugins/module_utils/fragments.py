@@ -34,12 +34,10 @@ class Leaf:
 
 @dataclasses.dataclass(frozen=True)
 class Gone:
-    """A key that must not be there. ``values`` are those that are removed; every other one is a conflict, and with
-    ``others_stay`` it stays. ``why`` completes "remove ...: "."""
+    """A key that must not be set. ``values`` are those that are removed, because of ``why``; others are a conflict."""
 
     values: frozenset[str] = frozenset()
     why: str = ""
-    others_stay: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +76,20 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Members:
-    """A list of strings that must contain these."""
+    """A list of strings that must contain these. ``companions`` stand before them in a new list only."""
 
     values: tuple[str, ...]
+    companions: tuple[str, ...] = ()
 
 
-Node: t.TypeAlias = Leaf | Block | Rows | Members
+@dataclasses.dataclass(frozen=True)
+class Single:
+    """A list of exactly one mapping."""
+
+    item: Block
+
+
+Node: t.TypeAlias = Leaf | Block | Rows | Members | Single
 
 
 def asked_for(node: Node) -> Node | None:
@@ -94,7 +100,14 @@ def asked_for(node: Node) -> Node | None:
         rest = {name: asked_for(child) for name, child in node.children.items()}
         found = {name: child for name, child in rest.items() if child is not None}
         return dataclasses.replace(node, children=found) if found else None
-    return node
+    return node if has_content(node) else None
+
+
+def has_content(node: Node) -> bool:
+    """False for what only says what must not be there."""
+    if isinstance(node, Block):
+        return any(has_content(child) for child in node.children.values())
+    return not isinstance(node, Rows) or bool(node.items)
 
 
 def plain_data(node: Node) -> t.Any:
@@ -102,17 +115,12 @@ def plain_data(node: Node) -> t.Any:
     if isinstance(node, Leaf):
         return node.value
     if isinstance(node, Block):
-        return {name: plain_data(child) for name, child in node.children.items()}
+        return {name: plain_data(child) for name, child in node.children.items() if has_content(child)}
     if isinstance(node, Rows):
         return [plain_data(item) for item in node.items]
-    return list(node.values)
-
-
-def whole(data: t.Any, other: Other = Other.REFUSE) -> Node:
-    """A fragment of plain data: mappings are merged, everything else is a leaf."""
-    if isinstance(data, t.Mapping):
-        return Block({str(name): whole(value, other) for name, value in data.items()})
-    return Leaf(data, other)
+    if isinstance(node, Single):
+        return [plain_data(node.item)]
+    return [*node.companions, *node.values]
 
 
 def below(path: t.Sequence[str], node: Block) -> Block:
@@ -120,16 +128,3 @@ def below(path: t.Sequence[str], node: Block) -> Block:
     for name in reversed(path):
         node = Block({name: node})
     return node
-
-
-def combine(*blocks: Block) -> Block:
-    """Several fragments of one document; blocks under the same key become one."""
-    children: dict[str, Node] = {}
-    gone: dict[str, Gone] = {}
-    for block in blocks:
-        gone.update(block.gone)
-        for name, child in block.children.items():
-            present = children.get(name)
-            both = isinstance(present, Block) and isinstance(child, Block)
-            children[name] = combine(present, child) if both else child  # type: ignore[arg-type]  # both are blocks
-    return Block(children, gone, any(block.closed for block in blocks))

@@ -22,11 +22,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments impor
     Node,
     Other,
     Rows,
+    Single,
     asked_for,
+    has_content,
     plain_data,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_splice import ValuesSplicer, style_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import flow
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import REDACTED, redactions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
@@ -37,6 +38,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     compose,
     content_start,
     find,
+    flow,
     is_mapping,
     is_null,
     is_scalar,
@@ -72,6 +74,7 @@ class MergedText:
     kept: tuple[str, ...] = ()
     shown_before: str = ""
     shown_after: str = ""
+    warnings: tuple[str, ...] = ()
     empty: bool = False
 
 
@@ -196,10 +199,13 @@ class _Planner:
     def _value(self, mapping: yaml.MappingNode, pair: Pair, child: Node, path: Path, *, alone: bool) -> None:
         value = pair.value
         inside = alone and pair.own and id(value) not in self._shared
-        is_list = isinstance(child, Rows | Members)
+        is_list = isinstance(child, Rows | Members | Single)
+        empty = is_null(value) or ((is_sequence(value) if is_list else is_mapping(value)) and not value.value)
         if isinstance(child, Leaf):
             self._leaf(mapping, pair, child, path, alone=inside)
-        elif is_null(value) or ((is_sequence(value) if is_list else is_mapping(value)) and not value.value):
+        elif not has_content(child) and (empty or is_scalar(value)):
+            return
+        elif empty:
             self._require_alone(value, alone=inside)
             data = plain_data(child)
             self.plan.edits += self._splicer.fill(mapping, pair, data)
@@ -210,6 +216,10 @@ class _Planner:
             self._rows(value, child, path, alone=inside)
         elif isinstance(child, Members) and is_sequence(value):
             self._members(value, child, path, alone=inside)
+        elif isinstance(child, Single) and is_sequence(value) and len(value.value) == 1 and is_mapping(value.value[0]):
+            self.block(value.value[0], child.item, (*path, 0), alone=inside and id(value.value[0]) not in self._shared)
+        elif isinstance(child, Single):
+            self.plan.conflicts.append(f"{_dotted(path)} has other content (line {_line(pair.key)})")
         else:
             kind = "list" if is_list else "mapping"
             self.plan.conflicts.append(f"{_dotted(path)} is no {kind} (line {_line(pair.key)})")
@@ -237,13 +247,12 @@ class _Planner:
 
     def _gone(self, mapping: yaml.MappingNode, name: str, gone: Gone, path: Path, *, alone: bool) -> None:
         pair = find(mapping, name)
-        if pair is None or is_null(pair.value) or (is_scalar(pair.value) and pair.value.value == ""):
+        if pair is None or pair.value.value in ("", [], ()) or is_null(pair.value):
             return
         value = pair.value.value if is_scalar(pair.value) else None
         if value not in gone.values:
-            if not gone.others_stay:
-                found = f" {flow(value)}" if gone.values and value is not None else ""
-                self.plan.conflicts.append(f"{_dotted((*path, name))}{found} is set (line {_line(pair.key)})")
+            found = f" {flow(value)}" if gone.values and value is not None else ""
+            self.plan.conflicts.append(f"{_dotted((*path, name))}{found} is set (line {_line(pair.key)})")
             return
         self._require_alone(pair.value, alone=alone and pair.own)
         self.plan.edits += self._splicer.remove_key(mapping, pair)
@@ -254,9 +263,10 @@ class _Planner:
         present = _identities(sequence, rows)
         for name in rows.strays:
             for index in present.get(name, ()):
-                if _says_more(sequence.value[index], rows.key):
-                    line = _line(sequence.value[index])
-                    self.plan.conflicts.append(f"{_dotted(path)} sets {name} (line {line})")
+                row = sequence.value[index]
+                if _says_more(row, rows.key):
+                    named = find_text(row, rows.key)
+                    self.plan.conflicts.append(f"{_dotted(path)} sets {named} (line {_line(row)})")
         missing: list[t.Any] = []
         for row in rows.items:
             indexes = present.get(rows.identity(row), [])
@@ -346,7 +356,7 @@ class _Remover:
         if isinstance(child, Members) and is_sequence(value):
             ours = [index for index, item in enumerate(value.value) if is_scalar(item) and item.value in child.values]
             return self._remove_items(value, ours, path, alone=alone)
-        return False
+        return isinstance(child, Single) and equals(value, plain_data(child))
 
     def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> bool:
         present = _identities(sequence, rows)

@@ -16,16 +16,15 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import (
     Style,
     block_lines,
-    flow,
     item_lines,
     pair_lines,
-    scalar,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
     Pair,
     content_start,
     deepest_end,
+    flow,
     insert_lines_after,
     insert_lines_at,
     is_mapping,
@@ -36,7 +35,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     line_start,
     next_line,
     quoted,
-    replace_scalar,
+    scalar,
 )
 
 if t.TYPE_CHECKING:
@@ -177,8 +176,8 @@ class ValuesSplicer:
     def replace(self, mapping: yaml.MappingNode, pair: Pair, data: object) -> list[Edit]:
         """Another value of a key, for a scalar in its old quotes."""
         text, value = self._text, pair.value
-        if is_scalar(value) and isinstance(data, str):
-            return [replace_scalar(text, value, data, flow=bool(mapping.flow_style))]
+        if is_scalar(value) and isinstance(data, str | int | float):
+            return [self._replace_scalar(value, data, inline=bool(mapping.flow_style))]
         start, end = content_start(text, value), self._end_of(value)
         is_collection = isinstance(data, t.Mapping | list | tuple) and bool(data)
         if mapping.flow_style or not is_collection:
@@ -198,6 +197,17 @@ class ValuesSplicer:
         if end > 0 and text[end - 1] in "\r\n" and end > start:
             new += line_break(text, end - 1)
         return [Edit(start, end, new)]
+
+    def _replace_scalar(self, node: yaml.ScalarNode, data: str | float, *, inline: bool) -> Edit:
+        start = content_start(self._text, node)
+        old = self._text[start : node.end_mark.index].rstrip()
+        if not isinstance(data, str):
+            new = flow(data)
+        elif node.style == "'" and data.isprintable() and "'" not in data:
+            new = f"'{data}'"
+        else:
+            new = quoted(data) if inline or node.style in ("'", '"') else scalar(data)
+        return Edit(start, start + len(old), new)
 
     def _end_of(self, node: yaml.Node) -> int:
         if (is_mapping(node) or is_sequence(node)) and not node.flow_style:

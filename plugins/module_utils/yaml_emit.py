@@ -9,10 +9,9 @@ Only what the collection itself adds is written by this; what others wrote is ne
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import plain, scalar
 
 #: The distance from a list's dash to its item's settings.
 _DASH: t.Final = 2
@@ -58,13 +57,3 @@ def item_lines(items: t.Iterable[object], style: Style, column: int = 0, offset:
             continue
         lines += [dash + inner[0][column + offset :], *inner[1:]]
     return lines
-
-
-def scalar(value: object) -> str:
-    """A value on one line of block style; an empty collection among them."""
-    return plain(value) if isinstance(value, str) else flow(value)
-
-
-def flow(value: object) -> str:
-    """A value in flow style, as JSON, which is YAML in every place."""
-    return json.dumps(value, ensure_ascii=False)
