@@ -22,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_ht
     JSON_TYPE,
     MERGE_PATCH,
     SERVICE,
+    STRICT,
     Advice,
     Answer,
     HttpTransport,
@@ -136,17 +137,25 @@ class KubeClient:
         return self._accepted(answer, action, Access.to("create", reference))
 
     def merge_patch(
-        self, reference: ObjectReference, body: Json, *, resource_version: str, dry_run: bool = False
+        self,
+        reference: ObjectReference,
+        body: Json,
+        *,
+        resource_version: str,
+        dry_run: bool = False,
+        strict: bool = False,
     ) -> Json:
         """Apply a JSON merge patch (RFC 7386) to the version of the object that was read, and to no other.
 
         Lists are replaced whole. With ``dry_run`` the API server does everything, admission included, but store it
-        (https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run). Raises Conflict when another writer
-        changed or deleted the object since.
+        (https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run). With ``strict`` it refuses fields that
+        it does not know, where the way to it can say so. Raises Conflict when another writer changed or deleted the
+        object since.
         """
         metadata = {**body.get("metadata", {}), "resourceVersion": resource_version}
         action = f"rehearsing the update of {reference} (dry run)" if dry_run else f"updating {reference}"
-        path = f"{reference.path}?{DRY_RUN}" if dry_run else reference.path
+        query = "&".join(word for word, wanted in ((DRY_RUN, dry_run), (STRICT, strict)) if wanted)
+        path = f"{reference.path}?{query}" if query else reference.path
         answer = self._send("PATCH", path, action, {**body, "metadata": metadata}, MERGE_PATCH)
         if answer.status == 404 and answer.reason == "NotFound":
             raise errors.Conflict(
@@ -249,6 +258,14 @@ class KubeClient:
         if answer.status == 401 or (answer.status == 403 and answer.reason == "Forbidden"):
             self._accepted(answer, action, Access.to(verb, pod, "proxy"))
         return answer
+
+    def issuer(self) -> str:
+        """The issuer of service-account tokens by the API server's own discovery document; empty where it is not told.
+
+        https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
+        """
+        answer = self._send("GET", "/.well-known/openid-configuration", "reading the cluster's issuer")
+        return str(answer.body.get("issuer") or "") if answer.status == 200 else ""
 
     def may(self, access: Access) -> bool:
         """Whether the caller has a right, by a self subject access review: a read, though it is sent as POST.

@@ -30,6 +30,8 @@ JSON_TYPE: t.Final = "application/json"
 MERGE_PATCH: t.Final = "application/merge-patch+json"
 #: The query that makes a write a rehearsal.
 DRY_RUN: t.Final = "dryRun=All"
+#: The query of a write in which a field that the API server does not know is refused instead of dropped.
+STRICT: t.Final = "fieldValidation=Strict"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_ht
     JSON_TYPE,
     MERGE_PATCH,
     SERVICE,
+    STRICT,
     Advice,
     Answer,
     Json,
@@ -60,7 +61,7 @@ _SECRET_PATH: t.Final = re.compile(r"/serviceaccounts/[^/]+/token(\?|$)|/secrets
 _RAW_VERBS: t.Final[Mapping[str, str]] = {"GET": "get", "POST": "create", "PUT": "replace", "DELETE": "delete"}
 _OBJECT_PATH: t.Final = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
-    rf"/(?P<plural>[^/]+)/(?P<name>[^/?]+)(?P<dry_run>\?{DRY_RUN})?"
+    rf"/(?P<plural>[^/]+)/(?P<name>[^/?]+)(?:\?(?P<dry_run>{DRY_RUN})?&?(?:{STRICT})?)?"
 )
 
 #: HTTP's status for each of the API's reasons (k8s.io/apimachinery, pkg/apis/meta/v1/types.go).
@@ -115,7 +116,10 @@ class Command:
 
 
 def command_for(method: str, path: str, body: Json | None, content_type: str) -> Command:
-    """The kubectl command that sends a request. Raises ValueError for one that kubectl has no command for."""
+    """The kubectl command that sends a request. Raises ValueError for one that kubectl has no command for.
+
+    ``kubectl patch`` can't ask the API server to be strict about unknown fields.
+    """
     files = {} if body is None else {_BODY_FILE: json.dumps(body)}
     if method in _RAW_VERBS and content_type == JSON_TYPE:
         words = ["kubectl", _RAW_VERBS[method], "--raw", path, *(["-f", _BODY_FILE] if files else [])]

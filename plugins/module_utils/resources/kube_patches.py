@@ -35,9 +35,12 @@ class Patch(t.Protocol):
         """The JSON merge patch, without the version."""
 
 
-def write(client: KubeClient, reference: ObjectReference, operation: Patch) -> Json:
-    """Execute under the precondition of the version that was read, and give the object as it is then."""
-    return client.merge_patch(reference, operation.body(), resource_version=operation.resource_version)
+def write(client: KubeClient, reference: ObjectReference, operation: Patch, *, strict: bool = False) -> Json:
+    """Execute under the precondition of the version that was read, and give the object as it is then.
+
+    With ``strict`` a field that the API server does not know is refused instead of dropped.
+    """
+    return client.merge_patch(reference, operation.body(), resource_version=operation.resource_version, strict=strict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Rehearsal:
     warnings: tuple[str, ...] = ()
 
 
-def rehearse(client: KubeClient, reference: ObjectReference, operation: Patch, expected: Json) -> Rehearsal:
+def rehearse(
+    client: KubeClient, reference: ObjectReference, operation: Patch, expected: Json, *, strict: bool = False
+) -> Rehearsal:
     """Let the API server do a write, admission included, without storing it; ``expected`` is the plan's prediction.
 
     Raises what the API server refuses, Conflict when another writer was faster. Somebody who may not write at all is
@@ -56,7 +61,7 @@ def rehearse(client: KubeClient, reference: ObjectReference, operation: Patch, e
     """
     try:
         found = client.merge_patch(
-            reference, operation.body(), resource_version=operation.resource_version, dry_run=True
+            reference, operation.body(), resource_version=operation.resource_version, dry_run=True, strict=strict
         )
     except errors.Forbidden as error:
         right = Access.to("patch", reference)

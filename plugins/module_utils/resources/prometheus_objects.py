@@ -11,12 +11,15 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.gitops import keeper_warning
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import OPERATOR_KINDS, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION, read_record
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables, bundles_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import SourceMount, patched
 
 if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import Patch
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 Json = dict[str, t.Any]
@@ -56,7 +59,7 @@ def _metadata(annotations: Annotations) -> Json:
     return {"metadata": {"annotations": dict(annotations)}} if annotations else {}
 
 
-def predicted(found: Json, operation: Operation) -> Json:
+def predicted(found: Json, operation: Patch) -> Json:
     """The object after that write."""
     after = patched(found, operation.body())
     metadata = dict(after["metadata"])
@@ -113,8 +116,27 @@ def refuse_controlled(found: t.Mapping[str, t.Any], reference: ObjectReference) 
         raise errors.Refused(
             f"{reference} is generated from {controller['kind']} {controller['name']}, whose controller would undo a "
             "change of it.",
-            fix=f"Change that {controller['kind']} instead.",
+            fix=_instead(str(controller["kind"]), str(controller["name"])),
         )
+
+
+def _instead(kind: str, name: str) -> str:
+    if kind in OPERATOR_KINDS:
+        return f"Change that {kind} instead: workload_kind: {kind}, workload_name: {name}, without a configuration."
+    return f"Change that {kind} instead."
+
+
+def loaded_variables(
+    client: KubeClient, container: t.Mapping[str, t.Any], namespace: str | None
+) -> tuple[LoadedVariables, ...]:
+    """What a container takes from whole ConfigMaps and Secrets; what can't be read is told with the missing right."""
+    loaded: list[LoadedVariables] = []
+    for bundle in bundles_of(container, namespace):
+        try:
+            loaded.append(LoadedVariables(bundle, bundle.names_in(client.get(bundle.reference))))
+        except errors.Forbidden as error:
+            loaded.append(LoadedVariables(bundle, None, error.fix))
+    return tuple(loaded)
 
 
 def keeper_warnings(
@@ -149,11 +171,16 @@ def rollout(changes: t.Iterable[Change[t.Any]]) -> Rollout:
 
 
 def rollout_warnings(
-    reference: ObjectReference, workload: t.Mapping[str, t.Any], consequence: Rollout, mount: SourceMount
+    reference: ObjectReference,
+    workload: t.Mapping[str, t.Any],
+    consequence: Rollout,
+    mount: SourceMount,
+    *,
+    seen_to: bool = False,
 ) -> list[str]:
-    """What somebody has to do so that the running Prometheus follows the change."""
+    """What somebody has to do so that the running Prometheus follows the change; ``seen_to`` when the run reloads it."""
     warnings: list[str] = []
-    if consequence is Rollout.RELOAD:
+    if consequence is Rollout.RELOAD and not seen_to:
         advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"
         if mount is SourceMount.SINGLE_FILE:
             advice = "restart its pods, because a file mounted by subPath does not follow its source"

@@ -61,16 +61,32 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     sentence,
     version,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_restart import (
+    Running,
+    with_restart,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_rollout import Following, converge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
     RemovalResource,
     RemovalWish,
+    removal_subject,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_wish import (
     ARGUMENT_SPEC,
     Wish,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+    ExpectedText,
+    RolloutMode,
+    Subject,
+    chain_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
 
 Json = dict[str, t.Any]
 
@@ -152,7 +168,14 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
                 operation=patch,
             )
         )
-    mount = how_mounted(current.template, source.reference, pod.container)
+    running_with = _running(current, wish, pod.container)
+    if wish.rollout.mode is RolloutMode.AUTO:
+        changes = list(with_restart(changes, running_with))
+        for operation in (change.operation for change in changes):
+            if isinstance(operation, SetText):
+                config = predicted(current.config, operation)
+            else:
+                workload = predicted(current.workload, operation)
     keepers = keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload})
     unchecked = wish.remote_writes.version_warnings(running)
     warnings = (
@@ -160,10 +183,14 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
         *merged.warnings,
         *pod.warnings,
         *keepers,
-        *_warnings(wish, current, rollout(changes), mount),
+        *_warnings(wish, running_with, rollout(changes)),
     )
     state = dataclasses.replace(current, config=config, workload=workload)
     return Plan(tuple(changes), state, warnings)
+
+
+def _running(current: Current, wish: Wish, container: str) -> Running:
+    return Running(wish.source, current.config, wish.workload, current.workload, container)
 
 
 def _version(current: Current, wish: Wish, container: str) -> PrometheusVersion | None:
@@ -184,13 +211,15 @@ def _text_change(config: Json, wish: Wish, merged: Merged) -> SetText:
     return SetText(source.patch(config, merged.text), annotations, version(config))
 
 
-def _warnings(wish: Wish, current: Current, consequence: Rollout, mount: SourceMount) -> list[str]:
+def _warnings(wish: Wish, running: Running, consequence: Rollout) -> list[str]:
+    mount = how_mounted(running.template, wish.source.reference, running.container)
+    seen_to = wish.rollout.follows and running.way in (Way.RELOADER, Way.LIFECYCLE)
     warnings: list[str] = []
     if mount is SourceMount.NONE:
         warnings.append(
             f"{wish.workload} does not mount {wish.source.reference}: is it the configuration of this Prometheus?"
         )
-    return [*warnings, *rollout_warnings(wish.workload, current.workload, consequence, mount)]
+    return [*warnings, *rollout_warnings(wish.workload, running.workload, consequence, mount, seen_to=seen_to)]
 
 
 class RemoteWriteResource:
@@ -286,33 +315,71 @@ def _ensure(params: Params, context: Context) -> Result:
     client = KubeClient(KubeAuth.from_params(params))
     located = locate_token(client, wish.workload, wish.pod, wish.token_file, check_mode=context.check_mode)
     wish = dataclasses.replace(wish, pod=located.pod)
-    outcome = context.converge(RemoteWriteResource(wish, client, check_mode=context.check_mode))
+    resource = RemoteWriteResource(wish, client, check_mode=context.check_mode)
+    following = Following(
+        wish.rollout,
+        rollout,
+        lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
+        lambda state, written: _subject(state, wish, written),
+        lambda state: _facts(state, wish),
+    )
+    outcome, status = converge(client, context, resource, following)
     outcome = dataclasses.replace(outcome, warnings=(*located.warnings, *outcome.warnings))
-    container = choose_container(outcome.state.template["spec"], wish.pod.container, str(wish.workload))
-    running = _version(outcome.state, wish, container)
-    facts = {
+    facts = {**_facts(outcome.state, wish), "rollout_status": status.report()}
+    return Result.of(outcome, {**facts, "rollout": rollout(outcome.changes).value})
+
+
+def _subject(state: Current, wish: Wish, written: t.Sequence[Written]) -> Subject:
+    """What is followed after the run wrote these objects."""
+    source, main = wish.source, wish.entry
+    config = next((one for one in written if one.reference == source.reference), None)
+    container = choose_container(state.template["spec"], wish.pod.container, str(wish.workload))
+    now = state.config if config is None else config.after
+    expected = ExpectedText(source.text_of(now), None if config is None else source.text_of(config.before))
+    chain = chain_of(
+        namespace=str(wish.workload.namespace),
+        account=wish.pod.service_account,
+        role_arn=main.role_arn,
+        audience=wish.pod.token.audience,
+        region=main.region,
+        workspace=main.url,
+    )
+    return Subject((wish.workload,), container, _running(state, wish, container).way, expected, chain)
+
+
+def _facts(state: Current, wish: Wish) -> Json:
+    container = choose_container(state.template["spec"], wish.pod.container, str(wish.workload))
+    running = _version(state, wish, container)
+    return {
+        **_places(wish.source, wish.workload),
         "container": container,
         "remote_write": wish.entry.entry(running),
         "additional_remote_writes": [entry.entry(running) for entry in wish.remote_writes.entries[1:]],
         "prometheus_version": str(running) if running is not None else None,
         "kept": [],
     }
-    places = _places(wish.source, wish.workload)
-    return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
 
 
 def _remove(params: Params, context: Context) -> Result:
     wish = RemovalWish.from_params(params)
-    outcome = context.converge(RemovalResource(wish, KubeClient(KubeAuth.from_params(params))))
-    facts = {
+    client = KubeClient(KubeAuth.from_params(params))
+    facts: Json = {
+        **_places(wish.source, wish.workload),
         "container": None,
         "remote_write": None,
         "additional_remote_writes": [],
         "prometheus_version": None,
-        "kept": kept_among(outcome.warnings),
     }
-    places = _places(wish.source, wish.workload)
-    return Result.of(outcome, {**places, **facts, "rollout": rollout(outcome.changes).value})
+    following = Following(
+        wish.rollout,
+        rollout,
+        lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
+        lambda state, written: removal_subject(state, wish, written),
+        lambda state: {**facts, "kept": []},
+    )
+    outcome, status = converge(client, context, RemovalResource(wish, client), following)
+    facts |= {"kept": kept_among(outcome.warnings), "rollout_status": status.report()}
+    return Result.of(outcome, {**facts, "rollout": rollout(outcome.changes).value})
 
 
 def _places(source: TextSource, workload: ObjectReference) -> Json:

@@ -12,6 +12,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    OPERATOR_KINDS,
     SERVICE_ACCOUNT,
     WORKLOAD_KINDS,
     ObjectReference,
@@ -29,6 +30,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_op
     RemoteWrites,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import ROLLOUT_OPTIONS, RolloutWish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TOKEN_OPTIONS, TokenWish
 
 ARGUMENT_SPEC = ArgumentSpec(
@@ -37,7 +39,11 @@ ARGUMENT_SPEC = ArgumentSpec(
         "configmap": {"type": "str"},
         "secret": {"type": "str", "no_log": False},
         "key": {"type": "str", "default": "prometheus.yml", "no_log": False},
-        "workload_kind": {"type": "str", "default": "Deployment", "choices": sorted(WORKLOAD_KINDS)},
+        "workload_kind": {
+            "type": "str",
+            "default": "Deployment",
+            "choices": sorted({**WORKLOAD_KINDS, **OPERATOR_KINDS}),
+        },
         "workload_name": {"type": "str", "required": True},
         "container": {"type": "str"},
         "service_account": {"type": "str"},
@@ -49,7 +55,7 @@ ARGUMENT_SPEC = ArgumentSpec(
         ("state", State.PRESENT.value, ("service_account", "role_arn", "region", "remote_write_url")),
         *(("workload_kind", kind, ("configmap", "secret"), True) for kind in sorted(WORKLOAD_KINDS)),
     ),
-).merge(REMOTE_WRITE_OPTIONS, TOKEN_OPTIONS, STATE, KUBERNETES)
+).merge(REMOTE_WRITE_OPTIONS, TOKEN_OPTIONS, ROLLOUT_OPTIONS, STATE, KUBERNETES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Wish:
     pod: PodWish
     promtool: str | None
     token_file: str | None = None
+    rollout: RolloutWish = RolloutWish()
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
@@ -78,6 +85,7 @@ class Wish:
             pod=PodWish(account.name, token, params.optional_text("container"), params.flag("pod_label")),
             promtool=params.optional_text("promtool"),
             token_file=token_wish.file,
+            rollout=RolloutWish.from_params(params),
         )
 
     @property
