@@ -10,9 +10,12 @@ short_description: Let a Prometheus in Kubernetes write to an AMP workspace by i
 version_added: "0.1.0"
 description:
   - Merges the C(remote_write) entry of an Amazon Managed Service for Prometheus workspace into a C(prometheus.yml) that
-    is in a ConfigMap already. Comments, order, anchors, quotes and line ends stay; only the entry's own lines change.
-  - Gives the pod template of a Deployment or StatefulSet the service account, a projected token for AWS and the
-    environment from which the AWS SDK in Prometheus takes the role. Everything else of the pod stays.
+    is in a ConfigMap or a Secret already. Comments, order, anchors, quotes and line ends stay; only the entry's own
+    lines change. What is packed with gzip stays packed.
+  - Gives the pod template of a Deployment, StatefulSet or DaemonSet the service account, a projected token for AWS and
+    the environment from which the AWS SDK in Prometheus takes the role. Everything else of the pod stays.
+  - Credentials that the AWS SDK would take before the web identity, such as E(AWS_ACCESS_KEY_ID) or E(AWS_PROFILE) in
+    the container, are an error, also when they come from a whole ConfigMap or Secret (C(envFrom)).
   - An entry for the workspace that signs without credentials, without region, with the federated role as its own
     C(role_arn), or whose URL ends in a slash, is repaired. An entry with other credentials is an error that shows both.
   - A projected token for the same audience to which E(AWS_WEB_IDENTITY_TOKEN_FILE) points already is accepted as it is.
@@ -23,21 +26,27 @@ author:
   - crosscloud.aks_amp contributors (@crosscloud)
 options:
   namespace:
-    description: Namespace of ConfigMap, workload and service account.
+    description: Namespace of the configuration, the workload and the service account.
     type: str
     required: true
   configmap:
-    description: Name of the ConfigMap with Prometheus' configuration.
+    description:
+      - Name of the ConfigMap with Prometheus' configuration.
+      - Exactly one of O(configmap) and O(secret) is given for a Deployment, StatefulSet or DaemonSet.
     type: str
-    required: true
+  secret:
+    description: Name of the Secret with Prometheus' configuration.
+    type: str
   key:
-    description: Key of the configuration in the ConfigMap.
+    description:
+      - Key of the configuration in the ConfigMap, as text or as binary data, or in the Secret.
+      - Content that is packed with gzip is recognised by how it begins.
     type: str
     default: prometheus.yml
   workload_kind:
     description: Kind of the workload that runs Prometheus.
     type: str
-    choices: [Deployment, StatefulSet]
+    choices: [DaemonSet, Deployment, StatefulSet]
     default: Deployment
   workload_name:
     description: Name of the workload that runs Prometheus.
@@ -45,7 +54,9 @@ options:
     required: true
   container:
     description:
-      - Container of Prometheus. When unset, it is the one called V(prometheus), else the only one, else it is an error.
+      - Container of Prometheus. When unset, it is the one called V(prometheus), else the only one, else the only one
+        whose image is called C(prometheus), else it is an error.
+      - Init containers are none of them, neither those that end nor those that stay as sidecars.
     type: str
   state:
     description:
@@ -57,7 +68,7 @@ options:
       - What the record does not name is kept, such as an entry that was there before, or one that has other credentials
         by now. So is the web identity while another entry that this module added needs it. RV(kept) names what is kept,
         and each reason is a warning.
-      - A ConfigMap, key or workload that is not there is no error with V(absent).
+      - A ConfigMap, Secret, key or workload that is not there is no error with V(absent).
     type: str
     choices: [present, absent]
     default: present
@@ -221,6 +232,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details:
+      - The API server rehearses each change (C(dryRun=All)), so that its admission is heard; what it refuses fails, and
+        what it changes further is a warning. Nothing is stored. Who lacks the right C(patch) sees the plan, and is
+        warned.
   diff_mode:
     support: full
     details:
@@ -229,8 +244,13 @@ attributes:
   idempotent:
     support: full
 notes:
-  - The caller needs C(get) on C(configmaps), on C(deployments) or C(statefulsets) of the API group C(apps) and on
-    C(serviceaccounts), and to change something C(patch) on the first two.
+  - The caller needs C(get) on C(configmaps) or C(secrets), on C(deployments), C(statefulsets) or C(daemonsets) of the
+    API group C(apps) and on C(serviceaccounts), and to change something C(patch) on the first two. C(get) on
+    C(namespaces) tells that a namespace is being deleted, and C(get) on the ConfigMaps and Secrets from which the
+    container takes its variables (C(envFrom)) that no credentials are among them.
+  - A change of an object that Argo CD, Flux or Helm keeps is made all the same, with a warning that names the tool and
+    the application, since it will probably be undone there.
+  - A Deployment that is paused is refused when its pods must change, because they would not get the web identity.
   - O(token_source=azure_workload_identity) needs C(get) on C(mutatingwebhookconfigurations) of the API group
     C(admissionregistration.k8s.io), C(get) on C(deployments) in C(kube-system) or where the webhook runs, and C(list)
     on C(pods) in O(namespace). What a missing right hides is named, and O(token_file) makes up for it.
@@ -296,6 +316,19 @@ EXAMPLES = r"""
       cluster: payments-prod
     context: payments-prod
 
+- name: Let a StatefulSet whose configuration is packed in a Secret write to the workspace
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    secret: prometheus-server
+    key: prometheus.yaml.gz
+    workload_kind: StatefulSet
+    workload_name: prometheus-server
+    service_account: prometheus-sa
+    role_arn: "{{ role.arn }}"
+    region: "{{ found.workspace.region }}"
+    remote_write_url: "{{ found.workspace.remote_write_url }}"
+    context: payments-prod
+
 - name: Take from Prometheus what was added
   crosscloud.aks_amp.prometheus_remote_write:
     namespace: monitoring
@@ -307,7 +340,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 configmap:
-  description: ConfigMap with the configuration, with its namespace.
+  description: ConfigMap with the configuration, with its namespace; none when it is in a Secret.
+  returned: success
+  type: str
+  sample: monitoring/prometheus-config
+secret:
+  description: Secret with the configuration, with its namespace; none when it is in a ConfigMap.
   returned: success
   type: str
   sample: monitoring/prometheus-config
@@ -371,7 +409,7 @@ changes:
       type: str
       sample: update
     kind:
-      description: Kind of the object, V(ConfigMap), V(Deployment) or V(StatefulSet).
+      description: Kind of the object, such as V(ConfigMap), V(Secret) or V(Deployment).
       returned: success
       type: str
       sample: ConfigMap
