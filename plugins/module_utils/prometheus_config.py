@@ -47,6 +47,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     is_mapping,
     is_null,
     is_sequence,
+    refuse_odd_keys,
     setting,
 )
 
@@ -123,6 +124,7 @@ def top_mapping(root: yaml.Node | None) -> yaml.MappingNode:
         raise YamlProblem("it is empty")
     if not is_mapping(root):
         raise YamlProblem("it is not a mapping", root.start_mark.line + 1, root.start_mark.column + 1)
+    refuse_odd_keys(root)
     return root
 
 
@@ -392,5 +394,8 @@ class _RepairEntries:
     def record(self, additions: dict[str, Addition], text: str, splice: Splice) -> None:
         if self.known is None:
             return
-        addition = additions.pop(self.known).followed(text, splice.edits)
-        additions[self.url] = dataclasses.replace(addition, settings=self.settings)
+        addition = additions[self.known].followed(text, splice.edits)
+        followed = (self.url, dataclasses.replace(addition, settings=self.settings))
+        items = [followed if key == self.known else (key, found) for key, found in additions.items()]
+        additions.clear()
+        additions.update(items)

@@ -30,6 +30,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     is_null,
     is_scalar,
     is_sequence,
+    refuse_odd_keys,
     says,
     setting,
 )
@@ -292,6 +293,7 @@ def label_nodes(root: yaml.MappingNode) -> yaml.MappingNode | None:
             mark = pair.value.start_mark
             raise YamlProblem(f"its {name} is not a mapping", mark.line + 1, mark.column + 1)
         node = pair.value
+        refuse_odd_keys(node)
     return node
 
 

@@ -32,6 +32,8 @@ Json = dict[str, t.Any]
 _LABEL: t.Final = "external_labels."
 _LIST_ADDED: t.Final = "list"
 _ENTRY: t.Final = "entry"
+#: Later additions may stand in the stretch of earlier ones, and JSON objects have no order.
+_ORDER: t.Final = "order"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,7 @@ def occurrences(text: str, part: str) -> t.Iterator[int]:
         start = text.find(part, start + 1)
 
 
+#: In the order in which they were made.
 Additions: t.TypeAlias = t.Mapping[str, Addition]
 
 
@@ -105,7 +108,8 @@ def chosen_by(additions: Additions, url: str | None) -> dict[str, Addition]:
 
 def additions_in(record: t.Mapping[str, t.Any], key: str) -> dict[str, Addition]:
     """What is recorded of one configuration: entries by their URLs, labels by ``label_key``."""
-    return {name: _addition(name, entry) for name, entry in section_of(record, key).items()}
+    section = section_of(record, key)
+    return {name: _addition(name, section[name]) for name in sorted(section, key=lambda name: _order(section[name]))}
 
 
 def with_additions(record: t.Mapping[str, t.Any], key: str, additions: Additions) -> Json:
@@ -115,11 +119,17 @@ def with_additions(record: t.Mapping[str, t.Any], key: str, additions: Additions
             WAS: addition.was,
             SET: addition.now,
             _LIST_ADDED: addition.list_added,
+            _ORDER: order,
             **({_ENTRY: dict(addition.settings)} if addition.settings else {}),
         }
-        for name, addition in additions.items()
+        for order, (name, addition) in enumerate(additions.items())
     }
     return {**record, key: section}
+
+
+def _order(entry: t.Mapping[str, t.Any]) -> int:
+    order = entry.get(_ORDER)
+    return order if isinstance(order, int) else 0
 
 
 def _addition(name: str, entry: t.Mapping[str, t.Any]) -> Addition:

@@ -111,14 +111,12 @@ class _Remover:
         self._place = place
 
     def remove(self, additions: Additions) -> None:
-        left = [item for key, addition in additions.items() if (item := self._item(key, addition)) is not None]
+        # The last one first: it may stand in the stretch of an earlier one, as an entry in the list of another does.
+        latest = reversed(list(additions.items()))
+        left = [item for key, addition in latest if (item := self._item(key, addition)) is not None]
         while left:
-            # One whose stretch is as it was goes first: an entry that was added to the list of another stands in the
-            # way of that one's stretch.
-            done = next(((item, found) for item in left if (found := self._by_stretch(item)) is not None), None) or (
-                left[0],
-                self._by_lines(left[0]),
-            )
+            by_stretch = ((item, found) for item in left if (found := self._by_stretch(item)) is not None)
+            done = next(by_stretch, None) or (left[0], self._by_lines(left[0]))
             item, self.text = done
             left.remove(item)
             self.gone.append(item.key)

@@ -22,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     insert_lines_after,
     insert_lines_at,
     is_mapping,
+    is_scalar,
     is_sequence,
     item_lines,
     line_break,
@@ -131,7 +132,8 @@ class Splicer:
 
     def _first_in_flow(self, pair: str) -> Edit:
         start = content_start(self._text, self._root) + 1
-        return Edit(start, start, pair + (", " if self._root.value else ""))
+        space = "" if self._text[start : start + 1].isspace() else " "
+        return Edit(start, start, pair + (f",{space}" if self._root.value else ""))
 
     def _last_in_block(self, lines: t.Sequence[str]) -> tuple[Edit, Edit]:
         """Behind the last setting of the file, or before it."""
@@ -445,7 +447,8 @@ def _flow_settings(near: yaml.Node, values: t.Mapping[str, t.Any]) -> str:
 
 
 def _flow_name(near: yaml.Node, name: str) -> str:
-    is_json = is_mapping(near) and bool(near.value) and near.value[0][0].style == '"'
+    first = near.value[0][0] if is_mapping(near) and near.value else None
+    is_json = first is not None and is_scalar(first) and first.style == '"'
     return quoted(name) if is_json else plain(name)
 
 

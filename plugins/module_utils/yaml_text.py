@@ -173,6 +173,14 @@ def setting(mapping: yaml.MappingNode, name: str) -> str:
     return str(pair.value.value) if pair is not None and is_scalar(pair.value) and not is_null(pair.value) else ""
 
 
+def refuse_odd_keys(mapping: yaml.MappingNode) -> None:
+    """Raises YamlProblem for a key that is no text, as ``{{ template }}`` is one to YAML."""
+    for key, _value in mapping.value:
+        if not is_scalar(key):
+            mark = key.start_mark
+            raise YamlProblem("a key is not a text, as in a template", mark.line + 1, mark.column + 1)
+
+
 def says(node: yaml.Node | None, value: object) -> bool:
     """Whether a node says what plain data say; numbers and texts are compared as they are written."""
     if node is None or is_null(node):
