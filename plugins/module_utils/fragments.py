@@ -19,6 +19,7 @@ class Other(enum.Enum):
     REFUSE = "refuse"  # somebody meant it: an error shows both
     REPLACE = "replace"  # it follows from what is asked for, or only repeats a known mistake
     KEEP = "keep"  # ours is a default only
+    IDENTITY = "identity"  # it makes the document what it is: none is as wrong as another, and it never goes alone
     NEW = "new"  # ours is a default of what we add; where somebody's mapping lacks it, it is not added either
 
 
@@ -101,6 +102,13 @@ def asked_for(node: Node) -> Node | None:
         found = {name: child for name, child in rest.items() if child is not None}
         return dataclasses.replace(node, children=found) if found else None
     return node if has_content(node) else None
+
+
+def goes_alone(node: Node) -> bool:
+    """False for what is removed together with the mapping around it only: what identifies it, and defaults of ours."""
+    if isinstance(node, Leaf):
+        return node.other not in (Other.IDENTITY, Other.NEW)
+    return not isinstance(node, Block) or any(goes_alone(child) for child in node.children.values())
 
 
 def has_content(node: Node) -> bool:

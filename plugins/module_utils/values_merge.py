@@ -24,6 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments impor
     Rows,
     Single,
     asked_for,
+    goes_alone,
     has_content,
     plain_data,
 )
@@ -178,7 +179,9 @@ class _Planner:
         for name, child in block.children.items():
             pair = find(mapping, name)
             wanted = asked_for(child)
-            if pair is None and wanted is not None:
+            if pair is None and isinstance(child, Leaf) and child.other is Other.IDENTITY:
+                self.plan.conflicts.append(f"{_dotted((*path, name))} is missing, wanted is {flow(child.value)}")
+            elif pair is None and wanted is not None:
                 missing[name] = plain_data(wanted)
             elif pair is not None:
                 self._value(mapping, pair, child, (*path, name), alone=alone)
@@ -232,7 +235,8 @@ class _Planner:
             return
         found = _found(pair.value)
         mistaken = is_scalar(pair.value) and pair.value.value in leaf.repaired
-        if leaf.other is Other.REFUSE and not unset and not mistaken:
+        refused = leaf.other is Other.IDENTITY or (leaf.other is Other.REFUSE and not unset)
+        if refused and not mistaken:
             self.plan.conflicts.append(
                 f"{_dotted(path)} is {found} (line {_line(pair.key)}), wanted is {flow(leaf.value)}"
             )
@@ -308,8 +312,7 @@ def _plan_removal(root: yaml.Node | None, fragment: Block, text: str) -> _Plan:
     if root is not None and is_mapping(root):
         remover.plan.empty = remover.block(root, fragment, (), alone=True)
         if remover.plan.empty:
-            for key, value in root.value:
-                remover.remove_pair(root, Pair(key, value), (), alone=True)
+            remover.remove_pairs(root, [Pair(key, value) for key, value in root.value], (), alone=True)
     else:
         remover.plan.empty = True
     return remover.plan
@@ -324,22 +327,28 @@ class _Remover:
         self._splicer = ValuesSplicer(text, style_of(root))
 
     def block(self, mapping: yaml.MappingNode, block: Block, path: Path, *, alone: bool) -> bool:
-        ours: list[Pair] = []
+        ours: list[tuple[Pair, Node]] = []
         for name, child in block.children.items():
             pair = find(mapping, name)
             if pair is not None and pair.own and self._value(pair.value, child, (*path, name), alone=alone):
-                ours.append(pair)
+                ours.append((pair, child))
         if len(ours) == len(mapping.value):
             return True
-        for pair in ours:
-            self.remove_pair(mapping, pair, path, alone=alone)
+        # What makes a document what it is stays, and a default of ours goes with its mapping only.
+        going = [pair for pair, child in ours if goes_alone(child)]
+        self.remove_pairs(mapping, going, path, alone=alone)
         return False
 
-    def remove_pair(self, mapping: yaml.MappingNode, pair: Pair, path: Path, *, alone: bool) -> None:
+    def remove_pairs(self, mapping: yaml.MappingNode, pairs: t.Sequence[Pair], path: Path, *, alone: bool) -> None:
+        if not pairs:
+            return
         self._require_alone(mapping, alone=alone)
-        self._require_alone(pair.value, alone=alone)
-        self.plan.edits += self._splicer.remove_key(mapping, pair)
-        self._note((*path, str(pair.key.value)))
+        keys = [id(pair.key) for pair in pairs]
+        for pair in pairs:
+            self._require_alone(pair.value, alone=alone)
+            self._note((*path, str(pair.key.value)))
+        indexes = [number for number, (key, _value) in enumerate(mapping.value) if id(key) in keys]
+        self.plan.edits += self._splicer.remove_children(mapping, indexes)
 
     def _value(self, value: yaml.Node, child: Node, path: Path, *, alone: bool) -> bool:
         alone = alone and id(value) not in self._shared
@@ -353,10 +362,10 @@ class _Remover:
             return bool(value.value) and self.block(value, child, path, alone=alone)
         if isinstance(child, Rows) and is_sequence(value):
             return self._rows(value, child, path, alone=alone)
-        if isinstance(child, Members) and is_sequence(value):
+        if isinstance(child, Members) and is_sequence(value) and not equals(value, plain_data(child)):
             ours = [index for index, item in enumerate(value.value) if is_scalar(item) and item.value in child.values]
             return self._remove_items(value, ours, path, alone=alone)
-        return isinstance(child, Single) and equals(value, plain_data(child))
+        return isinstance(child, Members | Single) and equals(value, plain_data(child))
 
     def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> bool:
         present = _identities(sequence, rows)
@@ -366,29 +375,17 @@ class _Remover:
                 item = sequence.value[index]
                 inside = alone and id(item) not in self._shared
                 if rows.shared:
-                    mine = self._shared_row(item, row, rows.key, (*path, index), alone=inside)
+                    mine = self.block(item, row, (*path, index), alone=inside)
                 else:
                     mine = equals(item, plain_data(row))
                     if not mine:
+                        named = find_text(item, rows.key)
                         self.plan.kept.append(
-                            f"{_dotted(path)} keeps {rows.identity(row)}, because it differs from what would be added."
+                            f"{_dotted(path)} keeps {named}, because it differs from what would be added."
                         )
                 if mine:
                     ours.append(index)
         return self._remove_items(sequence, ours, path, alone=alone)
-
-    def _shared_row(self, item: yaml.MappingNode, row: Block, key: str, path: Path, *, alone: bool) -> bool:
-        """Ours goes out of a row of others, but never what identifies it."""
-        if self.block(item, row, path, alone=alone):
-            return True
-        kept = {(*path, key)}
-        if kept <= self.plan.before:
-            pair = find(item, key)
-            removed = self._splicer.remove_key(item, pair) if pair is not None else []
-            self.plan.edits = [edit for edit in self.plan.edits if edit not in removed]
-            self.plan.before -= kept
-            self.plan.summaries.remove(f"remove {_dotted((*path, key))}")
-        return False
 
     def _remove_items(self, sequence: yaml.SequenceNode, ours: list[int], path: Path, *, alone: bool) -> bool:
         if not ours:
@@ -398,8 +395,8 @@ class _Remover:
         self._require_alone(sequence, alone=alone)
         for index in ours:
             self._require_alone(sequence.value[index], alone=alone)
-            self.plan.edits += self._splicer.remove_item(sequence, index)
             self._note((*path, index))
+        self.plan.edits += self._splicer.remove_children(sequence, ours)
         return False
 
     def _require_alone(self, node: yaml.Node, *, alone: bool) -> None:
@@ -426,6 +423,8 @@ def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, 
         return MergedText(text, kept=tuple(plan.kept), empty=plan.empty)
     try:
         changed = apply_edits(text, plan.edits)
+        if removing and not text.endswith(("\n", "\r")):  # what stood at the end is gone, with the break before it
+            changed = changed.removesuffix("\n").removesuffix("\r")
         after = _root(changed)
         again = decide(after, fragment, changed)
     except (YamlProblem, ValueError):

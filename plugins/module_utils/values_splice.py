@@ -41,6 +41,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
 if t.TYPE_CHECKING:
     import yaml
 
+#: A string that needs no quotes inside of brackets.
+_FLOW_WORD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+
 
 def style_of(root: yaml.Node | None) -> Style:
     """The indentation that a document uses most; two columns where it shows none."""
@@ -118,7 +121,8 @@ class ValuesSplicer:
         """New items at the end of a list that has some."""
         text = self._text
         if sequence.flow_style:
-            return [self._add_to_flow(sequence, ", ".join(flow(item) for item in items))]
+            is_plain = is_scalar(sequence.value[0]) and sequence.value[0].style is None
+            return [self._add_to_flow(sequence, ", ".join(_flow_item(item, plain=is_plain) for item in items))]
         dash = self._first_dash(sequence)
         column = dash - line_start(text, dash)
         lines = item_lines(items, self._style, column, self._offset(sequence, dash))
@@ -126,15 +130,22 @@ class ValuesSplicer:
         return [insert_lines_at(text, end, lines)]
 
     def _add_to_flow(self, node: yaml.MappingNode | yaml.SequenceNode, addition: str) -> Edit:
-        """At the end where that is on the first line, else at the beginning: a comment may stand before the end."""
+        """Behind the last child, on a line of its own where that one has one."""
         text = self._text
         inside = content_start(text, node) + 1
-        last = int(node.end_mark.index) - 1
-        content = text[inside:last].rstrip()
-        if "\n" in content or "\r" in content or content.endswith(","):
+        if not node.value:
+            return Edit(inside, inside, addition)
+        last = node.value[-1]
+        key, value = last if is_mapping(node) else (last, last)
+        start, end = int(key.start_mark.index), int(value.end_mark.index)
+        previous = node.value[-2] if len(node.value) > 1 else None
+        before = inside if previous is None or is_mapping(node) else int(previous.start_mark.index)
+        is_alias = Pair(key, value).value_is_alias if is_mapping(node) else start < before
+        if is_alias:  # where it ends is not known
             return Edit(inside, inside, f"{addition}, ")
-        end = inside + len(content)
-        return Edit(end, end, f", {addition}" if content.strip() else addition)
+        indentation = text[line_start(text, start) : start]
+        own_line = not indentation.strip() and line_start(text, start) > inside
+        return Edit(end, end, f",{line_break(text, start)}{indentation}{addition}" if own_line else f", {addition}")
 
     def _flow_name(self, mapping: yaml.MappingNode, name: str) -> str:
         is_json = bool(mapping.value) and mapping.value[0][0].style == '"'
@@ -217,36 +228,51 @@ class ValuesSplicer:
     # Something is removed -----------------------------------------------------------------------------------------
 
     def remove_key(self, mapping: yaml.MappingNode, pair: Pair) -> list[Edit]:
-        """A key with its lines; one that stands behind a list's dash gives its place to the next key."""
+        """One key, while others stay."""
+        index = next(number for number, (key, _value) in enumerate(mapping.value) if key is pair.key)
+        return self.remove_children(mapping, [index])
+
+    def remove_children(self, node: yaml.MappingNode | yaml.SequenceNode, indexes: t.Sequence[int]) -> list[Edit]:
+        """Keys or list items with their lines; comments behind an item stay."""
+        if node.flow_style:
+            return self._remove_from_flow(node, indexes)
+        if is_mapping(node):
+            return [self._lines_of(node, Pair(*node.value[index])) for index in indexes]
+        return [self._item_lines(node.value[index]) for index in indexes]
+
+    def _lines_of(self, mapping: yaml.MappingNode, pair: Pair) -> Edit:
+        """A key that stands behind a list's dash gives its place to the next one."""
         text = self._text
         start, end = int(pair.key.start_mark.index), self._end_of_pair(pair)
-        if mapping.flow_style:
-            return [self._remove_from_flow(start, end)]
         first = line_start(text, start)
-        if text[first:start].strip():  # behind a dash
-            later = [int(key.start_mark.index) for key, _value in mapping.value if key.start_mark.index > start]
-            return [Edit(start, min(later))] if later else [Edit(start, end, "{}")]
-        return [Edit(first, self._behind_line(end))]
+        if not text[first:start].strip():
+            return Edit(first, self._behind_line(end))
+        later = [int(key.start_mark.index) for key, _value in mapping.value if key.start_mark.index > start]
+        return Edit(start, min(later)) if later else Edit(start, end, "{}")
 
     def _end_of_pair(self, pair: Pair) -> int:
         return pair.value_end if pair.value_is_alias else self._end_of(pair.value)
 
-    def remove_item(self, sequence: yaml.SequenceNode, index: int) -> list[Edit]:
-        """A list item with its lines; comments behind it stay."""
-        text = self._text
-        item = sequence.value[index]
-        if sequence.flow_style:
-            return [self._remove_from_flow(int(item.start_mark.index), int(item.end_mark.index))]
-        dash = text.rfind("-", 0, int(item.start_mark.index))
-        return [Edit(line_start(text, dash), self._behind_line(self._end_of(item)))]
+    def _item_lines(self, item: yaml.Node) -> Edit:
+        dash = self._text.rfind("-", 0, int(item.start_mark.index))
+        return Edit(line_start(self._text, dash), self._behind_line(self._end_of(item)))
 
-    def _remove_from_flow(self, start: int, end: int) -> Edit:
-        """With one of the commas around it, and with its line where it stands alone."""
-        text = self._text
-        behind = re.compile(r"\s*,[ \t]*").match(text, end)
-        if behind:
-            first = line_start(text, start)
-            alone = not text[first:start].strip() and not text[behind.end() : line_end(text, behind.end())].strip()
-            return Edit(first, next_line(text, behind.end())) if alone else Edit(start, behind.end())
-        before = re.search(r",\s*\Z", text[:start])
-        return Edit(before.start() if before else start, end)
+    def _remove_from_flow(self, node: yaml.MappingNode | yaml.SequenceNode, indexes: t.Sequence[int]) -> list[Edit]:
+        """Each with the comma behind it, or the one before it where none of the rest follows."""
+        spans = [
+            (int(child[0].start_mark.index), Pair(*child).value_end)
+            if isinstance(child, tuple)
+            else (int(child.start_mark.index), int(child.end_mark.index))
+            for child in node.value
+        ]
+        staying = [number for number in range(len(spans)) if number not in indexes]
+        if not staying:
+            return [Edit(content_start(self._text, node) + 1, int(node.end_mark.index) - 1)]
+        edits = [Edit(spans[number][0], spans[number + 1][0]) for number in indexes if number < staying[-1]]
+        if staying[-1] < len(spans) - 1:
+            edits.append(Edit(spans[staying[-1]][1], spans[-1][1]))
+        return edits
+
+
+def _flow_item(item: object, *, plain: bool) -> str:
+    return item if plain and isinstance(item, str) and _FLOW_WORD.fullmatch(item) else flow(item)

@@ -70,7 +70,7 @@ def operator_spec(wish: FileWish) -> Block:
             f"{EXTERNAL_ID_UNDER_OPERATOR} for it.",
             fix="Update Prometheus first, or leave external_id out.",
         )
-    env = Block({"name": Leaf(PROMETHEUS_CONTAINER), "env": environment(wish)})
+    env = Block({"name": Leaf(PROMETHEUS_CONTAINER, Other.IDENTITY), "env": environment(wish)})
     pod_labels = labels(wish)
     return Block(
         present(

@@ -61,7 +61,9 @@ def pod_patch(wish: FileWish) -> Rendering:
     """A strategic merge patch: its lists are merged by name, or by path for mounts."""
     if wish.workload_kind not in POD_KINDS:
         raise _wrong_kind("kustomize", wish, POD_KINDS)
-    container = Block(present({"name": Leaf(wish.container), "env": environment(wish), "volumeMounts": mounts(wish)}))
+    container = Block(
+        present({"name": Leaf(wish.container, Other.IDENTITY), "env": environment(wish), "volumeMounts": mounts(wish)})
+    )
     pod_labels = labels(wish)
     spec: dict[str, Node | None] = {
         "serviceAccountName": Leaf(wish.account.name),
@@ -84,11 +86,11 @@ def pod_patch(wish: FileWish) -> Rendering:
 def _manifest(wish: FileWish, api: str, spec: Block, title: str, notes: tuple[str, ...]) -> Rendering:
     fragment = Block(
         {
-            "apiVersion": Leaf(api),
-            "kind": Leaf(wish.workload_kind),
+            "apiVersion": Leaf(api, Other.IDENTITY),
+            "kind": Leaf(wish.workload_kind, Other.IDENTITY),
             "metadata": Block(
                 # A manifest may leave its namespace to kustomize.
-                {"name": Leaf(wish.workload_name), "namespace": Leaf(wish.account.namespace, Other.NEW)}
+                {"name": Leaf(wish.workload_name, Other.IDENTITY), "namespace": Leaf(wish.account.namespace, Other.NEW)}
             ),
             "spec": spec,
         }
