@@ -17,7 +17,7 @@ import uuid
 from sandbox import control, estate, hosts, inventory
 from sandbox.control import BadControlRequest
 from sandbox.issuer_client import IssuerClient
-from sandbox.kubernetes import ApiServer
+from sandbox.kubernetes import ApiServer, external
 from sandbox.listener import LOOPBACK, Listener
 from sandbox.proxy import Proxy
 from sandbox.services import Services
@@ -242,6 +242,8 @@ class Sandbox:
         return Instance(self.instance, os.getpid(), self.control_url, self.proxy_url)
 
     def _seed(self) -> None:
+        if self._external:
+            external.clear(self._external.values())
         estate.seed(
             estate.Ground(
                 world=self.world,

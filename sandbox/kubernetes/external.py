@@ -9,6 +9,7 @@ server's own credential; every other token goes on as it is, so that the externa
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import copy
 import dataclasses
@@ -23,7 +24,7 @@ from sandbox.kubernetes import incoming, kinds
 from sandbox.web import make_app, mark_write, name_operation
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from sandbox.kubernetes.kinds import Resource
@@ -36,8 +37,10 @@ _SECONDS = 60.0
 _POLL_SECONDS = 0.2
 #: Namespaces that every cluster has; they are never removed.
 SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_RUNNING = (kinds.DEPLOYMENTS, kinds.STATEFUL_SETS, kinds.DAEMON_SETS, kinds.JOBS, kinds.REPLICA_SETS, kinds.PODS)
 _KEYS = "/openid/v1/jwks"
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +120,6 @@ class ExternalApiServer:
         self._api = ExternalApi(server)
         cluster.published_keys = self.published_keys
         self.app = self._make_app()
-        self._clear()
 
     def published_keys(self) -> list[Json]:
         """The keys with which the server signs tokens, as it publishes them."""
@@ -158,22 +160,6 @@ class ExternalApiServer:
                 break
         raise ValueError(f"{answer.json().get('message', answer.status)}")
 
-    def _clear(self) -> None:
-        """Remove what an earlier run left."""
-        listed = self._api.send("GET", "/api/v1/namespaces").json()["items"]
-        names = {item["metadata"]["name"] for item in listed} - SYSTEM_NAMESPACES
-        if self._server.namespaces is None:
-            for item in self._api.send("GET", _WEBHOOKS).json()["items"]:
-                self._api.send("DELETE", f"{_WEBHOOKS}/{item['metadata']['name']}")
-        else:
-            names &= set(self._server.namespaces)
-        for name in names:
-            self._api.send("DELETE", f"/api/v1/namespaces/{name}")
-        for _unused in _moments(_SECONDS):
-            if all(self._api.send("GET", f"/api/v1/namespaces/{name}").status == 404 for name in names):
-                return
-        raise ValueError(f"The namespaces {', '.join(sorted(names))} of {self._cluster.name} are not gone yet.")
-
     # --- the application ----------------------------------------------------------------------------------------------
 
     def _make_app(self) -> flask.Flask:
@@ -213,6 +199,41 @@ class ExternalApiServer:
     def _version(self, path: str) -> str:
         answer = self._api.send("GET", path)
         return _version_in(answer) if answer.status == 200 else ""
+
+
+def clear(servers: Collection[ExternalServer]) -> None:
+    """Remove what an earlier run left on the servers. Raises ValueError when something does not go."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(_clear, servers))
+
+
+def _clear(server: ExternalServer) -> None:
+    api = ExternalApi(server)
+    names = {item["metadata"]["name"] for item in api.send("GET", "/api/v1/namespaces").json()["items"]}
+    names -= SYSTEM_NAMESPACES
+    if server.namespaces is None:
+        for collection in (_WEBHOOKS, _DEFINITIONS):
+            for item in api.send("GET", collection).json()["items"]:
+                api.send("DELETE", f"{collection}/{item['metadata']['name']}")
+    else:
+        names &= set(server.namespaces)
+    for name in names:
+        _empty(api, name)
+        api.send("DELETE", f"/api/v1/namespaces/{name}")
+    for _unused in _moments(_SECONDS):
+        if all(api.send("GET", f"/api/v1/namespaces/{name}").status == 404 for name in names):
+            return
+    raise ValueError(f"The namespaces {', '.join(sorted(names))} are not gone yet.")
+
+
+def _empty(api: ExternalApi, namespace: str) -> None:
+    """Remove what runs in a namespace: the namespace's own removal would look after it at long intervals only."""
+    options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+    for resource in _RUNNING:
+        api.send_json("DELETE", _collection(resource, namespace), options | {"propagationPolicy": "Background"})
+    for _unused in _moments(_SECONDS):
+        if not api.send("GET", _collection(kinds.PODS, namespace)).json()["items"]:
+            return
 
 
 def _may_write(request: flask.Request, path: str) -> bool:

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""promtool of both Prometheus releases judges every configuration of the corpus and what the collection makes of it.
+
+Debian builds a release with the libraries that it has, so its 2.53 takes settings of ``sigv4`` that the project's own
+2.53 refuses. That a release takes what it is said to know is tested; that it refuses the rest can't be.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import typing as t
+
+import pytest
+import yaml
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import Refused
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    FederationError,
+    RemoteWrite,
+    setting_names,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_writes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import (
+    FIRST_RELEASES,
+    PrometheusVersion,
+    unknown_settings,
+)
+from demo.runs import ROOT, clean_environment
+from sandbox import estate
+from tests.real.parts import PROMETHEUS_NAMES
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.real.parts import Parts
+
+CORPUS = ROOT / "tests" / "corpus" / "prometheus"
+ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
+OTHER_ROLE = "arn:aws:iam::210987654321:role/Central"
+URL = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-{}/api/v1/remote_write"
+_OWN = {"region": "eu-west-1", "role_arn": ROLE}
+
+#: Every setting of an entry, alone; ``_pairs`` combines them.
+SETTINGS: dict[str, dict[str, t.Any]] = {
+    "name": {"name": "amp"},
+    "chained role": {"chained_role_arn": OTHER_ROLE},
+    "external ID": {"chained_role_arn": OTHER_ROLE, "external_id": "fleet-1"},
+    "FIPS": {"use_fips_sts_endpoint": True},
+    "no FIPS": {"use_fips_sts_endpoint": False},
+    "service name": {"service_name": "aps"},
+    "queue": {"queue_config": {"max_shards": 50, "retry_on_http_429": False, "min_backoff": "30ms"}},
+    "sample age": {"queue_config": {"sample_age_limit": "1h"}},
+    "relabeling": {
+        "write_relabel_configs": (
+            {"source_labels": ["__name__"], "regex": "go_.*", "action": "drop"},
+            {"target_label": "tenant", "replacement": "a: b # c"},
+        )
+    },
+}
+
+
+def _variants() -> list[t.Any]:
+    """Each setting alone, each pair, and none of them."""
+    names = [(), *((name,) for name in SETTINGS), *itertools.combinations(SETTINGS, 2)]
+    return [pytest.param(chosen, id=" and ".join(chosen) or "plain") for chosen in names]
+
+
+class Promtool:
+    """promtool of one release."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self.version = self._own_version()
+
+    def refusal(self, text: str) -> str:
+        """What it says against a configuration; empty when it accepts it."""
+        file = self._folder / "prometheus.yml"
+        file.write_bytes(text.encode())
+        # Files that a configuration names are the owner's and not here.
+        finished = self._run("check", "config", "--syntax-only", str(file))
+        return "" if finished.returncode == 0 else finished.stdout + finished.stderr
+
+    def _own_version(self) -> PrometheusVersion:
+        words = self._run("--version").stdout.split()
+        return PrometheusVersion.parse(words[words.index("version") + 1])
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603  # no shell, and the tests' own arguments
+            [str(self._program), *arguments],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module", params=PROMETHEUS_NAMES)
+def promtool(request: pytest.FixtureRequest, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Promtool:
+    return Promtool(parts.program(request.param, "promtool"), tmp_path_factory.mktemp("promtool"))
+
+
+def test_it_refuses_what_is_wrong(promtool: Promtool) -> None:
+    """Else the other tests would prove nothing."""
+    assert promtool.refusal("scrape_configs: []\n") == ""
+    assert "nonsense" in promtool.refusal("nonsense: 1\n")
+    entry = {"url": URL.format("a"), "sigv4": {"region": "eu-west-1", "nonsense": 1}}
+    assert "nonsense" in promtool.refusal(yaml.safe_dump({"remote_write": [entry]}))
+
+
+@pytest.mark.parametrize("chosen", _variants())
+def test_every_variant_of_an_entry_is_accepted_or_refused_before(promtool: Promtool, chosen: tuple[str, ...]) -> None:
+    settings = {name: value for one in chosen for name, value in SETTINGS[one].items()}
+    wanted = RemoteWrite(url=URL.format("a"), **_OWN, **settings)
+    if unknown_settings(setting_names(wanted.asked_for()), promtool.version):
+        with pytest.raises(FederationError, match=f"Prometheus {promtool.version} does not know"):
+            wanted.entry(promtool.version)
+        return
+    assert promtool.refusal(yaml.safe_dump({"remote_write": [wanted.entry(promtool.version)]})) == ""
+
+
+def test_an_entry_for_any_version_is_accepted(promtool: Promtool) -> None:
+    assert promtool.refusal(yaml.safe_dump({"remote_write": [RemoteWrite(url=URL.format("a"), **_OWN).entry()]})) == ""
+
+
+@pytest.mark.parametrize("setting", sorted(FIRST_RELEASES))
+def test_what_a_release_is_said_to_know_it_takes(promtool: Promtool, setting: str) -> None:
+    if not promtool.version.knows(setting):
+        assert promtool.version < FIRST_RELEASES[setting]
+        return
+    values = {
+        "sigv4.use_fips_sts_endpoint": True,
+        "sigv4.service_name": "aps",
+        "sigv4.external_id": "fleet-1",
+        "queue_config.retry_on_http_429": True,
+        "queue_config.sample_age_limit": "1h",
+    }
+    entry: dict[str, t.Any] = {"url": URL.format("a"), "sigv4": {"region": "eu-west-1", "role_arn": OTHER_ROLE}}
+    section, _unused, name = setting.partition(".")
+    if name:
+        entry.setdefault(section, {})[name] = values[setting]
+    assert promtool.refusal(yaml.safe_dump({"remote_write": [entry]})) == ""
+
+
+def test_several_workspaces_and_external_labels_are_accepted(promtool: Promtool) -> None:
+    text = "global:\n  scrape_interval: 30s # ours\nscrape_configs: []\n"
+    entries = [RemoteWrite(url=URL.format(one), name=f"amp-{one}", **_OWN) for one in "abc"]
+    merged = merge_remote_writes(
+        text,
+        entries,
+        place="the test's configuration",
+        external_labels={"cluster": "aks-1", "odd": "yes: 'no' # \"maybe\" {{ x }}"},
+        version=promtool.version,
+    )
+    assert len(merged.summaries) >= 4
+    assert promtool.refusal(merged.text) == ""
+
+
+def _seeds() -> list[t.Any]:
+    """The configurations of the sandbox's estate and of the corpus."""
+    files = sorted(path for path in CORPUS.rglob("*.y*ml") if path.is_file())
+    own = [
+        pytest.param(text.format(region="eu-west-1", workspace="ws-a", account="123456789012", role="R"), id=name)
+        for name, text in vars(estate).items()
+        if name.endswith("_PROMETHEUS_YML")
+    ]
+    return own + [pytest.param(path.read_bytes().decode(), id=str(path.relative_to(CORPUS))) for path in files]
+
+
+@pytest.mark.parametrize("text", _seeds())
+def test_what_is_made_of_a_configuration_is_accepted_when_it_was_before(promtool: Promtool, text: str) -> None:
+    wanted = RemoteWrite(url=URL.format("corpus-0"), name="amp-corpus", **_OWN)
+    before = promtool.refusal(text)
+    try:
+        merged = merge_remote_writes(text, [wanted], place="the corpus", version=promtool.version)
+    except Refused:
+        return  # a text that is wrong, on purpose
+    assert merged.summaries
+    assert (promtool.refusal(merged.text) == "") is (before == "")
