@@ -52,6 +52,7 @@ CUSTOM_RESOURCE_DEFINITION: t.Final = ObjectKind(
 )
 
 POD: t.Final = ObjectKind("api/v1", "pods", "Pod")
+EVENT: t.Final = ObjectKind("api/v1", "events", "Event")
 SECRET: t.Final = ObjectKind("api/v1", "secrets", "Secret")
 SERVICE: t.Final = ObjectKind("api/v1", "services", "Service")
 VOLUME_CLAIM: t.Final = ObjectKind("api/v1", "persistentvolumeclaims", "PersistentVolumeClaim")

@@ -56,6 +56,7 @@ class Progress:
     ready: int
     wanted: int
     message: str
+    refusal: str = ""  # why the controller can't make a pod
 
 
 class Urgency(enum.Enum):
@@ -107,17 +108,18 @@ def _deployment(spec: t.Mapping[str, t.Any], status: t.Mapping[str, t.Any]) -> P
     ready = max(0, min(updated, available - (total - updated)))
     conditions = {str(item.get("type")): item for item in status.get("conditions") or ()}
 
+    failure = conditions.get("ReplicaFailure") or {}
+    refusal = str(failure.get("message") or failure.get("reason") or "") if failure.get("status") == "True" else ""
+
     def at(stage: Stage, message: str) -> Progress:
-        return Progress(stage, ready, wanted, message)
+        return Progress(stage, ready, wanted, message, refusal)
 
     if spec.get("paused"):
         return at(Stage.MANUAL, "it is paused, so its pods are replaced when somebody resumes it")
     if (conditions.get("Progressing") or {}).get("reason") == "ProgressDeadlineExceeded":
         return at(Stage.FAILED, "it made no progress within its progressDeadlineSeconds")
-    failure = conditions.get("ReplicaFailure") or {}
-    refused = f": {failure.get('message') or failure.get('reason')}" if failure.get("status") == "True" else ""
     if updated < wanted:
-        return at(Stage.WAITING, f"{updated} of {wanted} new pods exist{refused}")
+        return at(Stage.WAITING, f"{updated} of {wanted} new pods exist{f': {refusal}' if refusal else ''}")
     if total > updated:
         return at(Stage.WAITING, f"{total - updated} old pods are still there")
     if available < updated:

@@ -45,6 +45,18 @@ def likeness(written: str, loaded: str) -> Likeness:
     return Likeness.SAME if same and _within(_labels(ours), _labels(theirs)) else Likeness.SIMILAR
 
 
+def likeness_of_entries(wanted: t.Sequence[t.Mapping[str, t.Any]], gone: t.Collection[str], loaded: str) -> Likeness:
+    """Compare the entries that shall be there, and the URLs that shall not, with a loaded configuration."""
+    theirs = _parsed(loaded)
+    if theirs is None:
+        return Likeness.OTHER
+    found = {_essence(entry): entry for entry in _entries(theirs)}
+    if any(url in gone for url, _region, _role in found) or any(_essence(entry) not in found for entry in wanted):
+        return Likeness.OTHER
+    same = all(_within(dict(entry), found[_essence(entry)]) for entry in wanted)
+    return Likeness.SAME if same else Likeness.SIMILAR
+
+
 def _parsed(text: str) -> dict[str, t.Any] | None:
     try:
         value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe loader, the quick one where there is one
@@ -68,7 +80,7 @@ def _essence(entry: t.Mapping[str, t.Any]) -> tuple[str, str, str]:
     sigv4 = entry.get("sigv4")
     signing = sigv4 if isinstance(sigv4, dict) else {}
     url = re.sub(r"(?<=://)[^/\s@]+@", "", str(entry.get("url") or ""))
-    return url.rstrip("/"), str(signing.get("region") or ""), str(signing.get("role_arn") or "")
+    return url, str(signing.get("region") or ""), str(signing.get("role_arn") or "")
 
 
 def _within(wanted: t.Any, found: t.Any) -> bool:
@@ -90,11 +102,11 @@ def _within(wanted: t.Any, found: t.Any) -> bool:
 
 
 def _plain(value: t.Any) -> str:
-    """A scalar in one form: durations in milliseconds, URLs without password and slash."""
+    """A scalar in one form: durations in milliseconds, URLs without user and password."""
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     text = str(value)
     match = _DURATION.fullmatch(text)
     if match is not None and text:
         return f"{sum(int(match[unit] or 0) * size for unit, size in _MILLISECONDS.items())} ms"
-    return re.sub(r"(?<=://)[^/\s@]+@", "", text).rstrip("/") if "://" in text else text
+    return re.sub(r"(?<=://)[^/\s@]+@", "", text)

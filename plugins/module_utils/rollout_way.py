@@ -26,6 +26,10 @@ Json = dict[str, t.Any]
 #: the pod template: the change that the pods were replaced for. Where they differ, a replacement is due.
 RESTART_ANNOTATION: t.Final = "aks-amp.crosscloud.io/configuration"
 
+#: On the configuration's object while a running Prometheus has not loaded it yet.
+RELOAD_ANNOTATION: t.Final = "aks-amp.crosscloud.io/reload"
+RELOAD_DUE: t.Final = "due"
+
 DEFAULT_PORT: t.Final = 9090
 
 #: Programs that watch configuration files and have Prometheus reload them, by their images' names.
@@ -121,8 +125,16 @@ def restart_digest(template: t.Mapping[str, t.Any], before: str, after: str) -> 
 
 def restart_mark(described: t.Mapping[str, t.Any]) -> str | None:
     """The annotation of an object or of a pod template."""
-    annotations = (described.get("metadata") or {}).get("annotations") or {}
-    mark = annotations.get(RESTART_ANNOTATION)
+    return _annotation(described, RESTART_ANNOTATION)
+
+
+def reload_mark(described: t.Mapping[str, t.Any]) -> str | None:
+    """The annotation of an object whose Prometheus has to load it yet."""
+    return _annotation(described, RELOAD_ANNOTATION)
+
+
+def _annotation(described: t.Mapping[str, t.Any], name: str) -> str | None:
+    mark = ((described.get("metadata") or {}).get("annotations") or {}).get(name)
     return None if mark is None else str(mark)
 
 

@@ -226,6 +226,41 @@ options:
         any case.
     type: bool
     default: false
+  wait:
+    description:
+      - Whether the run waits until the running Prometheus has followed, so that its success means that Prometheus runs
+        with the configuration. A run that finds an earlier one unfinished continues it, though it changes nothing.
+      - Pods that are replaced are waited for until all are new and ready, as C(kubectl rollout status) does. A
+        configuration that changes alone is loaded by the config reloader in the pod, which is only looked at, or by a
+        request for a reload where Prometheus has C(--web.enable-lifecycle).
+      - When it fails, the error begins with the cause, and has the pod's state, its events and the lines of its log that
+        matter. A crash is called a failure after a few starts, what may pass by itself after a minute, the rest when
+        the time is up.
+      - With V(false) the run ends after its last write, and a warning or RV(rollout_status) says what is left to do.
+    type: bool
+    default: true
+  wait_timeout:
+    description: How long to wait at most, in minutes.
+    type: float
+    default: 10
+  rollout:
+    description:
+      - With V(auto), the running Prometheus is brought to a changed configuration. One that has neither a config reloader
+        nor C(--web.enable-lifecycle), or that mounts the configuration as a single file (C(subPath)), gets new pods, by
+        the annotation C(aks-amp.crosscloud.io/configuration) of the pod template, which is part of the reported changes.
+      - With V(none), running pods are left alone, except where their template changes, and a warning says what to do.
+    type: str
+    choices: [auto, none]
+    default: auto
+  rollback:
+    description:
+      - Whether a rollout that fails has what this run wrote put back to what was there before. The run waits for that to
+        be followed too, and fails all the same.
+      - What somebody else has changed since is not overwritten. Pods for which an ordered StatefulSet would wait for
+        ever are deleted.
+      - It can't go with O(wait=false) or O(rollout=none).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - crosscloud.aks_amp.kubernetes
   - crosscloud.aks_amp.attributes
@@ -254,6 +289,9 @@ notes:
   - O(token_source=azure_workload_identity) needs C(get) on C(mutatingwebhookconfigurations) of the API group
     C(admissionregistration.k8s.io), C(get) on C(deployments) in C(kube-system) or where the webhook runs, and C(list)
     on C(pods) in O(namespace). What a missing right hides is named, and O(token_file) makes up for it.
+  - To follow a rollout the caller needs C(list) on C(pods), for a reload C(get) and C(create) on C(pods/proxy), and for
+    the cause of a failure C(list) on C(events) and C(get) on C(pods/log). O(rollback=true) needs C(delete) on C(pods) for
+    a StatefulSet. What a missing right keeps from being done is a warning that names it.
   - Prometheus resolves its credentials when it loads its configuration, so the role should work before; see
     M(crosscloud.aks_amp.federation_check) with O(crosscloud.aks_amp.federation_check#module:scope=token_exchange).
   - Objects that a controller generates, such as those of the Prometheus operator, are refused, because it would undo
@@ -391,6 +429,51 @@ rollout:
   returned: success
   type: str
   sample: restart
+rollout_status:
+  description: What became of the running Prometheus. When the rollout fails, the failed result has it too.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - V(complete) when all pods are new and ready and have the configuration; V(waiting) when somebody has to act, or
+          nobody waited; V(skipped) when nobody looked, as in check mode.
+        - In a failed result V(failed), or V(unknown) when the rollout could not be followed to its end.
+      returned: success
+      type: str
+      sample: complete
+    ready:
+      description: How many new pods are ready.
+      returned: success
+      type: int
+      sample: 2
+    wanted:
+      description: How many pods there shall be.
+      returned: success
+      type: int
+      sample: 2
+    done:
+      description: One sentence that says what was done or is left to do; in a failed result, the cause.
+      returned: success
+      type: str
+      sample: The pods were replaced and are ready.
+    events:
+      description: Warnings among the events of the pod, the newest first.
+      returned: failure
+      type: list
+      elements: str
+      sample: []
+    log:
+      description: The lines of the pod's log that matter, without secrets.
+      returned: failure
+      type: list
+      elements: str
+      sample: []
+    rolled_back:
+      description: Whether everything that the run wrote was put back.
+      returned: failure
+      type: bool
+      sample: false
 kept:
   description: With O(state=absent), one sentence for each thing that is kept, with the reason; otherwise empty.
   returned: success

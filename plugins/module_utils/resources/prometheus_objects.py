@@ -178,7 +178,7 @@ def rollout_warnings(
     *,
     seen_to: bool = False,
 ) -> list[str]:
-    """What somebody has to do so that the running Prometheus follows the change; ``seen_to`` when the run reloads it."""
+    """What somebody has to do so that the running Prometheus follows; ``seen_to`` when the run has it reloaded."""
     warnings: list[str] = []
     if consequence is Rollout.RELOAD and not seen_to:
         advice = "unless a config reloader does it, reload Prometheus when its pods see the new file, in about a minute"

@@ -82,7 +82,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject
     Subject,
     chain_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way, reload_mark
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 
 if t.TYPE_CHECKING:
@@ -344,7 +344,10 @@ def _subject(state: Current, wish: Wish, written: t.Sequence[Written]) -> Subjec
         region=main.region,
         workspace=main.url,
     )
-    return Subject((wish.workload,), container, _running(state, wish, container).way, expected, chain)
+    way = _running(state, wish, container).way
+    return Subject(
+        (wish.workload,), container, way, expected, chain, marked=source.reference, due=reload_mark(now) is not None
+    )
 
 
 def _facts(state: Current, wish: Wish) -> Json:
@@ -375,7 +378,7 @@ def _remove(params: Params, context: Context) -> Result:
         rollout,
         lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
         lambda state, written: removal_subject(state, wish, written),
-        lambda state: {**facts, "kept": []},
+        lambda _: {**facts, "kept": []},
     )
     outcome, status = converge(client, context, RemovalResource(wish, client), following)
     facts |= {"kept": kept_among(outcome.warnings), "rollout_status": status.report()}

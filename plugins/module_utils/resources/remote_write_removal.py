@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
     WORKLOAD_KINDS,
@@ -24,7 +25,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record imp
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import undo_pod_changes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import how_mounted
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+    choose_container,
+    how_mounted,
+    service_account_of,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import is_same_workspace
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
     additions_in,
@@ -52,7 +57,23 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     sentence,
     version,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_restart import (
+    Running,
+    without_restart,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+    DEFAULT_ROLLOUT,
+    ExpectedText,
+    RolloutMode,
+    RolloutWish,
+    Subject,
+    chain_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way, reload_mark
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
 
 Json = dict[str, t.Any]
 
@@ -64,14 +85,19 @@ class RemovalWish:
     source: TextSource
     workload: ObjectReference
     url: str | None = None
+    container: str | None = None
+    rollout: RolloutWish = DEFAULT_ROLLOUT
 
     @classmethod
     def from_params(cls, params: Params) -> RemovalWish:
+        """Raises InvalidInput for what can't be."""
         kind = WORKLOAD_KINDS[params.text("workload_kind")]
         return cls(
             source=TextSource.from_params(params),
             workload=kind.at(params.text("workload_name"), params.text("namespace")),
             url=params.optional_text("remote_write_url"),
+            container=params.optional_text("container"),
+            rollout=RolloutWish.from_params(params),
         )
 
 
@@ -97,12 +123,57 @@ def plan_removal(current: Remaining, wish: RemovalWish) -> Plan[Operation, Remai
         warnings.append(kept(f"The web identity of {wish.workload}", f"it is used by the entry for {in_use[0]}"))
     elif workload is not None:
         workload = _without_identity(workload, wish, changes, warnings)
+    running = _running(current, wish)
+    if running is not None and wish.rollout.mode is RolloutMode.AUTO:
+        changes = list(without_restart(changes, running))
+        for operation in (change.operation for change in changes):
+            if isinstance(operation, SetText):
+                config = predicted(running.config, operation)
+            else:
+                workload = predicted(running.workload, operation)
     found = {wish.source.reference: current.config, wish.workload: current.workload}
     warnings += keeper_warnings(changes, found)
     if workload is not None:
         mount = how_mounted(workload["spec"]["template"], wish.source.reference)
-        warnings += rollout_warnings(wish.workload, workload, rollout(changes), mount)
+        way = running.way if running is not None else None
+        seen_to = wish.rollout.follows and way in (Way.RELOADER, Way.LIFECYCLE)
+        warnings += rollout_warnings(wish.workload, workload, rollout(changes), mount, seen_to=seen_to)
     return Plan(tuple(changes), Remaining(config, workload), tuple(warnings))
+
+
+def _running(current: Remaining, wish: RemovalWish) -> Running | None:
+    """The Prometheus from which remote write is taken; None where configuration or workload is gone."""
+    if current.config is None or current.workload is None or not wish.source.is_in(current.config):
+        return None
+    container = _container(current.workload, wish)
+    return Running(wish.source, current.config, wish.workload, current.workload, container)
+
+
+def _container(workload: Json, wish: RemovalWish) -> str:
+    """The container of Prometheus; the first one where it can't be told, for nothing is written into it by its name."""
+    spec = workload["spec"]["template"]["spec"]
+    try:
+        return choose_container(spec, wish.container, str(wish.workload))
+    except errors.AksAmpError:
+        return str(spec["containers"][0]["name"])
+
+
+def removal_subject(state: Remaining, wish: RemovalWish, written: t.Sequence[Written]) -> Subject | None:
+    """What is followed after a removal wrote these objects; None when the workload is gone."""
+    if state.workload is None:
+        return None
+    running = _running(state, wish)
+    container = _container(state.workload, wish)
+    account = service_account_of(state.workload["spec"]["template"]["spec"])
+    chain = chain_of(namespace=str(wish.workload.namespace), account=account)
+    if running is None:
+        return Subject((wish.workload,), container, None, ExpectedText(""), chain)
+    config = next((one for one in written if one.reference == wish.source.reference), None)
+    now = running.config if config is None else config.after
+    former = None if config is None else wish.source.text_of(config.before)
+    expected = ExpectedText(wish.source.text_of(now), former)
+    place, due = wish.source.reference, reload_mark(now) is not None
+    return Subject((wish.workload,), container, running.way, expected, chain, marked=place, due=due)
 
 
 def _without_entries(

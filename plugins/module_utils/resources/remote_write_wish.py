@@ -30,7 +30,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_op
     RemoteWrites,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import ROLLOUT_OPTIONS, RolloutWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+    DEFAULT_ROLLOUT,
+    ROLLOUT_OPTIONS,
+    RolloutWish,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TOKEN_OPTIONS, TokenWish
 
 ARGUMENT_SPEC = ArgumentSpec(
@@ -68,7 +72,7 @@ class Wish:
     pod: PodWish
     promtool: str | None
     token_file: str | None = None
-    rollout: RolloutWish = RolloutWish()
+    rollout: RolloutWish = DEFAULT_ROLLOUT
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
