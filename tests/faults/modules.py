@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
+import gzip
 import json
 import typing as t
 
@@ -35,6 +37,7 @@ from sandbox.world import (
 )
 from tests.unit.plugins.azure_estate import RESOURCE_GROUP, context
 from tests.unit.plugins.module_utils.resources.aws_modules import REGION, params_of
+from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -120,6 +123,8 @@ class Case:
     def _run(self, estate: Estate, options: Options, *, check_mode: bool) -> Result:
         known = self.definition.spec.options
         connection = {name: value for name, value in estate.connection.items() if name in known}
+        if "client_id" not in known:  # then the option is no client's secret
+            connection.pop("secret", None)
         if "context" in known:
             connection["context"] = self.cluster
         given = {**connection, **options}
@@ -192,6 +197,33 @@ def _remote_write(role: str, **options: t.Any) -> Callable[[Estate], Options]:
         }
 
     return of
+
+
+#: Other kinds of workload and places of the configuration than those of the estate's own Prometheus.
+STATEFUL_SECRET: t.Final = Target("StatefulSet", "Secret", "packed")
+DAEMON_BINARY: t.Final = Target("DaemonSet", "ConfigMap", "binary")
+
+
+def _remote_write_in(target: Target, role: str, **options: t.Any) -> Callable[[Estate], Options]:
+    def of(estate: Estate) -> Options:
+        given = {**_remote_write(role)(estate), **target.options, **options}
+        return {name: value for name, value in given.items() if name in target.options or name != "configmap"}
+
+    return of
+
+
+def _with_target(target: Target) -> Callable[[Estate], None]:
+    """A Prometheus of that kind in place of the estate's own."""
+
+    def prepare(estate: Estate) -> None:
+        _with_account(estate)
+        server = estate.sandbox.api_server("fresh")
+        found = server.get("ConfigMap", NAMESPACE, "prometheus-config")
+        assert found is not None
+        for manifest in (target.config(found["data"]["prometheus.yml"]), target.workload()):
+            server.seed(manifest)
+
+    return prepare
 
 
 def _check(**options: t.Any) -> Callable[[Estate], Options]:
@@ -293,6 +325,27 @@ PRESENT: t.Final = (
         before=(_remote_write(ROLE),),
         prepare=_with_account,
     ),
+    *(
+        case
+        for name, target in (("stateful", STATEFUL_SECRET), ("daemon", DAEMON_BINARY))
+        for case in (
+            Case(
+                f"prometheus_remote_write-{name}-create",
+                _WRITE,
+                "fresh",
+                _remote_write_in(target, ROLE),
+                prepare=_with_target(target),
+            ),
+            Case(
+                f"prometheus_remote_write-{name}-modify",
+                _WRITE,
+                "fresh",
+                _remote_write_in(target, "Another-Role"),
+                before=(_remote_write_in(target, ROLE),),
+                prepare=_with_target(target),
+            ),
+        )
+    ),
     Case("amp_resource_policy-create", _POLICY, "finished", _resource_policy),
     Case("amp_workspace_info", amp_workspace.DEFINITION, "fresh", lambda _estate: {"alias": WORKSPACE_ALIAS}),
     Case("federation_check", federation_check.DEFINITION, "finished", _check()),
@@ -324,6 +377,20 @@ ABSENT: t.Final = tuple(
         _gone("federated_service_account", _ACCOUNT, "fresh", _account(namespace="observability")),
         _gone("amp_resource_policy", _POLICY, "finished", _resource_policy),
         _gone("prometheus_remote_write", _WRITE, "fresh", _remote_write(ROLE), _with_account),
+        _gone(
+            "prometheus_remote_write-stateful",
+            _WRITE,
+            "fresh",
+            _remote_write_in(STATEFUL_SECRET, ROLE),
+            _with_target(STATEFUL_SECRET),
+        ),
+        _gone(
+            "prometheus_remote_write-daemon",
+            _WRITE,
+            "fresh",
+            _remote_write_in(DAEMON_BINARY, ROLE),
+            _with_target(DAEMON_BINARY),
+        ),
     )
     if "state" in case.definition.spec.options
 )
@@ -334,8 +401,9 @@ CASES: t.Final = (*PRESENT, *ABSENT)
 # --- what a run leaves ----------------------------------------------------------------------------------------------
 
 _VOLATILE = frozenset({"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"})
-_KINDS = ("Namespace", "ServiceAccount", "ConfigMap", "Deployment")
-_REVISION = "deployment.kubernetes.io/revision"
+_KINDS = ("Namespace", "ServiceAccount", "ConfigMap", "Secret", "Deployment", "StatefulSet", "DaemonSet")
+#: How often a template has changed.
+_REVISIONS = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 
 
 def snapshot(sandbox: Sandbox) -> Json:
@@ -424,8 +492,18 @@ def _objects(sandbox: Sandbox, cluster: str) -> Iterator[tuple[str, Json]]:
         for stored in store.select(resource):
             body = {name: copy.deepcopy(value) for name, value in stored.items() if name != "status"}
             body["metadata"] = {name: value for name, value in body["metadata"].items() if name not in _VOLATILE}
-            body["metadata"].get("annotations", {}).pop(_REVISION, None)
+            for field in ("binaryData", *(("data",) if kind == "Secret" else ())):
+                body |= {field: {key: _readable(value) for key, value in body[field].items()}} if field in body else {}
+            for annotation in _REVISIONS:
+                body["metadata"].get("annotations", {}).pop(annotation, None)
             yield f"{kind} {body['metadata'].get('namespace', '')}/{body['metadata']['name']}", body
+
+
+def _readable(value: str) -> str:
+    """A binary value as text, since the workspace's name in it differs between two equal runs."""
+    content = base64.b64decode(value)
+    packed = content.startswith(b"\x1f\x8b")
+    return f"{'packed ' if packed else ''}{(gzip.decompress(content) if packed else content).decode()}"
 
 
 def differences(one: t.Any, other: t.Any, path: str = "") -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import typing as t
 
 import pytest
@@ -15,9 +16,22 @@ import requests
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, failure_values
 from sandbox.faults import Fault, Kind
 from sandbox.graph.directory import Key
-from tests.faults.modules import CASES, NAMESPACE, PRESENT, ROLE, Case, Estate, by_name, differences, snapshot
+from tests.faults.modules import (
+    CASES,
+    DAEMON_BINARY,
+    NAMESPACE,
+    PRESENT,
+    ROLE,
+    STATEFUL_SECRET,
+    Case,
+    Estate,
+    by_name,
+    differences,
+    snapshot,
+)
 from tests.faults.test_matrix import undisturbed
 from tests.unit.plugins.azure_estate import AzureEstate
+from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +156,45 @@ def _add_job(config_map: t.Any) -> None:
     config_map["data"]["prometheus.yml"] = text.replace("scrape_configs:", "scrape_configs:\n  - job_name: outside")
 
 
+def _add_line(target: Target, estate: Estate) -> None:
+    """To the configuration, in the form in which it is stored."""
+
+    def change(body: t.Any) -> None:
+        changed = target.config(f"# outside\n{target.text(body)}")
+        body.update({field: changed[field] for field in ("data", "binaryData") if field in changed})
+
+    _replace(estate, target.source, "prometheus-config", change)
+
+
+def _has_line(target: Target, estate: Estate) -> bool:
+    return target.text(_object(estate, target.source, "prometheus-config")).startswith("# outside\n")
+
+
+def _wait_longer(target: Target, estate: Estate) -> None:
+    _replace(estate, target.kind, "prometheus", lambda body: body["spec"].update(minReadySeconds=7))
+
+
+def _waits_longer(target: Target, estate: Estate) -> bool:
+    return bool(_object(estate, target.kind, "prometheus")["spec"].get("minReadySeconds") == 7)
+
+
 _OUTSIDE = (
+    *(
+        outside
+        for name, target in (("stateful", STATEFUL_SECRET), ("daemon", DAEMON_BINARY))
+        for outside in (
+            Outside(
+                f"prometheus_remote_write-{name}-create",
+                functools.partial(_add_line, target),
+                functools.partial(_has_line, target),
+            ),
+            Outside(
+                f"prometheus_remote_write-{name}-modify",
+                functools.partial(_wait_longer, target),
+                functools.partial(_waits_longer, target),
+            ),
+        )
+    ),
     Outside("aks_oidc_issuer-enable", _tag_cluster, _cluster_is_tagged),
     Outside("entra_federated_credential-modify", _add_credential, _has_credential),
     Outside(
