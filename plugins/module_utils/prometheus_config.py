@@ -26,6 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_outl
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
     Addition,
     Additions,
+    followed_by_others,
     label_key,
     recorded_url,
 )
@@ -176,13 +177,19 @@ class _Merger:
         for splice in splices:
             after = apply_edits(self._text, splice.edits)
             if self._is_exactly_the_change(root, after, goal, verdict.change, splice):
-                verdict.change.record(self._additions, self._text, splice)
+                self._record(verdict.change, splice)
                 self._text = after
                 return verdict
         raise errors.Refused(
             f"{self._place} is written in a way in which {goal.what} can't be changed without touching other settings.",
             fix=f"Write this into it by hand: {goal.shown}.",
         )
+
+    def _record(self, change: _Change, splice: Splice) -> None:
+        before = dict(self._additions)
+        change.record(self._additions, self._text, splice)
+        others = {key: addition for key, addition in self._additions.items() if before.get(key) == addition}
+        self._additions.update(followed_by_others(others, self._text, splice.edits))
 
     def _is_exactly_the_change(
         self, root: yaml.MappingNode, text: str, goal: _Goal, change: _Change, splice: Splice

@@ -59,11 +59,15 @@ class Addition:
         was = text[start:end]
         return cls(was, apply_edits(was, _moved(edits, start)), list_added, settings)
 
-    def followed(self, text: str, edits: t.Sequence[Edit]) -> Addition:
-        """The addition after a change inside of it by ``edits`` of ``text``."""
+    def followed(self, text: str, edits: t.Sequence[Edit], *, inside: bool = False) -> Addition:
+        """The addition after a change of it by ``edits`` of ``text``; those that do not touch it leave it as it is.
+
+        What is written at its very ends belongs to it, unless ``inside`` says that the change is another addition's.
+        """
+        margin = 1 if inside else 0
         for start in occurrences(text, self.now):
             end = start + len(self.now)
-            if all(start <= edit.start and edit.end <= end for edit in edits):
+            if all(start + margin <= edit.start and edit.end <= end - margin for edit in edits):
                 return dataclasses.replace(self, now=apply_edits(self.now, _moved(edits, start)))
         return self
 
@@ -82,6 +86,11 @@ def occurrences(text: str, part: str) -> t.Iterator[int]:
 
 #: In the order in which they were made.
 Additions: t.TypeAlias = t.Mapping[str, Addition]
+
+
+def followed_by_others(additions: Additions, text: str, edits: t.Sequence[Edit]) -> dict[str, Addition]:
+    """Additions after a change of another one, which may stand inside of them."""
+    return {key: addition.followed(text, edits, inside=True) for key, addition in additions.items()}
 
 
 def label_key(name: str) -> str:

@@ -28,12 +28,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_outl
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
     Addition,
     Additions,
+    followed_by_others,
     label_name,
     occurrences,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_splice import Splice, Splicer
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+    Edit,
     Fingerprints,
     YamlProblem,
     apply_edits,
@@ -54,12 +56,14 @@ _MOST_PLACES = 40
 
 @dataclasses.dataclass(frozen=True)
 class Removed:
-    """A configuration without the additions. ``gone`` are the keys that need no record any more.
+    """A configuration without the additions. ``gone`` are the keys that need no record any more, ``additions`` is what
+    the record holds afterwards.
 
     The shown texts are the old and the new one with their secrets blotted out.
     """
 
     text: str
+    additions: Additions
     gone: tuple[str, ...] = ()
     summaries: tuple[str, ...] = ()
     shown_before: str = ""
@@ -67,22 +71,29 @@ class Removed:
     warnings: tuple[str, ...] = ()
 
 
-def remove_remote_write(text: str, additions: Additions, *, place: str) -> Removed:
+def remove_remote_write(text: str, additions: Additions, *, place: str, recorded: Additions | None = None) -> Removed:
     """The configuration without what was added, as recorded. ``place`` names the text for messages.
+
+    ``recorded`` is the whole record, when not all of it is to be removed.
 
     An entry whose credentials are others' by now is kept, with a warning, and so is a label with another value. Raises
     Refused when the text is not one YAML mapping, and when something can't be removed without touching other settings.
     """
+    remover = _Remover(text, dict(additions if recorded is None else recorded), place)
     if not additions:
-        return Removed(text)
-    remover = _Remover(text, place)
+        return Removed(text, remover.additions)
     try:
         remover.remove(additions)
         shown = (shown_text(text), shown_text(remover.text)) if remover.summaries else ("", "")
     except YamlProblem as problem:
         raise not_usable(place, problem) from None
     return Removed(
-        remover.text, tuple(remover.gone), tuple(remover.summaries), *shown, warnings=tuple(remover.warnings)
+        remover.text,
+        remover.additions,
+        tuple(remover.gone),
+        tuple(remover.summaries),
+        *shown,
+        warnings=tuple(remover.warnings),
     )
 
 
@@ -103,8 +114,9 @@ def entries_of_others(text: str, recorded: t.Collection[str]) -> tuple[str, ...]
 class _Remover:
     """Takes additions out of one text, one after the other."""
 
-    def __init__(self, text: str, place: str) -> None:
+    def __init__(self, text: str, recorded: dict[str, Addition], place: str) -> None:
         self.text = text
+        self.additions = recorded
         self.gone: list[str] = []
         self.summaries: list[str] = []
         self.warnings: list[str] = []
@@ -113,14 +125,20 @@ class _Remover:
     def remove(self, additions: Additions) -> None:
         # The last one first: it may stand in the stretch of an earlier one, as an entry in the list of another does.
         latest = reversed(list(additions.items()))
-        left = [item for key, addition in latest if (item := self._item(key, addition)) is not None]
+        left = [item.key for key, addition in latest if (item := self._item(key, addition)) is not None]
         while left:
-            by_stretch = ((item, found) for item in left if (found := self._by_stretch(item)) is not None)
-            done = next(by_stretch, None) or (left[0], self._by_lines(left[0]))
-            item, self.text = done
-            left.remove(item)
-            self.gone.append(item.key)
+            items = [_item_of(key, self.additions[key]) for key in left]
+            by_stretch = ((item, edits) for item in items if (edits := self._by_stretch(item)) is not None)
+            item, edits = next(by_stretch, None) or (items[0], self._by_lines(items[0]))
+            left.remove(item.key)
+            self._forget(item.key)
+            self.additions = followed_by_others(self.additions, self.text, edits)
+            self.text = apply_edits(self.text, edits)
             self.summaries.append(f"remove {item.what}")
+
+    def _forget(self, key: str) -> None:
+        self.gone.append(key)
+        del self.additions[key]
 
     def _item(self, key: str, addition: Addition) -> _Item | None:
         """What is to be removed; None for what is gone already or must be kept."""
@@ -131,33 +149,32 @@ class _Remover:
             self.warnings.append(kept(f"{item.what[0].upper()}{item.what[1:]} in {self._place}", reason))
             return None
         if item.is_gone(root):
-            self.gone.append(key)
+            self._forget(key)
             return None
         return item
 
-    def _by_stretch(self, item: _Item) -> str | None:
+    def _by_stretch(self, item: _Item) -> tuple[Edit, ...] | None:
         addition = item.addition
         for start in itertools.islice(occurrences(self.text, addition.now), _MOST_PLACES):
-            candidate = self.text[:start] + addition.was + self.text[start + len(addition.now) :]
-            if self._is_exactly_the_removal(candidate, item):
-                return candidate
+            edits = (Edit(start, start + len(addition.now), addition.was),)
+            if self._is_exactly_the_removal(edits, item):
+                return edits
         return None
 
-    def _by_lines(self, item: _Item) -> str:
+    def _by_lines(self, item: _Item) -> tuple[Edit, ...]:
         root = top_mapping(compose(self.text, marks=True))
         for splice in item.splices(Splicer(self.text, root), root):
-            candidate = apply_edits(self.text, splice.edits)
-            if self._is_exactly_the_removal(candidate, item):
-                return candidate
+            if self._is_exactly_the_removal(splice.edits, item):
+                return splice.edits
         raise errors.Refused(
             f"{self._place} is written in a way in which {item.what} can't be removed without touching other settings.",
             fix="Remove it by hand, then rerun.",
         )
 
-    def _is_exactly_the_removal(self, candidate: str, item: _Item) -> bool:
-        """Parse both: nothing else may differ."""
+    def _is_exactly_the_removal(self, edits: t.Sequence[Edit], item: _Item) -> bool:
+        """Parse the texts before and after: nothing else may differ."""
         try:
-            after = top_mapping(compose(candidate, marks=False))
+            after = top_mapping(compose(apply_edits(self.text, edits), marks=False))
             before = top_mapping(compose(self.text, marks=False))
         except YamlProblem:
             return False

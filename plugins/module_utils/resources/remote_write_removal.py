@@ -191,16 +191,15 @@ def _without_entries(
     warnings += [
         kept(f"The remote_write entry for {url} in {source.place}", "the collection did not add it") for url in others
     ]
-    removed = remove_remote_write(text, chosen, place=source.place)
+    removed = remove_remote_write(text, chosen, place=source.place, recorded=additions)
     warnings += removed.warnings
-    left = {url: addition for url, addition in additions.items() if url not in removed.gone}
-    kept_by_choice = tuple(key for key in left if key not in chosen and label_name(key) is None)
+    kept_by_choice = tuple(key for key in removed.additions if key not in chosen and label_name(key) is None)
     if not removed.gone:
         return config, kept_by_choice
     refuse_unwritable(config, source)
     operation = SetText(
         source.patch(config, removed.text) if removed.text != text else {},
-        record_annotation(with_additions(record, source.key, left)),
+        record_annotation(with_additions(record, source.key, removed.additions)),
         version(config),
     )
     summaries = removed.summaries or ("forget the entry, which is gone already",)
