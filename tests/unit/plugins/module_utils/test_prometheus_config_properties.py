@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import typing as t
 
 import yaml
@@ -14,12 +15,20 @@ from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import Addition
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
+    merge_remote_write,
+    merge_remote_writes,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
+    Addition,
+    additions_in,
+    with_additions,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import remove_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
+OTHER_ROLE = "arn:aws:iam::210987654321:role/Writer"
 REGION = "eu-central-1"
 WANTED = RemoteWrite(URL, REGION, ROLE)
 QUEUE = {"capacity": 2500, "max_shards": 200, "max_samples_per_send": 1000, "retry_on_http_429": True}
@@ -176,6 +185,83 @@ def _has_inline_list(text: str) -> bool:
         for key, value in node.value
         if isinstance(key, yaml.ScalarNode)
     )
+
+
+_scalars_of_settings = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+_rules = st.lists(
+    st.fixed_dictionaries(
+        {"action": st.sampled_from(["drop", "keep", "replace"])},
+        optional={
+            "source_labels": st.lists(_words, min_size=1, max_size=2),
+            "regex": _scalars_of_settings,
+            "replacement": _scalars_of_settings,
+        },
+    ),
+    max_size=2,
+).map(tuple)
+_queues = st.dictionaries(
+    st.sampled_from(["capacity", "max_shards", "min_shards", "max_samples_per_send"]),
+    st.none() | st.integers(1, 10**6),
+    max_size=3,
+)
+_labels = st.dictionaries(st.sampled_from(["cluster", "y", "__replica__", "dc"]), _scalars_of_settings, max_size=3)
+
+
+@st.composite
+def _wishes(draw: st.DrawFn) -> list[RemoteWrite]:
+    """One to three workspaces with any settings."""
+    wishes = []
+    for number in range(draw(st.integers(1, 3))):
+        chained = draw(st.none() | st.just(OTHER_ROLE))
+        wishes.append(
+            RemoteWrite(
+                f"{URL}/{number}",
+                REGION,
+                ROLE,
+                chained,
+                name=draw(st.none() | st.sampled_from([f"amp {number}", f"n{number}"])),
+                external_id=draw(st.none() | st.just("fleet 1")) if chained else None,
+                use_fips_sts_endpoint=draw(st.none() | st.just(True)),
+                queue_config=draw(st.none() | _queues),
+                write_relabel_configs=draw(st.none() | _rules),
+            )
+        )
+    return wishes
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(
+    configurations(st.just(ABSENT) | st.sampled_from([None, []]) | st.lists(_entries, max_size=2)),
+    _wishes(),
+    _wishes(),
+    _labels,
+)
+def test_any_wish_comes_changes_and_goes(
+    text: str, first: list[RemoteWrite], second: list[RemoteWrite], labels: dict[str, str]
+) -> None:
+    """Several entries and labels: added, changed into any other wish, and taken back, character by character."""
+    before = loaded(text)
+    assume(not before.get("global"))
+    recorded: dict[str, Addition] = {}
+    merged = text
+    for wishes in (first, second):
+        result = merge_remote_writes(merged, wishes, place="it", external_labels=labels, recorded=recorded)
+        # The record goes through an annotation between two runs.
+        record = json.loads(json.dumps(with_additions({}, "key", result.additions), sort_keys=True))
+        merged, recorded = result.text, additions_in(record, "key")
+        assert recorded == dict(result.additions)
+        after = parsed(merged)
+        assert [item for item in after["remote_write"] if item in (before.get("remote_write") or [])] == (
+            before.get("remote_write") or []
+        )
+        for wish in wishes:
+            assert wish.entry() in after["remote_write"]
+        assert {**(after.get("global") or {})}.get("external_labels", {}) == labels
+        again = merge_remote_writes(merged, wishes, place="it", external_labels=labels, recorded=recorded)
+        assert (again.text, again.summaries) == (merged, ())
+    removed = remove_remote_write(merged, recorded, place="it")
+    assert removed.text == text
+    assert removed.additions == {}
 
 
 _mistakes = st.fixed_dictionaries(
