@@ -268,7 +268,7 @@ class _Planner:
         for name in rows.strays:
             for index in present.get(name, ()):
                 row = sequence.value[index]
-                if _says_more(row, rows.key):
+                if rows.key != "name" or _says_more(row, rows.key):
                     named = find_text(row, rows.key)
                     self.plan.conflicts.append(f"{_dotted(path)} sets {named} (line {_line(row)})")
         missing: list[t.Any] = []

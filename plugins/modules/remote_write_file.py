@@ -129,6 +129,12 @@ options:
     description: Container of Prometheus, with O(format=kustomize).
     type: str
     default: prometheus
+  promtool:
+    description:
+      - Path of promtool, which checks the configuration with O(format=prometheus) before it is reported or written. A
+        mistake that was there before is a warning, a new one an error.
+      - When unset, the one in E(PATH) is used, if there is one.
+    type: path
   mode:
     description:
       - Mode of the file as an octal number in quotes, such as V('0640').

@@ -14,7 +14,11 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount, TokenSource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtool import (
+    Configuration,
+    check_configuration,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount, TokenSource, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import STATE, ArgumentSpec, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import (
@@ -45,6 +49,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
 _CHAIN: t.Final = ("namespace", "service_account", "role_arn", "region", "remote_write_url")
 #: Formats that patch one object, which must be named.
 _OF_OBJECTS: t.Final = ("kustomize", "prometheus_operator")
+#: The format that promtool can judge.
+_CHECKED: t.Final = "prometheus"
 _MODE: t.Final = re.compile(r"0[0-7]{3}")
 
 ARGUMENT_SPEC = ArgumentSpec(
@@ -59,6 +65,7 @@ ARGUMENT_SPEC = ArgumentSpec(
         "workload_kind": {"type": "str", "choices": sorted((*POD_KINDS, *OPERATOR_KINDS))},
         "workload_name": {"type": "str"},
         "container": {"type": "str", "default": "prometheus"},
+        "promtool": {"type": "path"},
         "mode": {"type": "str"},
         "backup": {"type": "bool", "default": False},
     },
@@ -78,6 +85,7 @@ class Wish:
     state: State
     mode: int | None
     backup: bool
+    promtool: str | None
     content: FileWish | None
 
     @classmethod
@@ -91,6 +99,7 @@ class Wish:
             state=state,
             mode=_mode(params.optional_text("mode")),
             backup=params.flag("backup"),
+            promtool=params.optional_text("promtool"),
             content=_content(params, check_mode=check_mode) if said or state is State.PRESENT else None,
         )
 
@@ -144,15 +153,14 @@ Operation: t.TypeAlias = "Write | Remove"
 
 @dataclasses.dataclass(frozen=True)
 class Current:
-    """The file; ``kept`` says what ``absent`` leaves in it, ``backup`` is the copy that was made."""
+    """The file, and the copy of it that was made."""
 
     file: FileText
-    kept: tuple[str, ...] = ()
     backup: str = ""
 
 
 def plan_file(current: Current, wish: Wish) -> Plan[Operation, Current]:
-    """Decide; pure. Raises Refused for a file that is somebody's and can't be merged into."""
+    """Decide; pure. The warnings of a removal say what is kept. Raises Refused for a file that can't be merged into."""
     return _plan_absent(current, wish) if wish.state is State.ABSENT else _plan_present(current, wish)
 
 
@@ -220,7 +228,7 @@ def _plan_absent(current: Current, wish: Wish) -> Plan[Operation, Current]:
     rendering = FORMATS[wish.format_name](wish.content, text, str(file.path))
     if rendering.fragment is None:
         kept = f"{file.path} is kept, because it is not as this module rendered it."
-        return Plan((), dataclasses.replace(current, kept=(kept,)), (kept,))
+        return Plan((), current, (kept,))
     removed = remove_values(text, rendering.fragment, place=str(file.path))
     if removed.empty and origin.ours:
         return _removal(current, text)
@@ -244,7 +252,7 @@ def _removal(current: Current, text: str) -> Plan[Operation, Current]:
 def _taken_out(current: Current, removed: MergedText) -> Plan[Operation, Current]:
     file = current.file
     if not removed.summaries or file.mode is None:
-        return Plan((), dataclasses.replace(current, kept=removed.kept), removed.kept)
+        return Plan((), current, removed.kept)
     operation = Write(removed.text.encode(), file.mode)
     change: Change[Operation] = Change(
         action=Action.UPDATE,
@@ -255,7 +263,7 @@ def _taken_out(current: Current, removed: MergedText) -> Plan[Operation, Current
         after=removed.shown_after,
         operation=operation,
     )
-    return Plan((change,), Current(FileText(file.path, operation.content, file.mode), removed.kept), removed.kept)
+    return Plan((change,), Current(FileText(file.path, operation.content, file.mode)), removed.kept)
 
 
 def _shown(text: str) -> str:
@@ -275,7 +283,19 @@ class FileResource:
         return Current(read_file(self._wish.dest))
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
-        return plan_file(current, self._wish)
+        plan = plan_file(current, self._wish)
+        return dataclasses.replace(plan, warnings=(*plan.warnings, *self._judgement(current, plan)))
+
+    def _judgement(self, current: Current, plan: Plan[Operation, Current]) -> tuple[str, ...]:
+        """What promtool says about a configuration of Prometheus as it would be."""
+        before, text, content = current.file.text, plan.predicted.file.text, self._wish.content
+        if self._wish.format_name != _CHECKED or not plan.changes or content is None or text is None:
+            return ()
+        if not is_known(text):
+            return ()
+        entries = tuple(entry.entry(content.writes.version) for entry in content.writes.entries)
+        wanted = Configuration(text, before, entries, str(current.file.path))
+        return check_configuration(wanted, self._wish.promtool)
 
     def apply(self, change: Change[Operation], current: Current) -> Current:
         known = current.file
@@ -286,7 +306,7 @@ class FileResource:
             if isinstance(operation, Remove)
             else write_file(known, operation.content, operation.mode)
         )
-        return Current(file, current.kept, backup)
+        return Current(file, backup)
 
 
 def run(params: Params, context: Context) -> Result:
@@ -298,7 +318,7 @@ def run(params: Params, context: Context) -> Result:
         "dest": str(file.path),
         "format": wish.format_name,
         "pod": None if wish.content is None or wish.state is State.ABSENT else wish.content.pod(),
-        "kept": list(outcome.state.kept),
+        "kept": list(outcome.warnings) if wish.state is State.ABSENT else [],
         "backup_file": outcome.state.backup or None,
     }
     return Result.of(outcome, facts)
