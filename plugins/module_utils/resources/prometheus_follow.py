@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import POD, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import Rollout
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_trouble import Stuck
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_trouble import Stuck, in_minutes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import (
     Progress,
     Stage,
@@ -138,8 +138,8 @@ class Follower:
         if _until(self._context, self._end, reconciled) is None:
             told = f": {refused}" if refused else ""
             raise Stuck(
-                f"The Prometheus operator has not taken up the change of {parent} within {self._limit / 60:g} minutes"
-                f"{told}",
+                f"The Prometheus operator has not taken up the change of {parent} within "
+                f"{in_minutes(self._limit)}{told}",
                 fix="Look whether the operator runs and watches the namespace.",
             )
 
@@ -250,7 +250,7 @@ class _Watch:
         if self._latest is not None:
             return self._stuck("", *self._latest)
         told = self._progress.message if self._progress is not None else "it does not exist yet"
-        return self._stuck(f"The rollout of {self._reference} is not finished after {limit / 60:g} minutes: {told}")
+        return self._stuck(f"The rollout of {self._reference} is not finished after {in_minutes(limit)}: {told}")
 
     def _stuck(self, message: str, trouble: Trouble | None = None, pod: Json | None = None) -> Stuck:
         if trouble is None and self._latest is not None:
@@ -262,6 +262,7 @@ class _Watch:
             about=self._reference,
             about_uid=self._uid,
             running=sum(is_ready(one) and not is_going(one) for one in self._pods),
+            notes=self.warnings,
             fix="" if trouble is None or trouble.reason != _BLOCKING else f"Delete {trouble.pod} and rerun.",
         )
 
@@ -398,8 +399,8 @@ class _Loading:
     def bring(self) -> _Loaded:
         """Raises Stuck when Prometheus refuses the configuration, or does not show it in time.
 
-        Once it does not show it at the first look, the configuration's object is marked, until it does: so a run that
-        ends before, however it ends, is continued by the next one.
+        When it does not show it at the first look, or could not be asked, the configuration's object is marked until it
+        does: so a run that ends before, however it ends, is continued by the next one.
         """
         try:
             loaded = self._bring()
@@ -407,7 +408,9 @@ class _Loading:
             loaded = self._untold(error.fix)
         except _Silent as silence:
             loaded = self._untold(f"Prometheus does not answer through the API server ({silence}).")
-        if self._subject.due or self._marked:
+        if loaded.state is StatusState.WAITING:
+            self._mark(RELOAD_DUE)
+        elif self._subject.due or self._marked:
             self._mark(None)
         return loaded
 
@@ -476,7 +479,7 @@ class _Loading:
         what = f"The Prometheus in pod {name} has not loaded the configuration that {self._subject.name} shall have"
         how = "although it was asked to" if self._asks else "and its config reloader is to see to it"
         raise Stuck(
-            f"{what} after {limit / 60:.3g} minutes, {how}",
+            f"{what} after {in_minutes(limit)}, {how}",
             pod=pod,
             running=len(pods),
             fix="Look at the logs of Prometheus and of its reloader, and whether --config.file is the file that is "

@@ -54,6 +54,7 @@ class Stuck(Exception):
         about_uid: str = "",
         fix: str = "",
         running: int = 0,
+        notes: t.Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -64,6 +65,7 @@ class Stuck(Exception):
         self.about_uid = about_uid
         self.fix = fix
         self.running = running  # pods that are ready all the same
+        self.notes = tuple(notes)  # what could not be seen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Reporter:
             _sentence(trouble[:1].upper() + trouble[1:]) if trouble and trouble not in first else "",
             f"Events: {'; '.join(_short(event) for event in events[:_SHOWN_EVENTS])}." if events else "",
             f"Log: {' | '.join(_short(line) for line in lines[-_SHOWN_LINES:])}" if lines else "",
+            *stuck.notes,
             *self._unread,
         ]
         fix = (cause.fix if cause is not None else "") or stuck.fix
@@ -192,6 +195,11 @@ def _runs(stuck: Stuck) -> bool:
     """Whether the container in trouble runs, ready or not."""
     container = stuck.trouble.container if stuck.trouble is not None else ""
     return bool((_status_of(stuck.pod, container).get("state") or {}).get("running"))
+
+
+def in_minutes(seconds: float) -> str:
+    minutes = f"{seconds / 60:.3g}"
+    return f"{minutes} minute{'' if minutes == '1' else 's'}"
 
 
 def _sentence(text: str) -> str:
