@@ -50,11 +50,12 @@ class Link:
     tried: bool = True
     missing: bool = False
 
-    def report(self) -> dict[str, str]:
+    def report(self) -> dict[str, str | bool]:
         """The link as a module returns it."""
         return {
             "link": self.name.value,
             "status": self.status.value,
+            "tried": self.tried,
             "summary": self.summary,
             "expected": self.expected,
             "found": self.found,

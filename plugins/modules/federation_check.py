@@ -189,6 +189,12 @@ links:
       description: V(ok), V(broken) or V(unknown). A link that was not tried is V(unknown).
       type: str
       sample: broken
+    tried:
+      description:
+        - Whether the link was looked at. One that needs a write is not tried in check mode, and none is after a link on
+          which it depends was found missing.
+      type: bool
+      sample: true
     summary:
       description: What was found, in sentences; a refusal is quoted with the service's own text.
       type: str

@@ -142,16 +142,6 @@ def test_verify_fails_on_the_guides_own_settings_and_passes_after_federate(estat
     assert after.result("halfdone", "federation_check")["healthy"] is True
 
 
-def test_drift_fails_on_a_change_only_and_never_writes(estate: Estate) -> None:
-    drifted = estate.play("drift", "--limit", "halfdone,finished")
-    assert drifted.exit_code == 2
-    assert [task.host for task in drifted.tasks if task.status == "failed"] == ["halfdone"], explain(drifted)
-    assert estate.writes() == []
-    assert estate.federate("--limit", "halfdone").exit_code == 0
-    steady = estate.play("drift", "--limit", "halfdone,finished")
-    assert steady.exit_code == 0, explain(steady)
-
-
 def test_entra_can_be_left_out(estate: Estate) -> None:
     run = estate.federate("--limit", "fresh", "-e", "aks_amp_entra_enabled=false")
     assert run.exit_code == 0, explain(run)

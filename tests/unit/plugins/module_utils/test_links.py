@@ -101,6 +101,7 @@ def test_a_link_reports_all_its_fields(link: Link, status: str) -> None:
     assert link.report() == {
         "link": "token",
         "status": status,
+        "tried": True,
         "summary": "s",
         "expected": "e",
         "found": "f",

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of the module ``drift_report``: it needs the variables of all hosts, which only the controller has."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect, files, history
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import (
+    STEPS,
+    NotAReport,
+    Report,
+    Status,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import sentence
+
+Json = dict[str, t.Any]
+
+#: The facts that a cluster's play leaves for the report.
+STEPS_FACT: t.Final = "aks_amp_drift_steps"
+FAILURE_FACT: t.Final = "aks_amp_drift_failure"
+
+ARGUMENT_SPEC: t.Final[Json] = {
+    "dest": {"type": "str"},
+    "formats": {
+        "type": "list",
+        "elements": "str",
+        "choices": sorted(files.FORMATS),
+        "default": ["json", "markdown", "html"],
+    },
+    "previous": {"type": "str"},
+    "compare": {"type": "bool", "default": True},
+    "merge": {"type": "list", "elements": "str"},
+    "fail_on_drift": {"type": "bool", "default": True},
+    "fail_on_unknown": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
+    """Makes the report in check mode too: it changes nothing but its own files."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Json | None = None) -> Json:
+        result: Json = super().run(tmp, task_vars)
+        _unused, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        try:
+            report = self._report(arguments, task_vars or {})
+            written = files.write_report(report, arguments["dest"], arguments["formats"]) if arguments["dest"] else {}
+        except (errors.AksAmpError, NotAReport) as error:
+            message = error.sentence() if isinstance(error, errors.AksAmpError) else str(error)
+            return {**result, "failed": True, "msg": message}
+        return {**result, "changed": False, **_facts(report, written), **_verdict(report, arguments)}
+
+    def _report(self, arguments: Json, task_vars: Json) -> Report:
+        if arguments["merge"]:
+            return history.merge([self._part(path) for path in arguments["merge"]])
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        report = collect.report_of(_hosts(task_vars), now=now)
+        if not report.clusters:
+            raise errors.InvalidInput(
+                f"No host has the fact {STEPS_FACT}, so there is nothing to report.",
+                fix="Run the playbook crosscloud.aks_amp.drift, whose plays leave it for each cluster.",
+            )
+        previous = None
+        if arguments["compare"]:
+            own = files.own_file(arguments["dest"]) if arguments["dest"] else None
+            path = arguments["previous"] or own
+            previous = files.earlier_report(path) if path else None
+            if previous is None and arguments["previous"]:
+                raise errors.NotFound(f"There is no report {path}.", fix="Correct 'previous'.")
+        return history.first(report) if previous is None else history.compare(report, previous)
+
+    def _part(self, path: str) -> Report:
+        part = files.earlier_report(path)
+        if part is None:
+            raise errors.NotFound(f"There is no report {path}.", fix="Correct 'merge'.")
+        return part
+
+
+def _hosts(task_vars: Json) -> t.Iterator[collect.Host]:
+    """The hosts on which a cluster's play ran. ``raw_get`` gives what a play left there without templating it."""
+    hostvars = task_vars["hostvars"]
+    for name in hostvars:
+        variables = hostvars.raw_get(name)
+        steps = variables.get(STEPS_FACT)
+        if not isinstance(steps, list):
+            continue
+        failure = variables.get(FAILURE_FACT)
+        yield collect.Host(
+            name=name,
+            variables=variables,
+            selected=frozenset(map(str, steps)) & frozenset(STEPS),
+            failure=collect.Failure(str(failure.get("task", "")), str(failure.get("message", "")))
+            if isinstance(failure, dict)
+            else None,
+        )
+
+
+def _facts(report: Report, written: t.Mapping[str, str]) -> Json:
+    values = report.to_json()
+    return {
+        "files": dict(written),
+        "summary": values["summary"],
+        "clusters": {cluster.name: cluster.status.value for cluster in report.clusters},
+    }
+
+
+def _verdict(report: Report, arguments: Json) -> Json:
+    """Failed for drift or a broken link; unreachable for what could not be told, which Ansible ends with 4."""
+    drifted = report.with_status(Status.DRIFTED, Status.BROKEN)
+    untold = report.with_status(Status.FAILED, Status.UNKNOWN)
+    parts = [f"{len(report.clusters)} clusters: {sentence(report)}"]
+    if drifted:
+        parts.append(f"Drifted or broken: {', '.join(cluster.name for cluster in drifted)}.")
+    if untold:
+        parts.append(f"Not told: {', '.join(cluster.name for cluster in untold)}.")
+    verdict: Json = {"msg": " ".join(parts)}
+    if drifted and arguments["fail_on_drift"]:
+        return {**verdict, "failed": True}
+    if untold and arguments["fail_on_unknown"]:
+        return {**verdict, "unreachable": True}
+    return verdict

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook drift: its report, how the run ends, and that it never writes."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import jsonschema
+import pytest
+
+from sandbox.faults import Fault, Kind
+from tests.unit.plugins.module_utils.drift.test_drift_model import SCHEMA
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.runs import PlaybookRun
+    from tests.e2e.conftest import Estate
+
+Json = dict[str, t.Any]
+
+
+def explain(run: PlaybookRun) -> str:
+    return run.output[-6000:]
+
+
+def _report(folder: Path) -> Json:
+    report: Json = json.loads((folder / "drift-report.json").read_text())
+    jsonschema.validate(report, SCHEMA)
+    return report
+
+
+def _statuses(report: Json, cluster: str) -> dict[str, str]:
+    found = next(one for one in report["clusters"] if one["name"] == cluster)
+    return {step["name"]: step["status"] for step in found["steps"]}
+
+
+def _kinds(report: Json, cluster: str) -> set[str]:
+    found = next(one for one in report["clusters"] if one["name"] == cluster)
+    return {drift["kind"] for step in found["steps"] for drift in step["drifts"]}
+
+
+def test_drift_fails_on_a_change_only_and_never_writes(estate: Estate, tmp_path: Path) -> None:
+    to_folder = ("-e", f"aks_amp_drift_report_dest={tmp_path}")
+    drifted = estate.play("drift", *to_folder)
+    assert drifted.exit_code == 2, explain(drifted)
+    assert estate.writes() == []
+    report = _report(tmp_path)
+    assert {one["name"]: one["status"] for one in report["clusters"]} == {
+        "finished": "in_sync",
+        "fresh": "drifted",
+        "halfdone": "broken",
+    }
+    assert _statuses(report, "finished") == dict.fromkeys(_statuses(report, "finished"), "in_sync")
+    assert {"issuer_disabled", "role_missing", "provider_missing", "remote_write_missing"} <= _kinds(report, "fresh")
+    assert {"client_id_missing", "federated_credential_issuer_changed"} <= _kinds(report, "halfdone")
+    assert [task.host for task in drifted.tasks if task.status == "failed"] == ["localhost"]
+
+    assert estate.federate("--limit", "halfdone").exit_code == 0
+    steady = estate.play("drift", "--limit", "halfdone,finished", *to_folder)
+    assert steady.exit_code == 0, explain(steady)
+    repaired = _report(tmp_path)
+    assert {one["status"] for one in repaired["clusters"]} == {"in_sync"}
+    assert repaired["compared_with"] == report["generated_at"]
+    assert {one["kind"] for one in repaired["repaired"]} == _kinds(report, "halfdone")
+
+
+def test_one_cluster_that_can_not_be_read_stops_nothing(estate: Estate, tmp_path: Path) -> None:
+    estate.sandbox.faults.add(
+        Fault(Kind.ERROR, service="arm", path="*/managedClusters/halfdone", status=500, times=None)
+    )
+    options = (
+        "-e",
+        f"aks_amp_drift_report_dest={tmp_path}",
+        "-e",
+        '{"aks_amp_drift_report_formats": ["json", "junit"]}',
+    )
+    run = estate.play("drift", "--limit", "halfdone,finished", *options)
+    assert run.exit_code == 4, explain(run)
+    report = _report(tmp_path)
+    assert _statuses(report, "halfdone") == {
+        "aks_oidc_issuer": "failed",
+        **dict.fromkeys(list(_statuses(report, "halfdone"))[1:], "unknown"),
+    }
+    assert set(_statuses(report, "finished").values()) == {"in_sync"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drift-report.json", "drift-report.xml"]
+    assert estate.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [
+        (("-e", "aks_amp_fail_on_drift=false"), 0),
+        (("--tags", "service_account"), 2),
+        (("--tags", "aks_oidc_issuer"), 0),
+    ],
+)
+def test_what_fails_can_be_chosen(estate: Estate, options: tuple[str, ...], exit_code: int) -> None:
+    account = {"name": "prometheus-sa", "namespace": "monitoring"}  # without the annotation
+    estate.sandbox.api_server("finished").seed({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    run = estate.play("drift", "--limit", "finished", *options)
+    assert run.exit_code == exit_code, explain(run)
+
+
+def test_slices_become_one_report(estate: Estate, tmp_path: Path) -> None:
+    for name in ("finished", "halfdone"):
+        estate.play("drift", "--limit", name, "-e", f"aks_amp_drift_report_dest={tmp_path / name}")
+    whole = estate.play(
+        "drift", "--limit", "finished,halfdone", "-e", f"aks_amp_drift_report_dest={tmp_path / 'whole'}"
+    )
+    parts = [str(tmp_path / name / "drift-report.json") for name in ("finished", "halfdone")]
+    merged = estate.play("merge_drift_reports", "-e", json.dumps({
+        "aks_amp_drift_report_parts": parts, "aks_amp_drift_report_dest": str(tmp_path / "merged")
+    }))  # fmt: skip
+    assert merged.exit_code == whole.exit_code == 2, explain(merged)
+
+    def without_times(folder: Path) -> Json:
+        report = {**_report(folder), "generated_at": ""}
+        for drift in (drift for one in report["clusters"] for step in one["steps"] for drift in step["drifts"]):
+            del drift["since"]
+        return report
+
+    assert without_times(tmp_path / "merged") == without_times(tmp_path / "whole")
