@@ -24,6 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result
 from sandbox.kubernetes.access import Rule
 from sandbox.kubernetes.azure_webhook import DEPLOYMENT, IMAGE
+from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT
 from tests.unit.plugins.module_utils.resources.aws_modules import params_of
@@ -334,3 +335,47 @@ def test_the_proof_asks_for_a_token_of_the_chosen_source(sandbox: Sandbox) -> No
         "projected",
         "azure_workload_identity",
     ]
+
+
+# --- the operator's resource ------------------------------------------------------------------------------------------
+
+
+def test_the_operator_s_resource_changes_its_source_and_back(sandbox: Sandbox) -> None:
+    api_server = sandbox.api_server("halfdone")
+    for definition in definitions():
+        api_server.seed(definition)
+    manifest = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "Prometheus",
+        "metadata": {"name": "k8s", "namespace": "monitoring"},
+        "spec": {"version": "v3.5.0", "replicas": 1, "volumes": [{"name": "extra", "emptyDir": {}}]},
+    }
+    before = api_server.seed(manifest)["spec"]
+    operated: Json = {"workload_kind": "Prometheus", "workload_name": "k8s", "configmap": None}
+
+    def spec() -> Json:
+        stored = api_server.get("Prometheus", "monitoring", "k8s")
+        assert stored is not None
+        return t.cast("Json", stored["spec"])
+
+    def token_file() -> str:
+        env = next(item for item in spec()["containers"] if item["name"] == "prometheus")["env"]
+        return str(next(item["value"] for item in env if item["name"] == "AWS_WEB_IDENTITY_TOKEN_FILE"))
+
+    run(sandbox, token_source="projected", **operated)
+    projected = spec()
+    checked = run(sandbox, check_mode=True, **operated)
+    switched = run(sandbox, **operated)
+    assert [change.diff() for change in switched.changes] == [change.diff() for change in checked.changes]
+    assert [volume["name"] for volume in spec()["volumes"]] == ["extra"]
+    assert "volumeMounts" not in spec()
+    assert token_file() == OLD
+    assert spec()["podMetadata"]["labels"][LABEL] == "true"
+    assert run(sandbox, **operated).changes == ()
+    run(sandbox, token_source="projected", **operated)
+    assert spec()["volumes"] == projected["volumes"]
+    assert spec()["volumeMounts"] == projected["volumeMounts"]
+    assert token_file() == OWN
+    run(sandbox, **operated)
+    run(sandbox, state="absent", **operated)
+    assert spec() == before
