@@ -155,13 +155,18 @@ class _Merger:
         warnings = tuple(dict.fromkeys(warning for verdict in verdicts for warning in verdict.warnings))
         if not any(verdict.summaries for verdict in verdicts):
             return Merged(before, self._additions, warnings=warnings)
-        shown = [shown_text(before)]
         summaries: list[str] = []
         for goal, verdict in zip(self._goals, verdicts, strict=True):
             if verdict.summaries:
                 summaries += self._reach(goal).summaries
-        shown.append(shown_text(self._text))
-        return Merged(self._text, self._additions, tuple(summaries), *shown, warnings)
+        return Merged(
+            self._text,
+            self._additions,
+            tuple(summaries),
+            shown_before=shown_text(before),
+            shown_after=shown_text(self._text),
+            warnings=warnings,
+        )
 
     def _reach(self, goal: _Goal) -> _Verdict:
         root = top_mapping(compose(self._text, marks=True))

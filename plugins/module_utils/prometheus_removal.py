@@ -262,8 +262,9 @@ class _Label:
         return "it has another value by now"
 
     def index(self, root: yaml.MappingNode) -> int | None:
-        """A label is no entry."""
+        """None: a label is no entry."""
         del root
+        return None
 
     def splices(self, splicer: Splicer, root: yaml.MappingNode) -> list[Splice]:
         del root

@@ -201,7 +201,7 @@ def _queue_setting(name: str, value: object, prefix: str) -> QueueSetting:
             raise InvalidInput(f"{option} is '{text}'.", fix="Give a duration as Prometheus writes it, such as 5s.")
         return text
     try:
-        return boolean(value)
+        return bool(boolean(value))
     except TypeError:
         raise InvalidInput(f"{option} is '{text}'.", fix="Give true or false.") from None
 
