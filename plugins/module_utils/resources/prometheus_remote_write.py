@@ -23,12 +23,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables, bundles_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import recorded_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+    PodChange,
     SourceMount,
     choose_container,
     how_mounted,
+    image_of,
     merge_pod_template,
     service_account_of,
 )
@@ -51,6 +53,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     Rollout,
     SetText,
     keeper_warnings,
+    loaded_variables,
     predicted,
     record_of,
     refuse_controlled,
@@ -129,64 +132,69 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
         version=running,
         recorded=additions_in(record_of(current.config), source.key),
     )
-    config, workload = current.config, current.workload
-    changes: list[Change[Operation]] = []
-    if merged.summaries:
-        refuse_unwritable(config, source)
-        set_text = _text_change(config, wish, merged)
-        config = predicted(config, set_text)
-        changes.append(
-            Change(
-                action=Action.UPDATE,
-                kind=source.reference.kind.name,
-                name=source.reference.full_name,
-                summary=sentence(f"In {source.place}", merged.summaries),
-                before=merged.shown_before,
-                after=merged.shown_after,
-                operation=set_text,
-            )
-        )
-    if pod.summaries:
-        refuse_controlled(current.workload, wish.workload)
-        refuse_paused(current.workload, wish.workload)
-        if current.account_exists is False:
-            raise errors.NotFound(
-                f"There is no {wish.account} in the cluster, so the pods of {wish.workload} could not start.",
-                fix="Run the step service_account first (--tags service_account).",
-            )
-        record = recorded_change(record_of(workload), pod)
-        patch = PatchTemplate(pod.patch, record_annotation(record), version(workload))
-        workload = predicted(workload, patch)
-        changes.append(
-            Change(
-                action=Action.UPDATE,
-                kind=wish.workload.kind.name,
-                name=wish.workload.full_name,
-                summary=sentence(f"In the pod template of {wish.workload}", pod.summaries),
-                before=pod.before,
-                after=pod.after,
-                operation=patch,
-            )
-        )
     running_with = _running(current, wish, pod.container)
+    changes = (*_configuration_change(current, wish, merged), *_template_change(current, wish, pod))
     if wish.rollout.mode is RolloutMode.AUTO:
-        changes = list(with_restart(changes, running_with))
-        for operation in (change.operation for change in changes):
-            if isinstance(operation, SetText):
-                config = predicted(current.config, operation)
-            else:
-                workload = predicted(current.workload, operation)
-    keepers = keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload})
-    unchecked = wish.remote_writes.version_warnings(running)
+        changes = with_restart(changes, running_with)
     warnings = (
-        *unchecked,
+        *wish.remote_writes.version_warnings(running),
         *merged.warnings,
         *pod.warnings,
-        *keepers,
+        *keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload}),
         *_warnings(wish, running_with, rollout(changes)),
     )
-    state = dataclasses.replace(current, config=config, workload=workload)
-    return Plan(tuple(changes), state, warnings)
+    return Plan(changes, _after(current, changes), warnings)
+
+
+def _configuration_change(current: Current, wish: Wish, merged: Merged) -> tuple[Change[Operation], ...]:
+    if not merged.summaries:
+        return ()
+    source = wish.source
+    refuse_unwritable(current.config, source)
+    change: Change[Operation] = Change(
+        action=Action.UPDATE,
+        kind=source.reference.kind.name,
+        name=source.reference.full_name,
+        summary=sentence(f"In {source.place}", merged.summaries),
+        before=merged.shown_before,
+        after=merged.shown_after,
+        operation=_text_change(current.config, wish, merged),
+    )
+    return (change,)
+
+
+def _template_change(current: Current, wish: Wish, pod: PodChange) -> tuple[Change[Operation], ...]:
+    if not pod.summaries:
+        return ()
+    refuse_controlled(current.workload, wish.workload)
+    refuse_paused(current.workload, wish.workload)
+    if current.account_exists is False:
+        raise errors.NotFound(
+            f"There is no {wish.account} in the cluster, so the pods of {wish.workload} could not start.",
+            fix="Run the step service_account first (--tags service_account).",
+        )
+    record = record_annotation(recorded_change(record_of(current.workload), pod))
+    change: Change[Operation] = Change(
+        action=Action.UPDATE,
+        kind=wish.workload.kind.name,
+        name=wish.workload.full_name,
+        summary=sentence(f"In the pod template of {wish.workload}", pod.summaries),
+        before=pod.before,
+        after=pod.after,
+        operation=PatchTemplate(pod.patch, record, version(current.workload)),
+    )
+    return (change,)
+
+
+def _after(current: Current, changes: t.Iterable[Change[Operation]]) -> Current:
+    """Both objects as the changes leave them; each is changed once at most."""
+    after = current
+    for operation in (change.operation for change in changes):
+        if isinstance(operation, SetText):
+            after = dataclasses.replace(after, config=predicted(current.config, operation))
+        else:
+            after = dataclasses.replace(after, workload=predicted(current.workload, operation))
+    return after
 
 
 def _running(current: Current, wish: Wish, container: str) -> Running:
@@ -195,10 +203,7 @@ def _running(current: Current, wish: Wish, container: str) -> Running:
 
 def _version(current: Current, wish: Wish, container: str) -> PrometheusVersion | None:
     """The version that was given, else the one of the container's image; None when neither tells."""
-    images = [
-        str(item.get("image", "")) for item in current.template["spec"]["containers"] if item["name"] == container
-    ]
-    return wish.remote_writes.version or next(map(PrometheusVersion.of_image, images), None)
+    return wish.remote_writes.version or PrometheusVersion.of_image(image_of(current.template, container))
 
 
 def _text_change(config: Json, wish: Wish, merged: Merged) -> SetText:
@@ -239,18 +244,11 @@ class RemoteWriteResource:
         account_exists = None
         if not self._check_mode and service_account_of(workload["spec"]["template"]["spec"]) != wish.account.name:
             account_exists = self._client.get(wish.account) is not None
-        return Current(config, workload, account_exists, self._loaded_by(workload["spec"]["template"]["spec"]))
-
-    def _loaded_by(self, spec: Json) -> tuple[LoadedVariables, ...]:
-        name = choose_container(spec, self._wish.pod.container, str(self._wish.workload))
+        spec = workload["spec"]["template"]["spec"]
+        name = choose_container(spec, wish.pod.container, str(wish.workload))
         container = next(item for item in spec["containers"] if item["name"] == name)
-        loaded: list[LoadedVariables] = []
-        for bundle in bundles_of(container, self._wish.workload.namespace):
-            try:
-                loaded.append(LoadedVariables(bundle, bundle.names_in(self._client.get(bundle.reference))))
-            except errors.Forbidden as error:
-                loaded.append(LoadedVariables(bundle, None, error.fix))
-        return tuple(loaded)
+        loaded = loaded_variables(self._client, container, wish.workload.namespace)
+        return Current(config, workload, account_exists, loaded)
 
     def _existing(self, reference: ObjectReference, options: str) -> Json:
         found = self._client.get(reference)
