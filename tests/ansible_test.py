@@ -35,10 +35,11 @@ class Workplace:
     """The folders of one command, so that two of them can run at once."""
 
     command: str
+    suffix: str = ""  # of the folder's name, for a second place of the same command
 
     @property
     def folder(self) -> Path:
-        return ROOT / ".cache" / "ansible-test" / self.command
+        return ROOT / ".cache" / "ansible-test" / f"{self.command}{self.suffix}"
 
     @property
     def copy(self) -> Path:
@@ -149,10 +150,11 @@ def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any
     }
 
 
-def integration(place: Workplace, targets: t.Sequence[str]) -> None:
+def integration(place: Workplace, targets: t.Sequence[str], api_servers: Path | None = None) -> None:
+    """Run targets on a sandbox; ``api_servers`` is the file of its external ones, which the targets know nothing of."""
     folder = StateFolder(place.folder / "sandbox")
     daemon.end(folder)
-    control_url = str(daemon.start(folder)["control_url"])
+    control_url = str(daemon.start(folder, api_servers)["control_url"])
     try:
         config = place.copy / "tests" / "integration" / "integration_config.yml"
         config.write_text(yaml.safe_dump(integration_config(folder, control_url)), encoding="utf-8")
@@ -164,15 +166,18 @@ def integration(place: Workplace, targets: t.Sequence[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("sanity", "integration"))
+    parser.add_argument(
+        "--api-servers", type=Path, help="for integration tests: the sandbox's external API servers, see 'sandbox up'"
+    )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
     given = parser.parse_args()
-    place = Workplace(given.command)
+    place = Workplace(given.command, "-external" if given.api_servers else "")
     copy_collection(place.copy)
     write_bootstrap(place.home)
     if given.command == "sanity":
         ansible_test(place, *given.arguments)
     else:
-        integration(place, given.arguments)
+        integration(place, given.arguments, given.api_servers)
 
 
 if __name__ == "__main__":

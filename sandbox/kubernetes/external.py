@@ -19,6 +19,7 @@ import typing as t
 import urllib.parse
 
 import flask
+import urllib3
 
 from sandbox.kubernetes import incoming, kinds
 from sandbox.web import make_app, mark_write, name_operation
@@ -93,9 +94,12 @@ class ExternalApi:
         if "Authorization" not in sent:
             sent |= self._credential()
         url = self._host + urllib.parse.quote(path, safe="/:@!$&'()*+,;=~-._")
-        answer = self._pool.request(
-            method, f"{url}?{query}" if query else url, body=body, headers=sent, timeout=_SECONDS, retries=False
-        )
+        try:
+            answer = self._pool.request(
+                method, f"{url}?{query}" if query else url, body=body, headers=sent, timeout=_SECONDS, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(f"{method} {url} failed: {error}") from error
         return Answer(answer.status, {name.title(): value for name, value in answer.headers.items()}, answer.data)
 
     def send_json(self, method: str, path: str, body: Json | None = None, content_type: str = "") -> Answer:
@@ -280,7 +284,7 @@ def _moments(seconds: float) -> Iterator[None]:
 def read_servers(text: str, folder: Path) -> dict[str, ExternalServer]:
     """The file that ``python -m sandbox up --api-servers`` takes: ``{"<cluster>": {"kubeconfig", "context"?,
     "namespaces"?}}``, paths relative to its folder. Raises ValueError with a sentence."""
-    with contextlib.suppress(KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         return {
             name: ExternalServer(
                 folder / entry["kubeconfig"],

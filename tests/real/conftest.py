@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from demo.runs import PlaybookRun, run_playbook
+from sandbox import manifests
 from sandbox.kubernetes.external import ExternalApi
 from sandbox.testing import running_sandbox
 from tests.real.cache import PartMissing
@@ -18,12 +19,13 @@ from tests.real.cluster import Cluster, running_clusters
 from tests.real.parts import Parts, obtain
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from sandbox.server import Sandbox
 
 CLUSTERS = ("fresh", "halfdone", "finished")
+SESSION_SECONDS = 6  # so that Prometheus has to exchange its token again and again
+_CONFIG_MAP = f"/api/v1/namespaces/{manifests.NAMESPACE}/configmaps/{manifests.CONFIG_MAP}"
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -84,14 +86,31 @@ def _real_sandbox(clusters: dict[str, Cluster]) -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real_estate(_real_sandbox: Sandbox, clusters: dict[str, Cluster]) -> RealEstate:
-    """The seeded estate, anew for each file of tests."""
-    _real_sandbox.reset()
+    """The seeded estate. The playbook takes its time, so all tests share it, and leave it as it was."""
     return RealEstate(_real_sandbox, clusters)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Callable[[str], Path]:
-    """A new folder of this name for each call."""
-    return lambda name: tmp_path / name
+@pytest.fixture(scope="session")
+def federated(real_estate: RealEstate) -> RealEstate:
+    """The playbook has been run for the cluster ``fresh``, whose owner scrapes often, so that tests need not wait."""
+    edit_configuration(real_estate, "fresh", "scrape_interval: 30s", "scrape_interval: 1s")
+    run = real_estate.play("federate", "--limit", "fresh")
+    assert run.exit_code == 0, run.output[-6000:]
+    real_estate.set(sts_longest_session_seconds=SESSION_SECONDS)
+    return real_estate
+
+
+def edit_configuration(real: RealEstate, cluster: str, old: str, new: str) -> None:
+    """Change a text in ``prometheus.yml``, as the owner would."""
+    text = configuration(real, cluster)
+    assert old in text
+    patch = {"data": {manifests.CONFIG_KEY: text.replace(old, new)}}
+    answer = real.api(cluster).send_json("PATCH", _CONFIG_MAP, patch, "application/merge-patch+json")
+    assert answer.status == 200, answer.body
+
+
+def configuration(real: RealEstate, cluster: str) -> str:
+    """The ``prometheus.yml`` that a cluster has."""
+    return str(real.api(cluster).send("GET", _CONFIG_MAP).json()["data"][manifests.CONFIG_KEY])

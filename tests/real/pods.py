@@ -43,9 +43,13 @@ _POD_SECONDS = 30.0
 _CHUNK = 65536
 _PROGRAM_FOLDER = "/opt/program"
 _TRUST_FOLDER = "/opt/trust"
-_NAMES = tuple(
-    f"{service}.{estate.AWS_REGION}.amazonaws.com" for service in ("sts", "aps-workspaces")
-)  # of what Prometheus calls; the addresses are 127.0.1.1, 127.0.1.2 and so on
+#: What Prometheus calls; the addresses are 127.0.1.1, 127.0.1.2 and so on. Before 3.5 it asks the global STS unless the
+#: environment tells it otherwise.
+_NAMES = (
+    "sts.amazonaws.com",
+    f"sts.{estate.AWS_REGION}.amazonaws.com",
+    f"aps-workspaces.{estate.AWS_REGION}.amazonaws.com",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pytest
 
 from sandbox import estate, manifests
 from sandbox.world import AWS_ACCOUNT
+from tests.real.conftest import configuration
 from tests.real.parts import PROMETHEUS_NAMES
 from tests.real.pods import Pod, running_container
 from tests.real.programs import LOOPBACK, free_port, started, wait_until
@@ -32,12 +33,9 @@ if t.TYPE_CHECKING:
 SELECTOR = "app.kubernetes.io/name=prometheus"
 ROLE = f"arn:aws:iam::{AWS_ACCOUNT}:role/AKS-Prometheus-AMP-Role-"
 SUBJECT = "system:serviceaccount:monitoring:prometheus-sa"
-_CONFIG_MAPS = f"/api/v1/namespaces/{manifests.NAMESPACE}/configmaps"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{manifests.NAMESPACE}/deployments/{manifests.WORKLOAD}"
-_MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 _SECONDS = 60.0
-_SESSION_SECONDS = 6
 
 
 def test_parts_of_the_tests_are_what_they_are_called(parts: Parts, tmp_path: Path) -> None:
@@ -46,16 +44,6 @@ def test_parts_of_the_tests_are_what_they_are_called(parts: Parts, tmp_path: Pat
             with started(program, [parts.program(name, program), "--version"], tmp_path / f"{name}-{program}") as run:
                 run.process.wait(10)
                 assert version in run.said()
-
-
-@pytest.fixture(scope="module")
-def federated(real_estate: RealEstate) -> RealEstate:
-    """The playbook has been run for the cluster ``fresh``, whose owner scrapes often, so that tests need not wait."""
-    _edit_configuration(real_estate, "fresh", "scrape_interval: 30s", "scrape_interval: 1s")
-    run = real_estate.play("federate", "--limit", "fresh")
-    assert run.exit_code == 0, run.output[-6000:]
-    real_estate.set(sts_longest_session_seconds=_SESSION_SECONDS)
-    return real_estate
 
 
 @pytest.fixture
@@ -122,7 +110,7 @@ def test_the_guides_own_settings_give_prometheus_no_credentials(
     real_estate: RealEstate, parts: Parts, version: str, tmp_path: Path
 ) -> None:
     pod = Pod.of(real_estate.clusters["halfdone"], manifests.NAMESPACE, SELECTOR, manifests.CONTAINER, tmp_path / "pod")
-    assert "role_arn" in _configuration(real_estate, "halfdone")
+    assert "role_arn" in configuration(real_estate, "halfdone")
     assert not any(name.startswith("AWS_") for name in pod.environment)
     with running_container(pod, parts.program(version, "prometheus"), real_estate.sandbox, tmp_path / "run") as sender:
         assert wait_until(lambda: not sender.running(), _SECONDS)
@@ -188,19 +176,6 @@ def test_role_arn_in_sigv4_assumes_the_role_on_top_and_is_refused(
 
 
 # --- support ----------------------------------------------------------------------------------------------------------
-
-
-def _edit_configuration(real: RealEstate, cluster: str, old: str, new: str) -> None:
-    text = _configuration(real, cluster)
-    assert old in text
-    patch = {"data": {manifests.CONFIG_KEY: text.replace(old, new)}}
-    answer = real.api(cluster).send_json("PATCH", f"{_CONFIG_MAPS}/{manifests.CONFIG_MAP}", patch, _MERGE)
-    assert answer.status == 200, answer.body
-
-
-def _configuration(real: RealEstate, cluster: str) -> str:
-    stored = real.api(cluster).send("GET", f"{_CONFIG_MAPS}/{manifests.CONFIG_MAP}").json()
-    return str(stored["data"][manifests.CONFIG_KEY])
 
 
 def _samples(real: RealEstate, cluster: str, since: float) -> list[Sample]:
