@@ -15,12 +15,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PARTS := lint integration unit sanity types molecule
 
-.PHONY: help demo test test-all lint types unit faults sanity integration e2e molecule lowest down clean
+.PHONY: help demo test test-all test-real lint types unit faults sanity integration e2e molecule lowest down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'e2e', 'faults' and 'lowest'"
+	@echo "make test-all     the same, then 'test-real', 'e2e', 'faults' and 'lowest'"
+	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
@@ -35,8 +36,12 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test e2e faults lowest
-	@echo "All tests passed: end to end, with every fault, and with the oldest versions."
+test-all: test test-real e2e faults lowest
+	@echo "All tests passed: with real parts, end to end, with every fault, and with the oldest versions."
+
+# Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
+test-real: $(VENV)/.tests
+	$(BIN)/python -m tests.real -q
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
