@@ -229,7 +229,7 @@ def _wishes(draw: st.DrawFn) -> list[RemoteWrite]:
     return wishes
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(
     configurations(st.just(ABSENT) | st.sampled_from([None, []]) | st.lists(_entries, max_size=2)),
     _wishes(),
