@@ -15,9 +15,8 @@ import sys
 import pytest
 
 from demo.runs import ROOT
-from tests.real.cache import PartMissing
-from tests.real.parts import Parts, obtain
-from tests.real.pods import require_namespaces
+from tests.real.parts import obtain
+from tests.real.pods import namespaces_allowed
 
 AUTO = "auto"
 
@@ -32,24 +31,16 @@ def main(arguments: list[str]) -> int:
     if mode not in ("", AUTO):
         sys.stderr.write(f"REAL can be '{AUTO}', which leaves out what can't be had, or unset, and not {mode!r}.\n")
         return 2
-    missing = _missing(obtain(say))
+    missing = obtain(say).missing.values()
     if missing and mode != AUTO:
         sys.stderr.write("".join(f"{sentence}\n" for sentence in missing))
         sys.stderr.write(f"These tests need every part; with REAL={AUTO} those without it are left out.\n")
         return 1
     for sentence in missing:
         say(f"left out: {sentence}")
+    if not namespaces_allowed():
+        say("no namespaces can be made here (unshare -rmn true): the pods' paths are mapped to other ones")
     return int(pytest.main([str(ROOT / "tests" / "real"), "-p", "no:cacheprovider", *arguments]))
-
-
-def _missing(parts: Parts) -> list[str]:
-    """One sentence for each part that can't be had."""
-    sentences = list(parts.missing.values())
-    try:
-        require_namespaces()
-    except PartMissing as error:
-        sentences.append(str(error))
-    return sentences
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pytest
 
 from sandbox import estate, manifests
 from sandbox.world import AWS_ACCOUNT
+from tests.real import pods
 from tests.real.conftest import configuration
 from tests.real.parts import PROMETHEUS_NAMES
 from tests.real.pods import Pod, running_container
@@ -103,6 +104,17 @@ def test_samples_arrive_by_web_identity_and_still_after_the_token_was_rotated(
         assert sender.running()
     # What did not go to the cloud under its own name would have been refused by the pod's own network.
     assert {request.status for request in world.log.since() if request.service == "proxy"} <= set()
+
+
+@pytest.mark.parametrize("version", PROMETHEUS_NAMES)
+def test_samples_arrive_where_no_namespaces_can_be_made(
+    federated: RealEstate, parts: Parts, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pods, "namespaces_allowed", lambda: False)
+    pod = Pod.of(federated.clusters["fresh"], manifests.NAMESPACE, SELECTOR, manifests.CONTAINER, tmp_path / "pod")
+    since = time.time()
+    with running_container(pod, parts.program(version, "prometheus"), federated.sandbox, tmp_path / "run") as sender:
+        assert wait_until(lambda: bool(_samples(federated, "fresh", since)), _SECONDS), sender.said()
 
 
 @pytest.mark.parametrize("version", PROMETHEUS_NAMES)
