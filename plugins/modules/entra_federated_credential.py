@@ -82,6 +82,26 @@ options:
   service_account:
     description: Name of the service account. Required with O(state=present).
     type: str
+  more_service_accounts:
+    description:
+      - Further service accounts of the same cluster, each with a credential of its own on the same application or managed
+        identity. Everything but name and service account is as for the first one.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace of the service account.
+        type: str
+        required: true
+      service_account:
+        description: Name of the service account.
+        type: str
+        required: true
+      name:
+        description: Name of its federated identity credential.
+        type: str
+        required: true
   audience:
     description: The only audience of the tokens that are exchanged.
     type: str
@@ -236,6 +256,11 @@ credential:
     description:
       description: Its description, null when it has none, as those of managed identities.
       type: str
+credentials:
+  description: RV(credential) and those of O(more_service_accounts), in this order.
+  returned: success
+  type: list
+  elements: dict
 kept:
   description: One sentence for each thing that could have been removed, but stays, and why.
   returned: success

@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Credential, Trust
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change
 
 MAX_CREDENTIALS = 20
@@ -124,14 +124,29 @@ def is_marked(credential: Credential) -> bool:
     return (credential.description or "").startswith(ownership.DESCRIPTION)
 
 
+def plan_all(
+    credentials: tuple[Credential, ...],
+    wishes: t.Sequence[CredentialWish],
+    plan: t.Callable[[tuple[Credential, ...], CredentialWish], CredentialPlan],
+) -> CredentialPlan:
+    """What one wish after the other does with a holder's credentials."""
+    planned = CredentialPlan((), credentials)
+    for wish in wishes:
+        step = plan(planned.credentials, wish)
+        warnings = tuple(warning for warning in step.warnings if warning not in planned.warnings)
+        planned = CredentialPlan((*planned.changes, *step.changes), step.credentials, (*planned.warnings, *warnings))
+    return planned
+
+
 def find(credentials: t.Sequence[Credential], wish: CredentialWish) -> Credential | None:
     """The credential that serves the wish: the one with its trust, whatever its name, else the one with its name."""
     return _by_trust(credentials, wish) or _by_name(credentials, wish)
 
 
 def replaced(credentials: t.Sequence[Credential], credential: Credential) -> tuple[Credential, ...]:
-    """The credentials with one added, or put in the place of the one with its ID."""
-    return (*(other for other in credentials if other.id != credential.id), credential)
+    """The credentials with one added, or put in the place of the one with its ID. Several may be yet to be created."""
+    new = not is_known(credential.id)
+    return (*(other for other in credentials if new or other.id != credential.id), credential)
 
 
 def without(credentials: t.Sequence[Credential], credential: Credential) -> tuple[Credential, ...]:

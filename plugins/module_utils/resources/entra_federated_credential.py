@@ -105,7 +105,7 @@ def _plan_presence(current: Current, wish: Wish) -> Plan[Operation, Current]:
         tags = (ownership.ENTRA_TAG,)
         predicted = dataclasses.replace(predicted, service_principal=ServicePrincipal(KNOWN_AFTER_APPLY, owner, tags))
     holder = _application_holder(title)
-    credentials = entra_credentials.plan_presence(current.credentials, wish.credential, holder, current.issuers)
+    credentials = _present(current.credentials, wish, holder, current.issuers)
     return Plan(
         changes=(*changes, *credentials.changes),
         predicted=dataclasses.replace(predicted, credentials=credentials.credentials),
@@ -118,7 +118,7 @@ def _plan_absence(current: Current, wish: Wish) -> Plan[Operation, Current]:
     if application is None:
         return Plan((), current)
     holder = _application_holder(application.display_name)
-    credentials = entra_credentials.plan_absence(current.credentials, wish.credential, holder)
+    credentials = _absent(current.credentials, wish, holder)
     removal = entra_application.plan_removal(application, current.service_principal, credentials.credentials)
     predicted = dataclasses.replace(
         current,
@@ -134,11 +134,29 @@ def plan_identity(current: IdentityCurrent, wish: Wish) -> Plan[Operation, Ident
     holder = Holder(str(wish.holder), marks=False)
     credentials: CredentialPlan
     if wish.state is State.PRESENT:
-        credentials = entra_credentials.plan_presence(current.credentials, wish.credential, holder, {})
+        credentials = _present(current.credentials, wish, holder, {})
     else:
-        credentials = entra_credentials.plan_absence(current.credentials, wish.credential, holder)
+        credentials = _absent(current.credentials, wish, holder)
     predicted = dataclasses.replace(current, credentials=credentials.credentials)
     return Plan(credentials.changes, predicted, credentials.warnings)
+
+
+def _present(
+    credentials: tuple[Credential, ...], wish: Wish, holder: Holder, issuers: t.Mapping[str, IssuerState]
+) -> CredentialPlan:
+    return entra_credentials.plan_all(
+        credentials,
+        wish.credentials,
+        lambda present, one: entra_credentials.plan_presence(present, one, holder, issuers),
+    )
+
+
+def _absent(credentials: tuple[Credential, ...], wish: Wish, holder: Holder) -> CredentialPlan:
+    return entra_credentials.plan_all(
+        credentials,
+        wish.credentials,
+        lambda present, one: entra_credentials.plan_absence(present, one, holder),
+    )
 
 
 def _application_holder(name: str) -> Holder:
@@ -425,7 +443,7 @@ def facts(current: Current, wish: Wish) -> dict[str, object]:
         "object_id": application.object_id if application else None,
         "tenant_id": (principal.owner_tenant if principal else None) or wish.tenant,
         "service_principal_id": principal.object_id if principal else None,
-        "credential": _credential_fact(current.credentials, wish),
+        **_credential_facts(current.credentials, wish),
     }
 
 
@@ -437,13 +455,16 @@ def identity_facts(current: IdentityCurrent, wish: Wish) -> dict[str, object]:
         "object_id": identity.principal_id,
         "tenant_id": identity.tenant_id or wish.tenant,
         "service_principal_id": identity.principal_id,
-        "credential": _credential_fact(current.credentials, wish),
+        **_credential_facts(current.credentials, wish),
     }
 
 
-def _credential_fact(credentials: t.Sequence[Credential], wish: Wish) -> dict[str, object] | None:
-    found = entra_credentials.find(credentials, wish.credential) if wish.state is State.PRESENT else None
-    return None if found is None else {"id": found.id, **entra_credentials.document(found)}
+def _credential_facts(credentials: t.Sequence[Credential], wish: Wish) -> dict[str, object]:
+    """The credential of the service account, and those of it and the further ones."""
+    wishes = wish.credentials if wish.state is State.PRESENT else ()
+    found = [entra_credentials.find(credentials, one) for one in wishes]
+    shown = [{"id": one.id, **entra_credentials.document(one)} for one in found if one is not None]
+    return {"credential": shown[0] if shown else None, "credentials": shown}
 
 
 def run(params: Params, context: Context) -> Result:

@@ -48,6 +48,12 @@ ARGUMENT_SPEC = ArgumentSpec(
         "subscription_id": {"type": "str", "fallback": (env_fallback, ["AZURE_SUBSCRIPTION_ID"])},
         "name": {"type": "str", "required": True},
         **{name: {"type": "str"} for name in _TRUST_OPTIONS},
+        "more_service_accounts": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {name: {"type": "str", "required": True} for name in ("namespace", "service_account", "name")},
+        },
         "audience": {"type": "str", "default": ENTRA_AUDIENCE},
         "service_principal": {"type": "bool", "default": True},
         "existing": {
@@ -74,27 +80,35 @@ class Wish:
     credential: CredentialWish
     service_principal: bool
     tenant: str | None  # as the login names it, an ID or a domain
+    more: tuple[CredentialWish, ...] = ()  # of further service accounts
+
+    @property
+    def credentials(self) -> tuple[CredentialWish, ...]:
+        return (self.credential, *self.more)
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
         """Raises InvalidInput or FederationError for what Entra would not take."""
         state = State.from_params(params)
         trust = _trust(params, state, check_mode=check_mode)
+        credential = CredentialWish(
+            name=check_name(params.text("name")),
+            trust=None if trust is None else Trust(trust.issuer.url, trust.subject, (trust.audience,)),
+            issuer=None if trust is None else trust.issuer,
+            existing=Existing(params.text("existing")),
+            prune_stale=params.flag("prune_stale") and state is State.PRESENT,
+            force=params.flag("force"),
+            keep_shared=params.text("if_shared") == "keep",
+        )
         wish = cls(
             state=state,
             holder=_holder(params),
-            credential=CredentialWish(
-                name=check_name(params.text("name")),
-                trust=None if trust is None else Trust(trust.issuer.url, trust.subject, (trust.audience,)),
-                issuer=None if trust is None else trust.issuer,
-                existing=Existing(params.text("existing")),
-                prune_stale=params.flag("prune_stale") and state is State.PRESENT,
-                force=params.flag("force"),
-                keep_shared=params.text("if_shared") == "keep",
-            ),
+            credential=credential,
             service_principal=params.flag("service_principal"),
             tenant=params.optional_text("tenant"),
+            more=tuple(_more(item, credential) for item in params.items("more_service_accounts")),
         )
+        _refuse_repeated(wish)
         if isinstance(wish.holder, IdentityRef):
             _check_identity_wish(wish.credential)
         return wish
@@ -139,6 +153,25 @@ def _trust(params: Params, state: State, *, check_mode: bool) -> EntraTrust | No
         )
     account = ServiceAccount.parse(params.text("namespace"), params.text("service_account"))
     return EntraTrust(issuer, account, check_audience(params.text("audience")))
+
+
+def _more(params: Params, first: CredentialWish) -> CredentialWish:
+    """The credential of a further service account: like the first one but for name and subject."""
+    subject = ServiceAccount.parse(params.text("namespace"), params.text("service_account")).subject
+    trust = None if first.trust is None else dataclasses.replace(first.trust, subject=subject)
+    return dataclasses.replace(first, name=check_name(params.text("name")), trust=trust)
+
+
+def _refuse_repeated(wish: Wish) -> None:
+    names = [one.name for one in wish.credentials]
+    subjects = [one.trust.subject for one in wish.credentials if one.trust is not None]
+    for what, values in (("credentials", names), ("service accounts", subjects)):
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise errors.InvalidInput(
+                f"Two of the {what} in name and more_service_accounts are {twice}.",
+                fix="Give each service account once, with a name of its own for its credential.",
+            )
 
 
 def _check_identity_wish(wish: CredentialWish) -> None:

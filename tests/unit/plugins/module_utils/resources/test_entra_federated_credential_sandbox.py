@@ -434,3 +434,56 @@ def test_endpoints_of_ones_own_take_the_place_of_the_clouds(estate: AzureEstate)
     assert len(run(estate, cloud_environment="AzureUSGovernment", **endpoints).changes) == 3
     with pytest.raises(errors.CloudError, match="AADSTS500011"):  # no tokens of one cloud for the endpoint of another
         run(estate, cloud_environment="AzureCloud", graph_endpoint="https://graph.microsoft.us")
+
+
+# --- several service accounts -----------------------------------------------------------------------------------------
+
+
+def further(number: int) -> list[dict[str, str]]:
+    """So many more service accounts, each with a credential."""
+    return [
+        {"namespace": f"team-{index}", "service_account": "watcher", "name": f"watcher-of-team-{index}"}
+        for index in range(number)
+    ]
+
+
+def test_several_service_accounts_are_planned_as_they_are_made_and_unmade(estate: AzureEstate) -> None:
+    more = further(3)
+    planned = run(estate, check_mode=True, more_service_accounts=more)
+    assert estate.writes() == []
+    applied = run(estate, more_service_accounts=more)
+    assert [change.report() for change in applied.changes] == [change.report() for change in planned.changes]
+    assert [change.kind for change in applied.changes].count("Entra application") == 1
+    made = t.cast("list[Json]", applied.facts["credentials"])
+    assert [one["subject"] for one in made] == [
+        SUBJECT,
+        *(f"system:serviceaccount:team-{index}:watcher" for index in range(3)),
+    ]
+    assert len({one["id"] for one in made}) == 4
+    assert applied.facts["credential"] == made[0]
+    assert run(estate, more_service_accounts=more).changes == ()
+    foretold = run(estate, check_mode=True, more_service_accounts=more, state="absent")
+    gone = run(estate, more_service_accounts=more, state="absent")
+    assert [change.report() for change in gone.changes] == [change.report() for change in foretold.changes]
+    assert applications(estate, NEW) == []
+
+
+def test_one_more_than_entra_takes_is_refused_before_any_write(estate: AzureEstate) -> None:
+    with pytest.raises(errors.Refused, match="20"):
+        run(estate, more_service_accounts=further(20))
+    assert estate.writes() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [{"namespace": "monitoring", "service_account": "prometheus-sa", "name": "another"}],
+        [{"namespace": "x", "service_account": "y", "name": "aks-prometheus-federation-finished"}],
+    ],
+    ids=["account", "name"],
+)
+def test_a_service_account_or_name_that_is_given_twice_is_refused(
+    estate: AzureEstate, more: list[dict[str, str]]
+) -> None:
+    with pytest.raises(errors.InvalidInput, match="more_service_accounts"):
+        run(estate, more_service_accounts=more)
