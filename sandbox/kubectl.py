@@ -158,8 +158,21 @@ def _refusal(answer: TestResponse) -> str:
     if reason == "Invalid":
         return _invalid(status)
     if not status:
-        return "Error from server (NotFound): the server could not find the requested resource"
+        return _unstructured(answer)
     return f"Error from server ({reason}): {message}" if reason else f"Error from server: {message}"
+
+
+def _unstructured(answer: TestResponse) -> str:
+    """An answer that is none of the API's, such as a pod's, as client-go words it (``NewGenericServerResponse``)."""
+    text = answer.get_data(as_text=True).strip()
+    if answer.status_code == 403:
+        return f"Error from server (Forbidden): {text}"
+    if answer.status_code == 500:
+        told = (
+            f"an error on the server ({json.dumps(text, ensure_ascii=False)}) has prevented the request from succeeding"
+        )
+        return f"Error from server (InternalError): {told}"
+    return "Error from server (NotFound): the server could not find the requested resource"
 
 
 def _invalid(status: Json) -> str:

@@ -97,6 +97,9 @@ _REFUSALS: t.Final = (
 )
 
 
+_QUOTED_ANSWER: t.Final = re.compile(r'an error on the server \("(.*)"\) has prevented the request', re.DOTALL)
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
     """What a pod shall run: a line for its shell, and the files that lie in its working folder."""
@@ -171,6 +174,12 @@ def _status(reason: str, message: str) -> Json:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:_SHOWN_CHARACTERS]
+
+
+def _own_words(message: str) -> str:
+    """What a pod answered, in what kubectl makes of it (k8s.io/apimachinery, NewGenericServerResponse)."""
+    match = _QUOTED_ANSWER.search(message)
+    return re.sub(r"\\(.)", lambda found: " " if found[1] in "nrt" else found[1], match[1]) if match else message
 
 
 class RunCommandTransport:
@@ -253,7 +262,7 @@ class RunCommandTransport:
             return Answer(200, _object_in(logs) or {}, text=logs)
         answer = answer_of(exit_code, logs)
         if answer is not None:
-            return dataclasses.replace(answer, text=answer.message)
+            return dataclasses.replace(answer, text=_own_words(answer.message))
         raise self._no_answer(action, result, exit_code, logs)
 
     def _run(self, command: Command, action: str, *, write: bool) -> Mapping[str, t.Any]:

@@ -42,6 +42,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import 
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import Answer
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
 
 Json = dict[str, t.Any]
@@ -367,6 +368,14 @@ class _Loaded:
     warnings: tuple[str, ...] = ()
 
 
+def _is_own_answer(method: str, answer: Answer) -> bool:
+    """Whether it is Prometheus that answers, and not the API server for it. A refused reload is its 500, which
+    kubectl words as an error of the server's."""
+    if method == "GET":
+        return answer.status == 200
+    return answer.status in (200, 403, 405, 500) and answer.reason in ("", "InternalError")
+
+
 class _Silent(Exception):
     """A Prometheus does not answer through the API server. The message says how that shows."""
 
@@ -534,24 +543,25 @@ class _Loading:
         if answer.status == 200:
             self._refused.pop(name, None)
             return True
-        if answer.status in (403, 405):
+        if answer.status != 500:
             raise _Silent(f"it refuses to be asked: {clean(answer.text)}")
         first = self._refused.setdefault(name, self._context.monotonic())
         if self._context.monotonic() - first >= REFUSED_SECONDS:
             raise Stuck("", refusal=answer.text or f"HTTP {answer.status}", pod=pod, running=1)
         return False
 
-    def _ask(self, method: str, pod: Json, endpoint: Endpoint, path: str, doing: str) -> t.Any:
+    def _ask(self, method: str, pod: Json, endpoint: Endpoint, path: str, doing: str) -> Answer | None:
         """The answer of Prometheus; None for the moment without one, or when the pod is gone."""
         name, namespace = str(pod["metadata"]["name"]), str(pod["metadata"]["namespace"])
         reference = POD.at(name, namespace)
         way = endpoint.path(namespace, name, path)
+        answer: Answer | None = None
         try:
             answer = self._client.ask_pod(method, reference, way, f"{doing} {reference}")
             reason = clean(answer.message or answer.text) or f"HTTP {answer.status}"
-            silent = answer.reason != "" or answer.status in (404, 502, 503, 504)
+            silent = not _is_own_answer(method, answer)
         except errors.Unreachable as error:
-            answer, reason, silent = None, error.detail, True
+            reason, silent = error.detail, True
         if not silent:
             self._silent.pop(name, None)
             return answer

@@ -239,6 +239,8 @@ class _End(t.Generic[CurrentT]):
             found = self._client.get(written.reference)
             if found is None or not is_untouched(found, written):
                 return None
+            if not patch:
+                return found
             try:
                 return self._client.merge_patch(
                     written.reference, patch, resource_version=str(found["metadata"]["resourceVersion"])
@@ -258,6 +260,8 @@ class _End(t.Generic[CurrentT]):
         subject = self._following.subject(self._outcome.state, reversed_)
         if subject is None:
             return []
+        # What the operator's workloads are recognised by is what was taken back.
+        subject = dataclasses.replace(subject, environment={})
         replaced = any(reference in subject.workloads or reference == subject.parent for reference in now)
         consequence = Rollout.RESTART if replaced else Rollout.RELOAD
         told: list[str] = []

@@ -341,3 +341,64 @@ def test_an_unreachable_server() -> None:
 def test_a_proxy_that_is_none_is_bad_input() -> None:
     with pytest.raises(errors.InvalidInput, match="unsupported scheme ftp"):
         KubeClient(KubeAuth(host="https://127.0.0.1:1", api_key=TOKEN, proxy="ftp://proxy.example"))
+
+
+# --- what pods say ----------------------------------------------------------------------------------------------------
+
+PROMETHEUS = POD.at("prometheus-0", "monitoring")
+
+
+def test_a_list_is_asked_for_with_its_selectors_on_every_page(api: Api) -> None:
+    first = {"kind": "PodList", "metadata": {"continue": "a/b"}, "items": [{"n": 1}]}
+    api.answers = [Prepared(200, first), Prepared(200, {"kind": "PodList", "metadata": {}, "items": [{"n": 2}]})]
+    found = api.client().list_in(POD, "monitoring", labels="app in (a,b)", fields="type=Warning")
+    assert found == [{"n": 1}, {"n": 2}]
+    chosen = "labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=type%3DWarning"
+    assert [request.path.partition("?")[2] for request in api.requests] == [
+        f"limit=500&{chosen}",
+        f"limit=500&{chosen}&continue=a%2Fb",
+    ]
+
+
+def test_a_log_is_text_even_where_a_line_of_it_is_an_object(api: Api) -> None:
+    line = '{"kind":"Status","reason":"NotFound","level":"error"}\n'
+    api.answers = [Prepared(200, line), Prepared(200, "one\ntwo\n")]
+    client = api.client()
+    assert client.log(PROMETHEUS, "prometheus") == line
+    assert client.log(PROMETHEUS, "prometheus", previous=True) == "one\ntwo\n"
+    wanted = "/api/v1/namespaces/monitoring/pods/prometheus-0/log?container=prometheus&tailLines=200&limitBytes=65536"
+    assert [request.path for request in api.requests] == [wanted, f"{wanted}&previous=true"]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_container_that_was_not_started_has_no_log(api: Api, status: int) -> None:
+    api.answers = [failure(status, "BadRequest", "container is waiting to start")]
+    assert api.client().log(PROMETHEUS, "prometheus") == ""
+
+
+def test_a_log_needs_a_right_of_its_own(api: Api) -> None:
+    api.answers = [failure(403, "Forbidden", "no")]
+    with pytest.raises(errors.Forbidden) as caught:
+        api.client().log(PROMETHEUS, "prometheus")
+    assert "'get' on 'pods/log' in namespace 'monitoring'" in caught.value.fix
+
+
+@pytest.mark.parametrize(("method", "verb"), [("GET", "get"), ("POST", "create")])
+def test_a_pod_is_asked_once_and_its_refusal_is_its_own(api: Api, method: str, verb: str) -> None:
+    path = "/api/v1/namespaces/monitoring/pods/prometheus-0:9090/proxy/-/reload"
+    own = "Lifecycle API is not enabled."
+    api.answers = [Prepared(403, own), Prepared(503, "x", (("Retry-After", "1"),)), failure(403, "Forbidden", "no")]
+    client = api.client()
+    answer = client.ask_pod(method, PROMETHEUS, path, "asking")
+    assert (answer.status, answer.reason, answer.text) == (403, "", own)
+    assert client.ask_pod(method, PROMETHEUS, path, "asking").status == 503
+    with pytest.raises(errors.Forbidden) as caught:
+        client.ask_pod(method, PROMETHEUS, path, "asking")
+    assert f"'{verb}' on 'pods/proxy' in namespace 'monitoring'" in caught.value.fix
+    assert [(request.method, request.path) for request in api.requests] == [(method, path)] * 3
+
+
+def test_the_issuer_is_told_or_not(api: Api) -> None:
+    api.answers = [Prepared(200, {"issuer": "https://issuer/"}), failure(403, "Forbidden", "no")]
+    client = api.client()
+    assert (client.issuer(), client.issuer()) == ("https://issuer/", "")

@@ -20,11 +20,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way imp
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result, failure_values
 from sandbox import manifests
+from sandbox.estate import RESOURCE_GROUP
 from sandbox.faults import Fault, Kind
 from sandbox.kubernetes.access import Rule
 from sandbox.kubernetes.fates import Fate, FateKind
 from sandbox.testing import running_sandbox
-from sandbox.world import AWS_ACCOUNT
+from sandbox.world import (
+    AWS_ACCOUNT,
+    AZURE_SUBSCRIPTION,
+    AZURE_TENANT,
+    CONTROLLER_CLIENT_ID,
+    CONTROLLER_CLIENT_SECRET,
+)
 from tests.unit.plugins.module_utils.resources.aws_modules import Clock, params_of
 
 if t.TYPE_CHECKING:
@@ -703,3 +710,44 @@ def test_without_the_log_the_pod_s_state_tells(sandbox: Sandbox, server: ApiServ
     assert message.startswith("Prometheus does not start: the container prometheus of pod prometheus-")
     assert "exit code 1, 4 restarts" in message
     assert "'get' on 'pods/log'" in message
+
+
+# --- by run commands --------------------------------------------------------------------------------------------------
+
+
+def through_azure(sandbox: Sandbox) -> Json:
+    """Options by which Azure runs each request as a command in the cluster."""
+    sandbox.world.settings.aks_run_command_seconds = 0.0
+    access = {
+        "access": "run_command",
+        "subscription_id": AZURE_SUBSCRIPTION,
+        "resource_group": RESOURCE_GROUP,
+        "name": "fresh",
+        "poll_interval": 0.01,
+        "tenant": AZURE_TENANT,
+        "client_id": CONTROLLER_CLIENT_ID,
+        "secret": CONTROLLER_CLIENT_SECRET,
+        "https_proxy": sandbox.proxy_url,
+        "ca_bundle": str(sandbox.ca_file),
+    }
+    return {"aks": access, "kubeconfig": None, "context": None}
+
+
+def test_a_reload_and_its_refusal_come_through_a_run_command(sandbox: Sandbox, server: ApiServer) -> None:
+    seed(server)
+    run(sandbox)
+    spoil(server)
+    server.set_fate(Fate(FateKind.RELOAD, message="could not get SigV4 credentials: no token"))
+    message = str(failing(sandbox, **through_azure(sandbox))["msg"])
+    assert message.startswith("Prometheus refuses its new configuration")
+    assert "could not get SigV4 credentials: no token" in message.partition(". ")[0]
+    server.clear_fates()
+    assert status(run(sandbox, **through_azure(sandbox)))["done"] == "Prometheus has loaded the configuration."
+    assert loads(server) == [True]
+
+
+def test_a_log_comes_through_a_run_command(sandbox: Sandbox, server: ApiServer) -> None:
+    seed(server)
+    server.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
+    message = str(failing(sandbox, **through_azure(sandbox))["msg"])
+    assert message.startswith("Prometheus does not start: could not get SigV4 credentials")
