@@ -4,8 +4,8 @@
 """A report from what a play in check mode left behind for each host.
 
 Each step's modules register their results under fixed names (``playbooks/vars/wiring.yml``). Where a step runs for
-several service accounts or Prometheus, its results are in a list, whose name ends in an s, and the last one, which may have
-failed, under the name of the single one. A host that failed says so in ``Failure``.
+several service accounts or Prometheus, its results are in a list, whose name ends in an s, and the last one, which may
+have failed, under the name of the single one. A host that failed says so in ``Failure``.
 """
 
 from __future__ import annotations

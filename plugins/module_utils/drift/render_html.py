@@ -32,7 +32,7 @@ _FINE = (Status.IN_SYNC, Status.SKIPPED)
 
 
 def page(report: Report) -> str:
-    """The whole page."""
+    """The whole page; the clusters in the gravest state come first."""
     policy = (
         f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; base-uri 'none'; form-action 'none'"
     )
@@ -49,8 +49,8 @@ def page(report: Report) -> str:
             _tiles(report),
             "</header>\n<main>\n",
             _filters(report),
-            f'<div class="row head" aria-hidden="true"><span>cluster</span>{_spans(STEPS)}</div>\n',
-            *(_cluster(cluster) for cluster in report.clusters),
+            f'<div class="row head" aria-hidden="true">{_head(("cluster", *STEPS))}</div>\n',
+            *map(_cluster, sorted(report.clusters, key=lambda cluster: cluster.status.rank)),
             _repaired(report),
             f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         )
@@ -65,8 +65,8 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _spans(texts: t.Iterable[str]) -> str:
-    return "".join(f"<span>{_e(text)}</span>" for text in texts)
+def _head(names: t.Iterable[str]) -> str:
+    return "".join(f"<span>{_e(name.replace('_', ' '))}</span>" for name in names)
 
 
 def _tiles(report: Report) -> str:
@@ -80,7 +80,7 @@ def _tiles(report: Report) -> str:
 
 
 def _filters(report: Report) -> str:
-    found = {step.status for cluster in report.clusters for step in cluster.steps}
+    found = {status for cluster in report.clusters for status in _statuses(cluster)}
     boxes = "".join(
         f'<label class="{status.value}"><input type="checkbox" value="{status.value}"> {_e(status.title)}</label>'
         for status in Status
@@ -93,8 +93,14 @@ def _filters(report: Report) -> str:
     )
 
 
+def _statuses(cluster: Cluster) -> list[Status]:
+    """By what a cluster is filtered: all that is wrong with it, else that nothing is."""
+    wrong = {step.status for step in cluster.steps}.difference(_FINE)
+    return sorted(wrong, key=lambda status: status.rank) or [cluster.status]
+
+
 def _cluster(cluster: Cluster) -> str:
-    statuses = " ".join(dict.fromkeys(step.status.value for step in cluster.steps))
+    statuses = " ".join(status.value for status in _statuses(cluster))
     texts = [cluster.name, *(step.note for step in cluster.steps)]
     texts += [f"{drift.kind} {drift.meaning} {drift.object_kind} {drift.object_name}" for drift in cluster.drifts]
     wrong = cluster.status not in _FINE
