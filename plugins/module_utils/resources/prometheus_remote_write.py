@@ -71,6 +71,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_rollout import Following, converge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
+    Remaining,
     RemovalResource,
     RemovalWish,
     removal_subject,
@@ -314,7 +315,7 @@ def _ensure(params: Params, context: Context) -> Result:
     located = locate_token(client, wish.workload, wish.pod, wish.token_file, check_mode=context.check_mode)
     wish = dataclasses.replace(wish, pod=located.pod)
     resource = RemoteWriteResource(wish, client, check_mode=context.check_mode)
-    following = Following(
+    following: Following[Current] = Following(
         wish.rollout,
         rollout,
         lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
@@ -371,7 +372,7 @@ def _remove(params: Params, context: Context) -> Result:
         "additional_remote_writes": [],
         "prometheus_version": None,
     }
-    following = Following(
+    following: Following[Remaining] = Following(
         wish.rollout,
         rollout,
         lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
