@@ -38,7 +38,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_spli
     Splicer,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redactions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import Hidden
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Fingerprints,
     YamlProblem,
@@ -149,27 +149,23 @@ class _Merger:
         self._place = place
 
     def merge(self) -> Merged:
-        before = self._text
-        root = top_mapping(compose(before, marks=False))
+        root = top_mapping(compose(self._text, marks=False))
         verdicts = [goal.judge(root, self._additions) for goal in self._goals]
         warnings = tuple(dict.fromkeys(warning for verdict in verdicts for warning in verdict.warnings))
         if not any(verdict.summaries for verdict in verdicts):
-            return Merged(before, self._additions, warnings=warnings)
+            return Merged(self._text, self._additions, warnings=warnings)
+        marked = top_mapping(compose(self._text, marks=True))
+        hidden = Hidden(self._text, marked)
+        before = hidden.shown(self._text)
         summaries: list[str] = []
         for goal, verdict in zip(self._goals, verdicts, strict=True):
             if verdict.summaries:
-                summaries += self._reach(goal).summaries
-        return Merged(
-            self._text,
-            self._additions,
-            tuple(summaries),
-            shown_before=shown_text(before),
-            shown_after=shown_text(self._text),
-            warnings=warnings,
-        )
+                marked = top_mapping(compose(self._text, marks=True)) if summaries else marked
+                summaries += self._reach(goal, marked, hidden).summaries
+        return Merged(self._text, self._additions, tuple(summaries), before, hidden.shown(self._text), warnings)
 
-    def _reach(self, goal: _Goal) -> _Verdict:
-        root = top_mapping(compose(self._text, marks=True))
+    def _reach(self, goal: _Goal, root: yaml.MappingNode, hidden: Hidden) -> _Verdict:
+        """``root`` is the present text with exact marks."""
         verdict = goal.judge(root, self._additions)
         try:
             splices = verdict.change.splices(Splicer(self._text, root))
@@ -183,6 +179,7 @@ class _Merger:
             after = apply_edits(self._text, splice.edits)
             if self._is_exactly_the_change(root, after, goal, verdict.change, splice):
                 self._record(verdict.change, splice)
+                hidden.follow(self._text, splice.edits)
                 self._text = after
                 return verdict
         raise errors.Refused(
@@ -209,11 +206,6 @@ class _Merger:
         numbers = Fingerprints()
         old = outline(root, numbers, change.meant)
         return old == outline(after, numbers, change.meant, left_out=splice.added_index)
-
-
-def shown_text(text: str) -> str:
-    """The text with its secrets blotted out."""
-    return apply_edits(text, redactions(text, top_mapping(compose(text, marks=True))))
 
 
 # What is wanted -------------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record imp
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
     entries_of,
     not_usable,
-    shown_text,
     top_mapping,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_judge import label_nodes, other_credentials
@@ -33,7 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_reco
     occurrences,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_splice import Splice, Splicer
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import Hidden, redact_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
     Fingerprints,
@@ -84,7 +83,6 @@ def remove_remote_write(text: str, additions: Additions, *, place: str, recorded
         return Removed(text, remover.additions)
     try:
         remover.remove(additions)
-        shown = (shown_text(text), shown_text(remover.text)) if remover.summaries else ("", "")
     except YamlProblem as problem:
         raise not_usable(place, problem) from None
     return Removed(
@@ -92,7 +90,8 @@ def remove_remote_write(text: str, additions: Additions, *, place: str, recorded
         remover.additions,
         tuple(remover.gone),
         tuple(remover.summaries),
-        *shown,
+        remover.shown_before,
+        remover.shown_after,
         warnings=tuple(remover.warnings),
     )
 
@@ -120,6 +119,8 @@ class _Remover:
         self.gone: list[str] = []
         self.summaries: list[str] = []
         self.warnings: list[str] = []
+        self.shown_before = ""
+        self._hidden: Hidden | None = None
         self._place = place
 
     def remove(self, additions: Additions) -> None:
@@ -133,8 +134,19 @@ class _Remover:
             left.remove(item.key)
             self._forget(item.key)
             self.additions = followed_by_others(self.additions, self.text, edits)
+            self._show(edits)
             self.text = apply_edits(self.text, edits)
             self.summaries.append(f"remove {item.what}")
+
+    def _show(self, edits: t.Sequence[Edit]) -> None:
+        if self._hidden is None:
+            self._hidden = Hidden(self.text, top_mapping(compose(self.text, marks=True)))
+            self.shown_before = self._hidden.shown(self.text)
+        self._hidden.follow(self.text, edits)
+
+    @property
+    def shown_after(self) -> str:
+        return self._hidden.shown(self.text) if self._hidden is not None else ""
 
     def _forget(self, key: str) -> None:
         self.gone.append(key)

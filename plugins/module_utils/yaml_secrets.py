@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
     YamlProblem,
+    apply_edits,
     compose,
     content_start,
     is_mapping,
@@ -74,6 +75,33 @@ def redactions(text: str, root: yaml.Node) -> list[Edit]:
             waiting.extend((value, secret or _is_secret(key)) for key, value in node.value)
     inside = sorted((edit.start, edit.end) for edit in edits.values())
     return [*edits.values(), *(edit for edit in _commented(text) if not _overlaps(edit, inside))]
+
+
+class Hidden:
+    """A text's secrets, known through its changes, so that both the old and the new text can be shown without them."""
+
+    def __init__(self, text: str, root: yaml.Node) -> None:
+        self._edits = redactions(text, root)
+
+    def shown(self, text: str) -> str:
+        """The present text with its secrets blotted out."""
+        return apply_edits(text, self._edits)
+
+    def follow(self, text: str, change: t.Sequence[Edit]) -> None:
+        """The text is changed by edits that bring no secrets with them."""
+        edits: list[Edit] = []
+        for edit in self._edits:
+            touching = [one for one in change if one.start < edit.end and edit.start < one.end]
+            if any(one.start <= edit.start and edit.end <= one.end for one in touching):
+                continue  # it goes
+            if touching:  # a part of it goes: look again
+                after = apply_edits(text, change)
+                root = compose(after, marks=True)
+                self._edits = redactions(after, root) if root is not None else []
+                return
+            before = apply_edits(text[: edit.start], [one for one in change if one.end <= edit.start])
+            edits.append(Edit(len(before), len(before) + edit.end - edit.start, edit.text))
+        self._edits = edits
 
 
 def redact_url(url: str) -> str:

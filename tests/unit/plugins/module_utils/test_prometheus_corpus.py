@@ -26,6 +26,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_conf
     merge_remote_writes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import remove_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redactions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import apply_edits, compose
 
 CORPUS = Path(__file__).parents[4] / "tests" / "corpus" / "prometheus"
 FILES = sorted(path for path in CORPUS.glob("*.yml") if not path.name.endswith(".expected.yml"))
@@ -84,6 +86,12 @@ def everything(text: str, merged: Merged | None = None) -> Merged:
     return merge_remote_writes(text, ALL, place=PLACE, external_labels=LABELS, recorded=recorded)
 
 
+def without_secrets(text: str) -> str:
+    root = compose(text, marks=True)
+    assert root is not None
+    return apply_edits(text, redactions(text, root))
+
+
 def changed_lines(before: str, after: str) -> list[str]:
     lines = difflib.ndiff(before.splitlines(), after.splitlines())
     return [line for line in lines if line[0] in "-+"]
@@ -139,9 +147,11 @@ def test_everything_at_once_comes_and_goes(path: Path, shape: str) -> None:
         else:
             assert entry == wanted.entry()
     assert len(ours) == len(ALL)
+    assert (merged.shown_before, merged.shown_after) == (without_secrets(before), without_secrets(merged.text))
     again = everything(merged.text, merged)
     assert (again.text, again.summaries, again.additions) == (merged.text, (), merged.additions)
     removed = remove_remote_write(merged.text, merged.additions, place=PLACE)
+    assert (removed.shown_before, removed.shown_after) == (merged.shown_after, without_secrets(removed.text))
     if not path.name.startswith(REPAIRED):
         assert removed.text == before
     assert set(removed.gone) == set(merged.additions)
@@ -202,7 +212,8 @@ def test_five_thousand_lines() -> None:
     begun = time.process_time()
     merged = everything(text)
     assert time.process_time() - begun < 30
-    changed = [line[2:] for line in difflib.ndiff(lines, merged.text.splitlines()) if line[0] in "-+"]
+    difference = list(difflib.unified_diff(lines, merged.text.splitlines(), n=0, lineterm=""))[2:]
+    changed = [line[1:] for line in difference if not line.startswith("@@")]
     expected = everything("global:\n  scrape_interval: 30s   # as agreed\nscrape_configs: []\n").text.splitlines()
     assert changed == [
         line for line in expected if "agreed" not in line and line not in ("global:", "scrape_configs: []")
