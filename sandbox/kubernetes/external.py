@@ -76,7 +76,8 @@ class ExternalApi:
     def __init__(self, server: ExternalServer) -> None:
         from kubernetes import config  # only who attaches a cluster needs it
 
-        client = config.new_client_from_config(str(server.kubeconfig), server.context)
+        load: t.Callable[..., t.Any] = config.new_client_from_config  # not annotated by the library
+        client = load(str(server.kubeconfig), server.context)
         self._host = str(client.configuration.host).rstrip("/")
         self._pool = client.rest_client.pool_manager
         self._configuration = client.configuration
