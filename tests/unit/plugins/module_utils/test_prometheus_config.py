@@ -114,17 +114,17 @@ def entry(indentation: str = "  ") -> str:
         ),
         pytest.param(
             "remote_write: [\n  # none\n]\n",
-            f'remote_write: [{INLINE}\n  # none\n]\n',
+            f"remote_write: [{INLINE}\n  # none\n]\n",
             id="empty list on several lines",
         ),
         pytest.param(
             "remote_write: [{url: http://a}, ]\n",
-            f'remote_write: [{{url: http://a}}, {INLINE}, ]\n',
+            f"remote_write: [{{url: http://a}}, {INLINE}, ]\n",
             id="inline list",
         ),
         pytest.param(
             "a: &a {url: http://a}\nremote_write: [*a]\n",
-            f'a: &a {{url: http://a}}\nremote_write: [{INLINE}, *a]\n',
+            f"a: &a {{url: http://a}}\nremote_write: [{INLINE}, *a]\n",
             id="inline list that ends in an alias",
         ),
         pytest.param(
