@@ -252,6 +252,13 @@ def _with_account(estate: Estate) -> None:
     )
 
 
+def _with_webhook(estate: Estate) -> None:
+    """The Azure webhook, which AKS runs where workload identity is enabled."""
+    _with_account(estate)
+    properties = estate.sandbox.cluster("fresh").body["properties"]
+    properties["securityProfile"] = {"workloadIdentity": {"enabled": True}}
+
+
 def _without_provider(estate: Estate) -> None:
     """An issuer that answers, and that IAM does not know yet."""
     providers = estate.sandbox.aws._account.store.open_id_providers
@@ -324,6 +331,14 @@ PRESENT: t.Final = (
         _remote_write("Another-Role"),
         before=(_remote_write(ROLE),),
         prepare=_with_account,
+    ),
+    Case(
+        "prometheus_remote_write-azure-modify",
+        _WRITE,
+        "fresh",
+        _remote_write(ROLE, token_source="azure_workload_identity"),
+        before=(_remote_write(ROLE),),
+        prepare=_with_webhook,
     ),
     *(
         case

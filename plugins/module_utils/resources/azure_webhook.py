@@ -57,27 +57,28 @@ def survey(client: KubeClient, namespace: str) -> Survey:
     """Configuration and Deployment of the webhook, and the pods of a namespace that it has changed."""
     unreadable: list[str] = []
 
-    def readable(read: t.Callable[[], t.Any]) -> t.Any:
+    def get(reference: ObjectReference) -> Json | None:
         try:
-            return read()
+            return client.get(reference)
         except errors.Forbidden as error:
             unreadable.append(error.fix)
             return None
 
-    configuration = readable(lambda: client.get(MUTATING_WEBHOOKS.at(WEBHOOK_CONFIGURATION)) or {})
-    if configuration == {}:
+    configuration = get(MUTATING_WEBHOOKS.at(WEBHOOK_CONFIGURATION))
+    if configuration is None and not unreadable:
         return Survey(configured=False)
     places = _namespaces(configuration or {})
-    deployment = None
-    for place in places:
-        reference = DEPLOYMENT.at(WEBHOOK_DEPLOYMENT, place)
-        deployment = readable(lambda reference=reference: client.get(reference))
-        if deployment is not None:
-            break
-    pods = readable(lambda: client.list_in(POD, namespace)) or []
+    found = (get(DEPLOYMENT.at(WEBHOOK_DEPLOYMENT, place)) for place in places)
+    deployment = next((one for one in found if one is not None), None)
+    hidden = bool(unreadable)
+    try:
+        pods = client.list_in(POD, namespace)
+    except errors.Forbidden as error:
+        unreadable.append(error.fix)
+        pods = []
     shown = deployment or {}
     # A Deployment that is missing where the configuration points to has no pods; elsewhere nothing is known of them.
-    expected = len(places) == 1 and not unreadable
+    expected = len(places) == 1 and not hidden
     running = int((shown.get("status") or {}).get("readyReplicas") or 0) if deployment or expected else None
     return Survey(
         configured=None if configuration is None else True,
