@@ -104,6 +104,56 @@ def test_check_mode_predicts_what_a_real_run_does(stored: Values, wanted: Values
     assert run(real).changes == ()
 
 
+@dataclasses.dataclass
+class Rehearsed(Register):
+    """A register whose service judges a plan: it adds a number of its own, is overtaken, or refuses."""
+
+    overtaken: list[Values] = dataclasses.field(default_factory=list)
+    refusal: str = ""
+    rehearsals: int = 0
+
+    def rehearse(self, plan: Plan[tuple[str, int], Values]) -> Plan[tuple[str, int], Values]:
+        self.rehearsals += 1
+        if self.overtaken:
+            self.stored.update(self.overtaken.pop(0))
+            raise Race
+        if self.refusal:
+            raise RuntimeError(self.refusal)
+        return dataclasses.replace(
+            plan, predicted={**plan.predicted, "z": 9}, warnings=(*plan.warnings, "the service adds z")
+        )
+
+
+def test_check_mode_shows_what_the_service_says_of_the_plan() -> None:
+    register = Rehearsed({"a": 1}, {"a": 2})
+    outcome = run(register, check_mode=True)
+    assert (outcome.state, outcome.warnings) == ({"a": 2, "z": 9}, ("watch out", "the service adds z"))
+    assert (register.rehearsals, register.writes, register.stored) == (1, 0, {"a": 1})
+
+
+def test_nothing_is_rehearsed_without_changes_or_in_a_real_run() -> None:
+    converged, real = Rehearsed({"a": 1}, {"a": 1}), Rehearsed({"a": 1}, {"a": 2})
+    assert run(converged, check_mode=True).state == {"a": 1}
+    assert run(real).state == {"a": 2}
+    assert (converged.rehearsals, real.rehearsals) == (0, 0)
+
+
+def test_a_rehearsal_that_is_overtaken_is_planned_anew() -> None:
+    slept: list[float] = []
+    register = Rehearsed({"a": 1, "b": 1}, {"a": 2, "b": 2}, overtaken=[{"b": 2}, {"a": 7}])
+    outcome = run(register, check_mode=True, slept=slept)
+    assert [change.before for change in outcome.changes] == [{"value": 7}]
+    assert (register.reads, len(slept)) == (3, 2)
+    endless = Rehearsed({"a": 1}, {"a": 2}, overtaken=[{"b": 1}] * 9)
+    with pytest.raises(Race):
+        run(endless, check_mode=True)
+
+
+def test_what_the_service_refuses_in_a_rehearsal_is_raised() -> None:
+    with pytest.raises(RuntimeError, match="not allowed"):
+        run(Rehearsed({}, {"a": 1}, refusal="not allowed"), check_mode=True)
+
+
 def test_a_converged_resource_is_read_once_and_never_written() -> None:
     register = Register({"a": 1}, {"a": 1})
     assert run(register).changes == ()

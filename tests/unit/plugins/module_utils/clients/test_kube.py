@@ -177,6 +177,53 @@ def test_a_patch_is_a_merge_patch_with_the_version_that_was_read(api: Api) -> No
     assert request.body == {"data": {"k": "v"}, "metadata": {"resourceVersion": "7"}}
 
 
+def test_a_rehearsal_is_the_same_patch_as_a_dry_run(api: Api) -> None:
+    api.answers = [Prepared(200, configmap())] * 2
+    for dry_run in (False, True):
+        api.client().merge_patch(CONFIG, {"data": {"k": "v"}}, resource_version="7", dry_run=dry_run)
+    real, rehearsed = api.requests
+    assert (real.path, rehearsed.path) == (CONFIG.path, f"{CONFIG.path}?dryRun=All")
+    assert real.body == rehearsed.body
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message", "fix"),
+    [
+        (
+            400,
+            "",
+            'admission webhook "validate.kyverno.svc-fail" denied the request: no hostPath',
+            "Satisfy the admission webhook validate.kyverno.svc-fail, or have its owner let this change through.",
+        ),
+        (
+            403,
+            "Forbidden",
+            'admission webhook "validation.gatekeeper.sh" denied the request: [limits] none',
+            "Satisfy the admission webhook validation.gatekeeper.sh, or have its owner let this change through.",
+        ),
+        (
+            422,
+            "Invalid",
+            "deployments.apps \"p\" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'b' denied request: no",
+            "Satisfy the admission policy limits, or have its owner let this change through.",
+        ),
+        (
+            500,
+            "InternalError",
+            'Internal error occurred: failed calling webhook "x.example.com": context deadline exceeded',
+            "See that this admission webhook's pods run, or ask its owner.",
+        ),
+    ],
+)
+def test_refusals_of_admission_are_no_missing_right(api: Api, status: int, reason: str, message: str, fix: str) -> None:
+    api.answers = [failure(status, reason, message)]
+    with pytest.raises(errors.CloudError) as caught:
+        api.client().merge_patch(CONFIG, {}, resource_version="7", dry_run=True)
+    assert not isinstance(caught.value, errors.Forbidden)
+    assert message in caught.value.message
+    assert caught.value.fix == fix
+
+
 @pytest.mark.parametrize("reason", ["Conflict", "AlreadyExists"])
 def test_another_writer_is_a_conflict(api: Api, reason: str) -> None:
     api.answers = [failure(409, reason, "the object has been modified")] * 2

@@ -17,7 +17,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 
 from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments import kubernetes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import AksAmpError, InvalidInput
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import AksAmpError, Forbidden, InvalidInput
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KUBERNETES, KubeAuth, Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed
@@ -161,6 +161,21 @@ def test_a_cluster_that_azure_does_not_open_is_a_link_of_the_chain(sandbox: Sand
     facts = Proof(sandbox).look("finished", kubeconfig=None, context=None, aks=without_login)
     assert "AADSTS7000215" in link(facts, "token")["summary"]
     assert "wrong-secret" not in json.dumps(facts)
+
+
+def test_a_configuration_in_a_secret_is_not_asked_for_by_a_run_command(sandbox: Sandbox) -> None:
+    estate = AzureEstate(sandbox)
+    options = {name: value for name, value in PROMETHEUS.items() if name != "configmap"}
+    for check_mode in (True, False):
+        with pytest.raises(Forbidden) as caught:
+            run(
+                prometheus_remote_write.DEFINITION,
+                {**options, "secret": "prometheus-config", "aks": aks(sandbox, "run_command")},
+                check_mode=check_mode,
+            )
+        assert "neither a token nor a secret must be stored there" in caught.value.message
+        assert caught.value.fix.endswith("with aks.access set to user.")
+    assert not any("/secrets/" in one.path for one in estate.requests("kubernetes/fresh"))
 
 
 def test_what_azure_keeps_of_run_commands_holds_no_credential(sandbox: Sandbox) -> None:
