@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
@@ -79,6 +79,7 @@ def test_other_texts_are_no_version(text: str) -> None:
 _numbers = st.tuples(st.integers(0, 99), st.integers(0, 999), st.integers(0, 999))
 
 
+@settings(deadline=None)
 @given(_numbers, _numbers)
 def test_versions_are_ordered_by_their_numbers(one: tuple[int, int, int], other: tuple[int, int, int]) -> None:
     assert (PrometheusVersion(*one) < PrometheusVersion(*other)) is (one < other)
