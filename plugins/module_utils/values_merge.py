@@ -10,7 +10,6 @@ change. What contradicts the fragment is collected and refused in one error; not
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
@@ -28,8 +27,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments impor
     has_content,
     plain_data,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_compare import (
+    Path,
+    as_found,
+    dotted,
+    equals,
+    find_text,
+    identities,
+    line_of,
+    says_more,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_shown import shown
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_splice import ValuesSplicer, style_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import REDACTED, redactions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
     Fingerprints,
@@ -37,7 +46,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     YamlProblem,
     apply_edits,
     compose,
-    content_start,
     find,
     flow,
     is_mapping,
@@ -49,17 +57,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
 
 if t.TYPE_CHECKING:
     import yaml
-
-Path = tuple[str | int, ...]
-
-#: Keys of values files whose scalars are secrets, whatever chart they belong to.
-_SECRET_KEY = re.compile(
-    r"(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credentials?|private[-_]?key|"
-    r"connection[-_]?string|webhook[-_]?url|dsn)\Z",
-    re.IGNORECASE,
-)
-#: A configuration in a block of text that seems to hold one.
-_SECRET_TEXT = re.compile(r"(?:password|passwd|secret|token|api[-_]?key|credential)s?[\"']?\s*[:=]", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +177,7 @@ class _Planner:
             pair = find(mapping, name)
             wanted = asked_for(child)
             if pair is None and isinstance(child, Leaf) and child.other is Other.IDENTITY:
-                self.plan.conflicts.append(f"{_dotted((*path, name))} is missing, wanted is {flow(child.value)}")
+                self.plan.conflicts.append(f"{dotted((*path, name))} is missing, wanted is {flow(child.value)}")
             elif pair is None and wanted is not None:
                 missing[name] = plain_data(wanted)
             elif pair is not None:
@@ -197,7 +194,7 @@ class _Planner:
         known = block.children.keys() | block.gone.keys()
         for key, value in mapping.value:
             if is_scalar(key) and key.value not in known and not key.tag.endswith(":merge") and not is_null(value):
-                self.plan.conflicts.append(f"{_dotted((*path, key.value))} is set (line {_line(key)})")
+                self.plan.conflicts.append(f"{dotted((*path, key.value))} is set (line {line_of(key)})")
 
     def _value(self, mapping: yaml.MappingNode, pair: Pair, child: Node, path: Path, *, alone: bool) -> None:
         value = pair.value
@@ -222,10 +219,10 @@ class _Planner:
         elif isinstance(child, Single) and is_sequence(value) and len(value.value) == 1 and is_mapping(value.value[0]):
             self.block(value.value[0], child.item, (*path, 0), alone=inside and id(value.value[0]) not in self._shared)
         elif isinstance(child, Single):
-            self.plan.conflicts.append(f"{_dotted(path)} has other content (line {_line(pair.key)})")
+            self.plan.conflicts.append(f"{dotted(path)} has other content (line {line_of(pair.key)})")
         else:
             kind = "list" if is_list else "mapping"
-            self.plan.conflicts.append(f"{_dotted(path)} is no {kind} (line {_line(pair.key)})")
+            self.plan.conflicts.append(f"{dotted(path)} is no {kind} (line {line_of(pair.key)})")
 
     def _leaf(self, mapping: yaml.MappingNode, pair: Pair, leaf: Leaf, path: Path, *, alone: bool) -> None:
         if equals(pair.value, leaf.value):
@@ -233,12 +230,12 @@ class _Planner:
         unset = is_null(pair.value) or (is_scalar(pair.value) and pair.value.value == "")
         if leaf.other is Other.NEW or (leaf.other is Other.KEEP and not unset):
             return
-        found = _found(pair.value)
+        found = as_found(pair.value)
         mistaken = is_scalar(pair.value) and pair.value.value in leaf.repaired
         refused = leaf.other is Other.IDENTITY or (leaf.other is Other.REFUSE and not unset)
         if refused and not mistaken:
             self.plan.conflicts.append(
-                f"{_dotted(path)} is {found} (line {_line(pair.key)}), wanted is {flow(leaf.value)}"
+                f"{dotted(path)} is {found} (line {line_of(pair.key)}), wanted is {flow(leaf.value)}"
             )
             return
         self._require_alone(pair.value, alone=alone)
@@ -256,21 +253,21 @@ class _Planner:
         value = pair.value.value if is_scalar(pair.value) else None
         if value not in gone.values:
             found = f" {flow(value)}" if gone.values and value is not None else ""
-            self.plan.conflicts.append(f"{_dotted((*path, name))}{found} is set (line {_line(pair.key)})")
+            self.plan.conflicts.append(f"{dotted((*path, name))}{found} is set (line {line_of(pair.key)})")
             return
         self._require_alone(pair.value, alone=alone and pair.own)
         self.plan.edits += self._splicer.remove_key(mapping, pair)
-        self.plan.summaries.append(f"remove {_dotted((*path, name))} {value}: {gone.why}")
+        self.plan.summaries.append(f"remove {dotted((*path, name))} {value}: {gone.why}")
         self.plan.before.add((*path, name))
 
     def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> None:
-        present = _identities(sequence, rows)
+        present = identities(sequence, rows)
         for name in rows.strays:
             for index in present.get(name, ()):
                 row = sequence.value[index]
-                if rows.key != "name" or _says_more(row, rows.key):
+                if rows.key != "name" or says_more(row, rows.key):
                     named = find_text(row, rows.key)
-                    self.plan.conflicts.append(f"{_dotted(path)} sets {named} (line {_line(row)})")
+                    self.plan.conflicts.append(f"{dotted(path)} sets {named} (line {line_of(row)})")
         missing: list[t.Any] = []
         for row in rows.items:
             indexes = present.get(rows.identity(row), [])
@@ -295,10 +292,12 @@ class _Planner:
 
     def _require_alone(self, node: yaml.Node, *, alone: bool) -> None:
         if not alone or id(node) in self._shared:
-            raise _CantSplice(f"what stands in line {_line(node)} is used by an anchor's aliases or a merge elsewhere")
+            raise _CantSplice(
+                f"what stands in line {line_of(node)} is used by an anchor's aliases or a merge elsewhere"
+            )
 
     def _note(self, verb: str, path: Path, data: object, changed: t.Iterable[Path], was: str = "") -> None:
-        what = f"{_dotted(path)}: " if path else ""
+        what = f"{dotted(path)}: " if path else ""
         self.plan.summaries.append(f"{verb}{what}{flow(data)}{was}")
         self.plan.before.update(changed)
         self.plan.after.update(changed)
@@ -356,7 +355,7 @@ class _Remover:
             if equals(value, child.value):
                 return True
             if child.other not in (Other.KEEP, Other.NEW) and not is_null(value):
-                self.plan.kept.append(f"{_dotted(path)} is kept, because it is {_found(value)}.")
+                self.plan.kept.append(f"{dotted(path)} is kept, because it is {as_found(value)}.")
             return False
         if isinstance(child, Block) and is_mapping(value):
             return bool(value.value) and self.block(value, child, path, alone=alone)
@@ -368,7 +367,7 @@ class _Remover:
         return isinstance(child, Members | Single) and equals(value, plain_data(child))
 
     def _rows(self, sequence: yaml.SequenceNode, rows: Rows, path: Path, *, alone: bool) -> bool:
-        present = _identities(sequence, rows)
+        present = identities(sequence, rows)
         ours: list[int] = []
         for row in rows.items:
             for index in present.get(rows.identity(row), []):
@@ -381,7 +380,7 @@ class _Remover:
                     if not mine:
                         named = find_text(item, rows.key)
                         self.plan.kept.append(
-                            f"{_dotted(path)} keeps {named}, because it differs from what would be added."
+                            f"{dotted(path)} keeps {named}, because it differs from what would be added."
                         )
                 if mine:
                     ours.append(index)
@@ -401,10 +400,12 @@ class _Remover:
 
     def _require_alone(self, node: yaml.Node, *, alone: bool) -> None:
         if not alone or id(node) in self._shared:
-            raise _CantSplice(f"what stands in line {_line(node)} is used by an anchor's aliases or a merge elsewhere")
+            raise _CantSplice(
+                f"what stands in line {line_of(node)} is used by an anchor's aliases or a merge elsewhere"
+            )
 
     def _note(self, path: Path) -> None:
-        self.plan.summaries.append(f"remove {_dotted(path)}")
+        self.plan.summaries.append(f"remove {dotted(path)}")
         self.plan.before.add(path)
 
 
@@ -468,117 +469,3 @@ def _outline(
     else:
         return None if is_null(node) else numbers.of(node)
     return numbers.combine(node.tag, *rest) if rest else None
-
-
-# Comparing and showing ------------------------------------------------------------------------------------------------
-
-
-def equals(node: yaml.Node, data: object) -> bool:
-    """Whether a node says the same as plain data, in whatever style and order of keys."""
-    if isinstance(data, t.Mapping):
-        if not is_mapping(node) or {key.value for key, _value in node.value if is_scalar(key)} != set(data):
-            return False
-        pairs = [(find(node, str(name)), value) for name, value in data.items()]
-        same = all(pair is not None and equals(pair.value, value) for pair, value in pairs)
-        return same and len(node.value) == len(data)
-    if isinstance(data, list | tuple):
-        return (
-            is_sequence(node)
-            and len(node.value) == len(data)
-            and all(equals(item, value) for item, value in zip(node.value, data, strict=True))
-        )
-    return is_scalar(node) and _scalar_equals(node, data)
-
-
-def _scalar_equals(node: yaml.ScalarNode, data: object) -> bool:
-    kind = node.tag.rpartition(":")[2]
-    text = str(node.value)
-    if isinstance(data, bool):
-        return kind == "bool" and (text.lower() in ("true", "yes", "on")) is data
-    if data is None:
-        return kind == "null"
-    if isinstance(data, str):
-        return kind == "str" and text == data
-    if isinstance(data, int | float):
-        try:
-            return kind in ("int", "float") and float(text.replace("_", "")) == data
-        except ValueError:
-            return False
-    return False
-
-
-def _identities(sequence: yaml.SequenceNode, rows: Rows) -> dict[str, list[int]]:
-    """Where the rows of each identity stand."""
-    found: dict[str, list[int]] = {}
-    for index, item in enumerate(sequence.value):
-        pair = find(item, rows.key) if is_mapping(item) else None
-        if pair is not None and is_scalar(pair.value):
-            found.setdefault(rows.normal(str(pair.value.value)), []).append(index)
-    return found
-
-
-def _says_more(row: yaml.MappingNode, key: str) -> bool:
-    """Whether a row holds more than what identifies it, and nothing empty."""
-    return any(
-        not (is_scalar(name) and name.value == key) and not (is_scalar(value) and value.value == "")
-        for name, value in row.value
-    )
-
-
-def _dotted(path: Path) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _found(node: yaml.Node) -> str:
-    if is_scalar(node):
-        return flow(node.value) if node.tag.endswith(":str") else str(node.value)
-    return "a mapping" if is_mapping(node) and not node.value else "other content"
-
-
-def shown(text: str, root: yaml.Node | None) -> str:
-    """A text with its secrets blotted out: those of Prometheus' settings, those of charts by their keys' names, and
-    embedded configurations that seem to hold some. ``root`` has exact marks."""
-    if root is None:
-        return text
-    edits = {(edit.start, edit.end): edit for edit in redactions(text, root)}
-    for node in _secret_scalars(root):
-        start = content_start(text, node)
-        end = start + len(text[start : node.end_mark.index].rstrip())
-        if end > start and not any(first < end and start < last for first, last in edits):
-            edits[start, end] = Edit(start, end, REDACTED)
-    return apply_edits(text, edits.values())
-
-
-def _secret_scalars(root: yaml.Node) -> t.Iterator[yaml.ScalarNode]:
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if is_sequence(node):
-            waiting.extend(node.value)
-        elif is_mapping(node):
-            named = find_text(node, "name")
-            for key, value in node.value:
-                name = str(key.value) if is_scalar(key) else ""
-                is_secret = bool(_SECRET_KEY.search(name)) or (name == "value" and bool(_SECRET_KEY.search(named)))
-                if is_secret and is_scalar(value) and value.tag.endswith((":str", ":int")):
-                    yield value
-                else:
-                    waiting.append(value)
-        elif is_scalar(node) and node.style in ("|", ">") and _SECRET_TEXT.search(node.value):
-            yield node
-
-
-def find_text(mapping: yaml.MappingNode, name: str) -> str:
-    """A setting's text without regard to merges; empty where there is none."""
-    texts = [value.value for key, value in mapping.value if is_scalar(key) and key.value == name and is_scalar(value)]
-    return str(texts[0]) if texts else ""

@@ -41,9 +41,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options i
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import (
     MergedText,
     remove_values,
-    shown,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import YamlProblem, compose
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_shown import shown
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+    YamlProblem,
+    compose,
+    find,
+    is_mapping,
+    setting,
+)
+
+if t.TYPE_CHECKING:
+    import yaml
 
 #: What must be given to say what a file shall hold.
 _CHAIN: t.Final = ("namespace", "service_account", "role_arn", "region", "remote_write_url")
@@ -201,6 +210,7 @@ def _present_text(rendering: Rendering, text: str | None, wish: Wish, place: str
     if origin_of(text).intact:
         if new == text.replace("\r\n", "\n"):
             return MergedText(text)
+        _refuse_other_object(text, wish, place)
         return MergedText(new, ("render it anew",), shown_before=_shown(text), shown_after=new)
     merged = rendering.merged_into(text, place)
     if merged is None:
@@ -210,6 +220,32 @@ def _present_text(rendering: Rendering, text: str | None, wish: Wish, place: str
             fix="Name another file by 'dest', or move what is in this one elsewhere first.",
         )
     return merged
+
+
+def _refuse_other_object(text: str, wish: Wish, place: str) -> None:
+    """Two objects that are rendered into one file would take its place by turns."""
+    content = wish.content
+    if wish.format_name not in _OF_OBJECTS or content is None:
+        return
+    root = _mapping(text)
+    metadata = find(root, "metadata") if root is not None else None
+    if root is None or metadata is None or not is_mapping(metadata.value):
+        return
+    there = f"{setting(root, 'kind')} {setting(metadata.value, 'name')}"
+    asked = f"{content.workload_kind} {content.workload_name}"
+    if there != asked:
+        raise errors.Refused(
+            f"{place} was rendered for {there}, and not for {asked}.",
+            fix="Name another file by 'dest', or remove this one if it is not needed any more.",
+        )
+
+
+def _mapping(text: str) -> yaml.MappingNode | None:
+    try:
+        root = compose(text, marks=False)
+    except YamlProblem:  # another format's syntax
+        return None
+    return root if root is not None and is_mapping(root) else None
 
 
 def _plan_absent(current: Current, wish: Wish) -> Plan[Operation, Current]:

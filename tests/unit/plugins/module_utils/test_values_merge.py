@@ -288,7 +288,7 @@ def test_secrets_are_blotted_out_and_everything_else_is_shown_as_it_is() -> None
         "    password = hunter2\n"
         "  notes: |\n"
         "    harmless\n"
-        "alertmanager: {config: {slack_api_url: 'https://u:hunter2@h/x', token: hunter2}}\n"
+        "alertmanager: {config: {slack_api_url: 'https://h/hunter2', proxy: 'https://u:hunter2@h/x', token: hunter2}}\n"
         "automountServiceAccountToken: true\n"
     )
     merged = merge(text)

@@ -205,6 +205,14 @@ def test_another_format_takes_the_place_of_an_untouched_file(tmp_path: Path) -> 
     }
 
 
+def test_two_objects_do_not_take_turns_in_one_file(tmp_path: Path) -> None:
+    dest = tmp_path / "patch.yaml"
+    run(dest, "kustomize")
+    with pytest.raises(errors.Refused, match="was rendered for StatefulSet prometheus, and not for StatefulSet second"):
+        run(dest, "kustomize", workload_name="second")
+    assert run(dest, "kustomize", token_expiration_seconds=7200).changes
+
+
 def test_a_configuration_of_prometheus_is_merged_as_in_a_cluster(tmp_path: Path) -> None:
     dest = tmp_path / "prometheus.yml"
     dest.write_text(
