@@ -204,7 +204,7 @@ def test_a_rehearsal_is_the_same_patch_as_a_dry_run(api: Api) -> None:
         (
             422,
             "Invalid",
-            "deployments.apps \"p\" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'b' denied request: no",
+            "deployments.apps \"p\" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'b' denied request",
             "Satisfy the admission policy limits, or have its owner let this change through.",
         ),
         (
