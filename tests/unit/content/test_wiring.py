@@ -1,0 +1,187 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks' wiring and the roles' defaults make of the variables that users set, as Ansible evaluates it."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo.runs import ROOT, run_playbook
+
+Json = dict[str, t.Any]
+
+ACCOUNT = "123456789012"
+URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-{}/api/v1/remote_write"
+
+
+def evaluate(folder: Path, cases: list[tuple[Json, str]]) -> list[t.Any]:
+    """The values of expressions, each with variables of its own, in a play like those of the collection."""
+    play: Json = {
+        "hosts": "all",
+        "gather_facts": False,
+        "connection": "local",
+        "vars_files": [
+            *(str(path) for path in sorted((ROOT / "roles").glob("*/defaults/main.yml"))),
+            str(ROOT / "playbooks/vars/wiring.yml"),
+        ],
+        "tasks": [
+            {"ansible.builtin.debug": {"msg": {"value": f"{{{{ {expression} }}}}"}}, "vars": variables}
+            for variables, expression in cases
+        ],
+    }
+    playbook, inventory = folder / "play.yml", folder / "hosts.yml"
+    playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    inventory.write_text(yaml.safe_dump({"aks": {"hosts": {"prod": {}}}}), encoding="utf-8")
+    run = run_playbook(str(playbook), inventory)
+    assert run.exit_code == 0, run.output[-4000:]
+    return [task.result["msg"]["value"] for task in run.tasks]
+
+
+PLACE = "[prometheus_remote_write_namespace, prometheus_remote_write_configmap, prometheus_remote_write_secret]"
+SEVERAL: Json = {
+    "aks_amp_prometheus": [
+        {},
+        {"namespace": "shop", "service_account": "watcher.one", "secret": "packed"},
+        {"namespace": "shop", "service_account": "watcher.one", "workload_kind": "Prometheus"},
+    ],
+    "aks_amp_namespace": "observability",
+    "aks_amp_prometheus_configmap": "config",
+}
+MORE: Json = {
+    "aks_amp_more_workspaces": [
+        {
+            "arn": f"arn:aws:aps:eu-central-1:{ACCOUNT}:workspace/ws-1",
+            "remote_write_url": URL.format(1),
+            "chained_role_arn": f"arn:aws:iam::{ACCOUNT}:role/writer",
+            "name": "audit",
+            "write_relabel_configs": [{"regex": "a|b", "action": "keep"}],
+        },
+    ],
+    "iam_web_identity_more_workspaces_result": {
+        "results": [
+            {
+                "iam_web_identity_more": {"arn": "arn:of:another", "id": "x", "name": "second"},
+                "workspace": {"remote_write_url": URL.format(2), "region": "eu-central-1"},
+            }
+        ]
+    },
+}
+
+
+def test_what_variables_come_to(tmp_path: Path) -> None:
+    long = {"namespace": "n" * 63, "service_account": "s" * 100}
+    cases: list[tuple[Json, str, t.Any]] = [
+        # One Prometheus, as it was before there could be several.
+        ({}, "aks_amp_service_accounts", [{"namespace": "monitoring", "service_account": "prometheus-sa"}]),
+        ({}, "iam_web_identity_service_accounts", [{"namespace": "monitoring", "name": "prometheus-sa"}]),
+        ({}, "entra_federation_credential_name", "aks-prometheus-federation"),
+        ({}, "entra_federation_more_service_accounts", []),
+        ({}, "prometheus_remote_write_configmap", "prometheus-config"),
+        ({}, "prometheus_remote_write_secret", ""),
+        ({}, "prometheus_remote_write_additional_remote_writes", []),
+        ({}, "iam_web_identity_audience", "sts.amazonaws.com"),
+        # The token source says the audience, unless that is given.
+        (
+            {"aks_amp_token_source": "azure_workload_identity"},
+            "iam_web_identity_audience",
+            "api://AzureADTokenExchange",
+        ),
+        ({"aks_amp_token_source": "projected"}, "iam_web_identity_audience", "sts.amazonaws.com"),
+        (
+            {"aks_amp_token_source": "azure_workload_identity", "aks_amp_audience": "mine"},
+            "iam_web_identity_audience",
+            "mine",
+        ),
+        # Several: each service account once.
+        (
+            SEVERAL,
+            "aks_amp_credentials",
+            [
+                {
+                    "namespace": "observability",
+                    "service_account": "prometheus-sa",
+                    "name": "aks-prometheus-federation-observability_prometheus-sa",
+                },
+                {
+                    "namespace": "shop",
+                    "service_account": "watcher.one",
+                    "name": "aks-prometheus-federation-shop_watcher_one",
+                },
+            ],
+        ),
+        (SEVERAL, "iam_web_identity_service_accounts | map(attribute='name') | list", ["prometheus-sa", "watcher.one"]),
+        *(
+            (
+                {**SEVERAL, "aks_amp_instance": SEVERAL["aks_amp_prometheus"][index]},
+                PLACE,
+                expected,
+            )
+            for index, expected in enumerate(
+                [["observability", "config", ""], ["shop", "", "packed"], ["shop", "", ""]]
+            )
+        ),
+        # Of this kind, the configuration is where the entry says, whatever is set for all.
+        (
+            {"aks_amp_prometheus_secret": "all", "aks_amp_instance": {"configmap": "own"}},
+            "[prometheus_remote_write_configmap, prometheus_remote_write_secret]",
+            ["own", ""],
+        ),
+        # Further workspaces, given and looked up, before those that are entries already.
+        (
+            {**MORE, "aks_amp_prometheus_additional_remote_writes": [{"remote_write_url": "u", "region": "r"}]},
+            "prometheus_remote_write_additional_remote_writes",
+            [
+                {
+                    "remote_write_url": URL.format(1),
+                    "region": "eu-central-1",
+                    "chained_role_arn": f"arn:aws:iam::{ACCOUNT}:role/writer",
+                    "name": "audit",
+                    "write_relabel_configs": [{"regex": "a|b", "action": "keep"}],
+                },
+                {"remote_write_url": URL.format(2), "region": "eu-central-1", "name": "second"},
+                {"remote_write_url": "u", "region": "r"},
+            ],
+        ),
+        # What a teardown took the service accounts from.
+        ({}, "aks_amp_released", []),
+        (
+            {
+                "prometheus_remote_write_results": [
+                    {"changed": True, "workload": "Deployment a/b"},
+                    {"changed": True},
+                    {"changed": False, "workload": "Deployment c/d"},
+                ]
+            },
+            "aks_amp_released",
+            ["Deployment a/b"],
+        ),
+        ({"aks_amp_prometheus": [{}, long]}, "aks_amp_credentials[1].name | length", 120),
+    ]
+    found = evaluate(tmp_path, [(variables, expression) for variables, expression, _unused in cases])
+    for (variables, expression, expected), value in zip(cases, found, strict=True):
+        assert value == expected, (expression, json.dumps(variables)[:200])
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_names_of_credentials_are_distinct_and_such_as_entra_takes(tmp_path: Path, count: int) -> None:
+    """Also where hyphens and dots could be mistaken for the parts' border, and where names are long."""
+    accounts = [
+        {"namespace": "a-b", "service_account": "c"},
+        {"namespace": "a", "service_account": "b-c"},
+        {"namespace": "a", "service_account": "b.c"},
+        {"namespace": "n" * 63, "service_account": "s" * 200 + "1"},
+        {"namespace": "n" * 63, "service_account": "s" * 200 + "2"},
+    ][-count:]
+    (names,) = evaluate(
+        tmp_path, [({"aks_amp_prometheus": accounts}, "aks_amp_credentials | map(attribute='name') | list")]
+    )
+    assert len(set(names)) == count
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}", name), name
