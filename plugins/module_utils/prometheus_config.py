@@ -402,4 +402,5 @@ class _RepairEntries:
         followed = (self.url, dataclasses.replace(addition, settings=self.settings))
         items = [followed if key == self.known else (key, found) for key, found in additions.items()]
         additions.clear()
-        additions.update(items)
+        # A record under the new URL is of an entry that somebody removed.
+        additions.update(item for item in items if item == followed or item[0] != self.url)

@@ -144,6 +144,15 @@ def test_another_region_and_a_new_url_of_a_named_entry() -> None:
     assert taken_back(second) == TEXT
 
 
+def test_a_stale_record_under_the_new_url_gives_way() -> None:
+    both = merge_remote_writes(TEXT, (wanted(name="amp"), wanted(OTHER_URL)), place=PLACE)
+    alone = remove_remote_write(both.text, chosen_by(stored(both), OTHER_URL), place=PLACE, recorded=stored(both))
+    stale = Merged(alone.text, stored(both))  # somebody removed the second one
+    moved = merge(stale.text, wanted(OTHER_URL, name="amp"), stale)
+    assert list(moved.additions) == [OTHER_URL]
+    assert taken_back(moved) == TEXT
+
+
 def test_the_record_of_an_older_version_gets_the_defaults_in_place() -> None:
     lines = f"  - url: {URL}\n    sigv4:\n      region: eu-central-1\n      role_arn: {OTHER_ROLE}\n"
     for text, now in (

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url, redactions
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import apply_edits, compose
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import (
+    Hidden,
+    redact_quoted,
+    redact_url,
+    redactions,
+    secret_values,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import Edit, apply_edits, compose
 
 SECRET = "hunter2"
 
@@ -44,3 +50,47 @@ def test_secrets_are_blotted_out_and_the_rest_stays(before: str, after: str | No
 
 def test_an_ordinary_url_stays() -> None:
     assert redact_url("https://x/workspaces/a@b") == "https://x/workspaces/a@b"
+
+
+TEXT = "a: 1\npassword: hunter2\nb: 2 # password: hunter2\nc: {token: 'hunter2', url: http://me:hunter2@x}\nd: 3\n"
+
+
+def at(part: str, new: str, *, before: int = 0) -> Edit:
+    """An edit that replaces a part of the text."""
+    start = TEXT.index(part) + before
+    return Edit(start, start + len(part) - before, new)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param([at("a: 1\n", "a: 1\nx: y\nz: w\n")], id="before"),
+        pytest.param([at("a: 1\n", "")], id="less before"),
+        pytest.param([at("d: 3", "d: 345\ne: 4")], id="behind"),
+        pytest.param([at("password: hunter2\n", "")], id="a secret goes"),
+        pytest.param([at("hunter2\nb", "b", before=8)], id="nothing of it"),
+        pytest.param([at("password: hun", "password: ")], id="a part of a secret goes"),
+        pytest.param([Edit(TEXT.index("nter2"), TEXT.index("nter2"), "xx")], id="inside of a secret"),
+        pytest.param([at("a: 1\n", ""), at("b: 2", "b: 22"), at("d: 3\n", "")], id="several"),
+        pytest.param([at("a: 1\n", ""), Edit(2, TEXT.index("b: 2"))], id="overlapping deletions"),
+        pytest.param([Edit(TEXT.index("c:"), TEXT.index("c:"), "x: y\n")], id="insertion"),
+    ],
+)
+def test_secrets_are_followed_through_a_change(change: list[Edit]) -> None:
+    root = compose(TEXT, marks=True)
+    assert root is not None
+    hidden = Hidden(TEXT, root)
+    assert hidden.shown(TEXT) == redacted(TEXT)
+    hidden.follow(TEXT, change)
+    after = apply_edits(TEXT, change)
+    assert hidden.shown(after) == redacted(after)
+
+
+def test_what_a_program_says_is_shown_without_secrets() -> None:
+    secrets = secret_values(TEXT + "e: {secret: ab}\n")
+    assert secrets >= {"hunter2", "ab"}
+    words = "bad hunter2 in ab of grab, http://me:hunter2@x, `hunt...` and 'ab'"
+    assert redact_quoted(words, secrets) == (
+        "bad <redacted> in <redacted> of grab, http://<redacted>@x, <redacted> and '<redacted>'"
+    )
+    assert secret_values("a: [") == secret_values("") == frozenset()
