@@ -216,8 +216,9 @@ def made_from(pod: t.Mapping[str, t.Any], template: t.Mapping[str, t.Any], conta
 
 
 def _environment(spec: t.Mapping[str, t.Any], container: str) -> set[str]:
-    found = next((item for item in spec.get("containers") or () if item.get("name") == container), {})
-    return {f"{item.get('name')}={item.get('value')!r}" for item in found.get("env") or () if "valueFrom" not in item}
+    containers = [item for item in spec.get("containers") or () if item.get("name") == container]
+    variables = [item for found in containers for item in found.get("env") or () if "valueFrom" not in item]
+    return {f"{item.get('name')}={item.get('value')!r}" for item in variables}
 
 
 def _within(wanted: t.Any, found: t.Any) -> bool:
@@ -267,8 +268,8 @@ def _troubles(pod: t.Mapping[str, t.Any]) -> t.Iterator[Trouble]:
             waits_for_init = True
             yield trouble
     for item in status.get("containerStatuses") or ():
-        reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
-        if waits_for_init and reason == "PodInitializing":
+        waiting = (item.get("state") or {}).get("waiting") or {}
+        if waits_for_init and waiting.get("reason") == "PodInitializing":
             continue
         trouble = _of_container(pod, item)
         if trouble is not None:

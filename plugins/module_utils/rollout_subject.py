@@ -11,6 +11,12 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Chain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    AwsAccount,
+    FederationError,
+    Issuer,
+    RoleArn,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_loaded import (
     Likeness,
@@ -188,3 +194,14 @@ def chain_of(
         workspace_arn=workspace or UNKNOWN_WORKSPACE,
         region=region or UNKNOWN_REGION,
     )
+
+
+def with_issuer(chain: Chain, issuer: str) -> Chain:
+    """The chain with the cluster's issuer, and with the provider that the role's account has to have for it."""
+    known = dataclasses.replace(chain, issuer=issuer)
+    try:
+        role = RoleArn.parse(chain.role_arn)
+        provider = AwsAccount(role.partition, role.account_id).provider_arn(Issuer.parse(issuer))
+    except FederationError:
+        return known
+    return dataclasses.replace(known, provider_arn=provider)

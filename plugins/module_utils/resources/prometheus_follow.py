@@ -151,8 +151,12 @@ class Follower:
             if found is None:
                 return False
             containers = found["spec"]["template"]["spec"]["containers"]
-            container = next((item for item in containers if item["name"] == self._subject.container), {})
-            variables = {item["name"]: item.get("value") for item in container.get("env") or ()}
+            variables = {
+                item["name"]: item.get("value")
+                for container in containers
+                if container["name"] == self._subject.container
+                for item in container.get("env") or ()
+            }
             if any(variables.get(name) != value for name, value in self._subject.environment.items()):
                 return False
         return True

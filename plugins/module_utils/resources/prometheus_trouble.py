@@ -22,6 +22,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs im
     telling_events,
     telling_lines,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+    UNKNOWN_ISSUER,
+    UNKNOWN_PROVIDER,
+    with_issuer,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
@@ -30,7 +35,7 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-#: How much of events and log stands in the message itself; the result has more.
+#: How much of events and log stands in the message itself, where the cause is not known; the result has more.
 _SHOWN_EVENTS = 2
 _SHOWN_LINES = 3
 _SHOWN_CHARACTERS = 240
@@ -93,13 +98,14 @@ class Reporter:
         log = self._log(stuck)
         lines = telling_lines(log)
         cause = self._cause(stuck, log)
+        told = cause is not None and not stuck.refusal
         trouble = clean(stuck.trouble.sentence()) if stuck.trouble is not None else ""
         first = self._first(stuck, cause, trouble, events)
         details = [
             _sentence(cause.explanation) if cause is not None else "",
             _sentence(trouble[:1].upper() + trouble[1:]) if trouble and trouble not in first else "",
-            f"Events: {'; '.join(_short(event) for event in events[:_SHOWN_EVENTS])}." if events else "",
-            f"Log: {' | '.join(_short(line) for line in lines[-_SHOWN_LINES:])}" if lines else "",
+            f"Events: {'; '.join(_short(event) for event in events[:_SHOWN_EVENTS])}." if events and not told else "",
+            f"Log: {' | '.join(_short(line) for line in lines[-_SHOWN_LINES:])}" if lines and not told else "",
             *stuck.notes,
             *self._unread,
         ]
@@ -109,13 +115,14 @@ class Reporter:
     def _cause(self, stuck: Stuck, log: str) -> Cause | None:
         chain = self._subject.chain
         found = cause_in(stuck.refusal, chain) if stuck.refusal else cause_of(log, chain)
-        if found is None or not found.explanation or chain.issuer not in found.explanation + found.fix:
+        shown = "" if found is None else found.explanation + found.fix
+        if UNKNOWN_ISSUER not in shown and UNKNOWN_PROVIDER not in shown:
             return found
         # Only now is it worth a request to know the issuer.
         issuer = self._read("the cluster's issuer", self._client.issuer)
         if not issuer:
             return found
-        known = dataclasses.replace(chain, issuer=issuer)
+        known = with_issuer(chain, issuer)
         return cause_in(stuck.refusal, known) if stuck.refusal else cause_of(log, known)
 
     def _first(self, stuck: Stuck, cause: Cause | None, trouble: str, events: tuple[str, ...]) -> str:

@@ -235,6 +235,9 @@ def test_a_pod_that_ends_fails_the_run_with_its_last_words(sandbox: Sandbox, ser
     assert "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity" in message.partition(". ")[0]
     # What it means, with the values of this cluster, and what to do.
     assert f"The trust policy of {ROLE} does not allow system:serviceaccount:monitoring:prometheus-sa" in message
+    # The issuer is asked for only now; until it is enabled, no provider can be made for it.
+    issuer = next(cluster for cluster in sandbox.world.clusters if cluster.name == "fresh").token_issuer
+    assert f":oidc-provider/{issuer.removeprefix('https://')}" in message
     assert "the step iam_web_identity does" in message
     assert "with state: absent the change is taken back" in message
     assert "1 pod of Deployment monitoring/prometheus is ready" in message
