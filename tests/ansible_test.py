@@ -139,11 +139,15 @@ def ansible_test(place: Workplace, *arguments: str) -> None:
 
 
 def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any]:
-    """What the targets know of the sandbox: the inventory's variables, shared ones and those of each cluster."""
+    """What the targets know of the sandbox: the inventory's variables, shared ones and those of each cluster.
+
+    ``root`` is where they find its package, for what they give to an API server themselves.
+    """
     group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["aks"]
     return {
         "sandbox": {
             "control_url": control_url,
+            "root": str(ROOT),
             "shared": {name: value for name, value in group["vars"].items() if name.startswith("aks_amp_")},
             "clusters": {host: variables or {} for host, variables in group["hosts"].items()},
         }

@@ -14,6 +14,8 @@ description:
     lines change. What is packed with gzip stays packed.
   - Gives the pod template of a Deployment, StatefulSet or DaemonSet the service account, a projected token for AWS and
     the environment from which the AWS SDK in Prometheus takes the role. Everything else of the pod stays.
+  - For a Prometheus that prometheus-operator runs, entries, external labels and what the pods need go into its resource
+    C(Prometheus) or C(PrometheusAgent), from which the operator makes configuration and workload.
   - Credentials that the AWS SDK would take before the web identity, such as E(AWS_ACCESS_KEY_ID) or E(AWS_PROFILE) in
     the container, are an error, also when they come from a whole ConfigMap or Secret (C(envFrom)).
   - An entry for the workspace that signs without credentials, without region, with the federated role as its own
@@ -32,7 +34,8 @@ options:
   configmap:
     description:
       - Name of the ConfigMap with Prometheus' configuration.
-      - Exactly one of O(configmap) and O(secret) is given for a Deployment, StatefulSet or DaemonSet.
+      - Exactly one of O(configmap) and O(secret) is given for a Deployment, StatefulSet or DaemonSet, and none of them
+        for a resource of the operator.
     type: str
   secret:
     description: Name of the Secret with Prometheus' configuration.
@@ -44,12 +47,19 @@ options:
     type: str
     default: prometheus.yml
   workload_kind:
-    description: Kind of the workload that runs Prometheus.
+    description:
+      - Kind of the workload that runs Prometheus, or of the resource from which prometheus-operator makes it.
+      - With V(Prometheus) and V(PrometheusAgent), the entries go into C(spec.remoteWrite) in the operator's spelling,
+        the labels into C(spec.externalLabels), and the web identity into C(spec.volumes), C(spec.volumeMounts), the
+        entry V(prometheus) of C(spec.containers), C(spec.podMetadata) and C(spec.serviceAccountName). C(promtool) is
+        not asked.
+      - What the operator's CustomResourceDefinition does not know, such as C(sigv4) before prometheus-operator 0.52, is
+        an error that names the field, before anything is written.
     type: str
-    choices: [DaemonSet, Deployment, StatefulSet]
+    choices: [DaemonSet, Deployment, Prometheus, PrometheusAgent, StatefulSet]
     default: Deployment
   workload_name:
-    description: Name of the workload that runs Prometheus.
+    description: Name of the workload that runs Prometheus, or of the operator's resource.
     type: str
     required: true
   container:
@@ -57,6 +67,7 @@ options:
       - Container of Prometheus. When unset, it is the one called V(prometheus), else the only one, else the only one
         whose image is called C(prometheus), else it is an error.
       - Init containers are none of them, neither those that end nor those that stay as sidecars.
+      - The operator calls it V(prometheus) always.
     type: str
   state:
     description:
@@ -295,7 +306,12 @@ notes:
   - Prometheus resolves its credentials when it loads its configuration, so the role should work before; see
     M(crosscloud.aks_amp.federation_check) with O(crosscloud.aks_amp.federation_check#module:scope=token_exchange).
   - Objects that a controller generates, such as those of the Prometheus operator, are refused, because it would undo
-    the change.
+    the change; the operator's own resource is given by O(workload_kind=Prometheus) or O(workload_kind=PrometheusAgent).
+  - For the operator's resources the caller needs C(get) and C(patch) on C(prometheuses) or C(prometheusagents) of the
+    API group C(monitoring.coreos.com) instead. C(get) on C(customresourcedefinitions) of the API group
+    C(apiextensions.k8s.io) tells which fields the operator knows; without it the API server is asked to be strict.
+  - The operator discovers the targets of Prometheus by the rights of its service account, so a service account that
+    takes another one's place needs these too.
 seealso:
   - module: crosscloud.aks_amp.federated_service_account
   - module: crosscloud.aks_amp.iam_web_identity_role
@@ -367,6 +383,17 @@ EXAMPLES = r"""
     remote_write_url: "{{ found.workspace.remote_write_url }}"
     context: payments-prod
 
+- name: Let a Prometheus of prometheus-operator write to the workspace
+  crosscloud.aks_amp.prometheus_remote_write:
+    namespace: monitoring
+    workload_kind: Prometheus
+    workload_name: k8s
+    service_account: prometheus-k8s
+    role_arn: "{{ role.arn }}"
+    region: "{{ found.workspace.region }}"
+    remote_write_url: "{{ found.workspace.remote_write_url }}"
+    context: payments-prod
+
 - name: Take from Prometheus what was added
   crosscloud.aks_amp.prometheus_remote_write:
     namespace: monitoring
@@ -378,17 +405,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 configmap:
-  description: ConfigMap with the configuration, with its namespace; none when it is in a Secret.
+  description: ConfigMap with the configuration, with its namespace; none when it is elsewhere.
   returned: success
   type: str
   sample: monitoring/prometheus-config
 secret:
-  description: Secret with the configuration, with its namespace; none when it is in a ConfigMap.
+  description: Secret with the configuration, with its namespace; none when it is elsewhere.
   returned: success
   type: str
   sample: monitoring/prometheus-config
 workload:
-  description: The workload, with its kind and namespace.
+  description: The workload or the operator's resource, with its kind and namespace.
   returned: success
   type: str
   sample: Deployment monitoring/prometheus
@@ -398,7 +425,9 @@ container:
   type: str
   sample: prometheus
 remote_write:
-  description: The entry as it was asked for. One that was there keeps its other settings. None with O(state=absent).
+  description:
+    - The entry as it was asked for, for the operator in its spelling. One that was there keeps its other settings.
+    - None with O(state=absent).
   returned: success
   type: dict
   sample:

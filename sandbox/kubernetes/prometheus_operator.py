@@ -3,15 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What prometheus-operator makes of a ``Prometheus`` or ``PrometheusAgent``: its stateful sets, or its daemon set.
 
-Names, labels and the merge of the pods are the operator's; the configuration itself is not generated. A resource whose
-pods the API server would refuse keeps its old ones, and its status says why.
+Names, labels and the merge of the pods are the operator's; of the configuration, what is about remote write is written.
+A resource whose pods the API server would refuse keeps its old ones, and its status says why.
 Source: ``pkg/prometheus`` of prometheus-operator.
 """
 
 from __future__ import annotations
 
+import base64
 import copy
+import gzip
+import re
 import typing as t
+
+import yaml
 
 from sandbox.kubernetes import kinds
 from sandbox.kubernetes.defaults import fill_defaults
@@ -25,6 +30,13 @@ from sandbox.world import Json
 
 _MANAGER = "PrometheusOperator"
 _DEFAULT_VERSION = "v3.5.0"
+_CONFIG_KEY = "prometheus.yaml.gz"
+_CREDENTIALS = frozenset({"authorization", "azureAd", "basicAuth", "bearerToken", "bearerTokenFile", "oauth2"})
+_SPELLED = {
+    "externalID": "external_id",
+    "retryOnRateLimit": "retry_on_http_429",
+    "useFIPSSTSEndpoint": "use_fips_sts_endpoint",
+}
 _PREFIXES = {kinds.PROMETHEUSES: "prometheus", kinds.PROMETHEUS_AGENTS: "prom-agent"}
 
 
@@ -43,11 +55,23 @@ class PrometheusOperator:
     def _reconcile(self, resource: Resource, found: Json, base: str) -> None:
         kind, wanted = _wanted(resource, found, base)
         problems = [str(cause) for manifest in wanted for cause in check_object(kind, _completed(kind, manifest))]
+        self._write_configuration(resource, found, base)
         if not problems:
             for manifest in wanted:
                 self._ensure(kind, found, manifest)
             self._remove_others(kind, found, {manifest["metadata"]["name"] for manifest in wanted})
         self._write_status(resource, found, "; ".join(problems))
+
+    def _write_configuration(self, resource: Resource, found: Json, base: str) -> None:
+        text = yaml.safe_dump(_configuration(found), sort_keys=False)
+        metadata = {
+            "name": base,
+            "namespace": namespace_of(found),
+            "labels": {"managed-by": "prometheus-operator"},
+            "ownerReferences": [owner_reference(resource, found)],
+        }
+        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        self._ensure(kinds.SECRETS, found, {"metadata": metadata, "data": {_CONFIG_KEY: packed}})
 
     def _ensure(self, kind: Resource, owner: Json, manifest: Json) -> None:
         store, writer = self._workshop.store, self._workshop.writer
@@ -57,7 +81,8 @@ class PrometheusOperator:
             writer.create(kind, wanted, _MANAGER)
         elif owned_by(owner, present):
             kept = {name: value for name, value in present["metadata"].items() if name not in ("labels", "annotations")}
-            writer.update(kind, present, {"metadata": kept | wanted["metadata"], "spec": wanted["spec"]}, _MANAGER)
+            content = {part: wanted[part] for part in ("spec", "data") if part in wanted}
+            writer.update(kind, present, {"metadata": kept | wanted["metadata"], **content}, _MANAGER)
 
     def _remove_others(self, kind: Resource, owner: Json, names: set[str]) -> None:
         """What earlier shards or another mode left."""
@@ -73,6 +98,32 @@ class PrometheusOperator:
             reconciled |= {"status": "False", "reason": "ReconciliationFailed", "message": problem}
         status = {"paused": False, "conditions": [reconciled]}
         self._workshop.writer.update(resource, found, {"status": status}, _MANAGER)
+
+
+def _configuration(found: Json) -> Json:
+    """What the operator writes for Prometheus, but for scraping and rules. Credentials of others are left out."""
+    spec, metadata = found["spec"], found["metadata"]
+    own = {
+        spec.get("prometheusExternalLabelName", "prometheus"): f"{metadata['namespace']}/{metadata['name']}",
+        spec.get("replicaExternalLabelName", "prometheus_replica"): "$(POD_NAME)",
+    }
+    labels = {name: value for name, value in spec.get("externalLabels", {}).items() if name not in own}
+    entries = [
+        {_setting(name): _settings(value) for name, value in entry.items() if name not in _CREDENTIALS}
+        for entry in spec.get("remoteWrite", [])
+    ]
+    return {"global": {"external_labels": labels | own}, **({"remote_write": entries} if entries else {})}
+
+
+def _settings(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {_setting(name): _settings(item) for name, item in value.items()}
+    return [_settings(item) for item in value] if isinstance(value, list) else value
+
+
+def _setting(field: str) -> str:
+    """Prometheus' own name of one of the operator's fields."""
+    return _SPELLED.get(field) or re.sub("([A-Z])", lambda match: f"_{match[1].lower()}", field)
 
 
 def _completed(kind: Resource, manifest: Json) -> Json:
@@ -150,7 +201,8 @@ def _pod_spec(spec: Json, name: str, volumes: list[Json]) -> Json:
         "image": "quay.io/prometheus-operator/prometheus-config-reloader:v0.91.0",
         "args": [
             "--reload-url=http://localhost:9090/-/reload",
-            "--config-file=/etc/prometheus/config/prometheus.yaml.gz",
+            f"--config-file=/etc/prometheus/config/{_CONFIG_KEY}",
+            "--config-envsubst-file=/etc/prometheus/config_out/prometheus.env.yaml",
         ],
         "volumeMounts": [{"name": "config", "mountPath": "/etc/prometheus/config"}, out],
     }

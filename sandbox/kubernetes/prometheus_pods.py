@@ -119,11 +119,21 @@ class PrometheusPods:
         return any(reloader in name for name in names for reloader in _RELOADERS)
 
     def _present_text(self, pod: Json) -> str | None:
-        """What the object that is mounted where the configuration is expected holds now."""
+        """What the object that is mounted where the configuration is expected holds now.
+
+        The operator's reloader unpacks it for Prometheus, from a volume of its own.
+        """
         container = _prometheus(pod)
         if container is None:
             return None
         file = _flags(container).get("config.file", "")
+        reloader = next((c for c in pod["spec"]["containers"] if _flags(c).get("config-envsubst-file") == file), None)
+        if reloader is not None:
+            return self._mounted_text(pod, reloader, _flags(reloader).get("config-file", ""))
+        return self._mounted_text(pod, container, file)
+
+    def _mounted_text(self, pod: Json, container: Json, file: str) -> str | None:
+        """What the object that is mounted where a container expects a file holds now."""
         folder, _slash, name = file.rpartition("/")
         for mount in container.get("volumeMounts", []):
             key = mount.get("subPath") if mount["mountPath"] == file else name

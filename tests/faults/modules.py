@@ -26,6 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from sandbox.estate import WORKSPACE_ALIAS
 from sandbox.graph.directory import Key
 from sandbox.kubernetes import kinds
+from sandbox.kubernetes.monitoring import definition
 from sandbox.world import (
     AWS_ACCOUNT,
     AZURE_SUBSCRIPTION,
@@ -199,6 +200,31 @@ def _remote_write(role: str, **options: t.Any) -> Callable[[Estate], Options]:
     return of
 
 
+def _remote_write_by_operator(role: str, **options: t.Any) -> Callable[[Estate], Options]:
+    """Of a resource of prometheus-operator, which holds the configuration itself."""
+
+    def of(estate: Estate) -> Options:
+        given = {**_remote_write(role)(estate), "workload_kind": "Prometheus", "workload_name": "k8s", **options}
+        return {name: value for name, value in given.items() if name != "configmap"}
+
+    return of
+
+
+def _with_operator(estate: Estate) -> None:
+    """prometheus-operator and a resource with an entry of somebody else."""
+    _with_account(estate)
+    server = estate.sandbox.api_server("fresh")
+    server.seed(definition(kinds.PROMETHEUSES))
+    server.seed(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "Prometheus",
+            "metadata": {"name": "k8s", "namespace": NAMESPACE},
+            "spec": {"version": "v3.5.0", "remoteWrite": [{"url": "https://metrics.example.net/api/v1/push"}]},
+        }
+    )
+
+
 #: Other kinds of workload and places of the configuration than those of the estate's own Prometheus.
 STATEFUL_SECRET: t.Final = Target("StatefulSet", "Secret", "packed")
 DAEMON_BINARY: t.Final = Target("DaemonSet", "ConfigMap", "binary")
@@ -333,6 +359,21 @@ PRESENT: t.Final = (
         prepare=_with_account,
     ),
     Case(
+        "prometheus_remote_write-operator-create",
+        _WRITE,
+        "fresh",
+        _remote_write_by_operator(ROLE),
+        prepare=_with_operator,
+    ),
+    Case(
+        "prometheus_remote_write-operator-modify",
+        _WRITE,
+        "fresh",
+        _remote_write_by_operator("Another-Role", external_labels={"team": "metrics"}),
+        before=(_remote_write_by_operator(ROLE),),
+        prepare=_with_operator,
+    ),
+    Case(
         "prometheus_remote_write-azure-modify",
         _WRITE,
         "fresh",
@@ -393,6 +434,13 @@ ABSENT: t.Final = tuple(
         _gone("amp_resource_policy", _POLICY, "finished", _resource_policy),
         _gone("prometheus_remote_write", _WRITE, "fresh", _remote_write(ROLE), _with_account),
         _gone(
+            "prometheus_remote_write-operator",
+            _WRITE,
+            "fresh",
+            _remote_write_by_operator(ROLE),
+            _with_operator,
+        ),
+        _gone(
             "prometheus_remote_write-stateful",
             _WRITE,
             "fresh",
@@ -416,7 +464,7 @@ CASES: t.Final = (*PRESENT, *ABSENT)
 # --- what a run leaves ----------------------------------------------------------------------------------------------
 
 _VOLATILE = frozenset({"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"})
-_KINDS = ("Namespace", "ServiceAccount", "ConfigMap", "Secret", "Deployment", "StatefulSet", "DaemonSet")
+_KINDS = ("Namespace", "ServiceAccount", "ConfigMap", "Secret", "Deployment", "StatefulSet", "DaemonSet", "Prometheus")
 #: How often a template has changed.
 _REVISIONS = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 
@@ -507,6 +555,8 @@ def _objects(sandbox: Sandbox, cluster: str) -> Iterator[tuple[str, Json]]:
         for stored in store.select(resource):
             body = {name: copy.deepcopy(value) for name, value in stored.items() if name != "status"}
             body["metadata"] = {name: value for name, value in body["metadata"].items() if name not in _VOLATILE}
+            for owner in body["metadata"].get("ownerReferences", ()):
+                owner.pop("uid")
             for field in ("binaryData", *(("data",) if kind == "Secret" else ())):
                 body |= {field: {key: _readable(value) for key, value in body[field].items()}} if field in body else {}
             for annotation in _REVISIONS:

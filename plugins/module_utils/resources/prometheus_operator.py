@@ -28,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_plan i
     remove_from_resource,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import (
+    generated_workloads,
     is_daemon_set,
     operator_entry,
     pod_template,
@@ -40,7 +41,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_schema
     unknown_in_refusal,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Outcome, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
     PROMETHEUS,
@@ -65,8 +66,23 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     sentence,
     version,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_rollout import (
+    Following,
+    converge,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+    DEFAULT_ROLLOUT,
+    ExpectedEntries,
+    RolloutWish,
+    Subject,
+    chain_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TokenWish
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
 
 Json = dict[str, t.Any]
 
@@ -94,6 +110,7 @@ class OperatorWish:
     remote_writes: RemoteWrites
     pod: PodWish
     token_file: str | None = None
+    rollout: RolloutWish = DEFAULT_ROLLOUT
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> OperatorWish:
@@ -105,7 +122,7 @@ class OperatorWish:
         main = remote_writes.main
         token = token_wish.token(main.role_arn, main.region, account.namespace)
         pod = PodWish(account.name, token, PROMETHEUS, params.flag("pod_label"))
-        return cls(resource, remote_writes, pod, token_wish.file)
+        return cls(resource, remote_writes, pod, token_wish.file, RolloutWish.from_params(params))
 
     @property
     def account(self) -> ObjectReference:
@@ -324,10 +341,10 @@ class OperatorResource:
         if not self._check_mode and service_account_of(template["spec"]) != wish.account.name:
             account_exists = client.get(wish.account) is not None
         loaded = loaded_variables(client, template["spec"]["containers"][0], wish.resource.namespace)
-        current = OperatorCurrent(resource, account_exists, loaded)
+        current = OperatorCurrent(resource, None, loaded)
         if not plan_operator(current, wish).changes:
             return current  # a converged cluster costs no request for the definition, which is large
-        return dataclasses.replace(current, known=self._known_fields())
+        return dataclasses.replace(current, account_exists=account_exists, known=self._known_fields())
 
     def _known_fields(self) -> KnownFields | None:
         """What the operator's definition knows; None without the right to read it, or where it is too large."""
@@ -367,6 +384,7 @@ class OperatorRemovalWish:
 
     resource: ObjectReference
     url: str | None = None
+    rollout: RolloutWish = DEFAULT_ROLLOUT
 
 
 def plan_operator_removal(resource: Json | None, wish: OperatorRemovalWish) -> Plan[PatchResource, Json | None]:
@@ -415,26 +433,102 @@ class OperatorRemoval:
 
 
 def ensure(params: Params, context: Context) -> Result:
-    """Ensure entries and web identity in the operator's resource."""
+    """Ensure entries and web identity in the operator's resource, and that Prometheus follows."""
     wish = OperatorWish.from_params(params, check_mode=context.check_mode)
     client = KubeClient(KubeAuth.from_params(params))
     located = locate_token(client, wish.resource, wish.pod, wish.token_file, check_mode=context.check_mode)
     wish = dataclasses.replace(wish, pod=located.pod)
-    outcome = context.converge(OperatorResource(wish, client, check_mode=context.check_mode))
+    following = Following(
+        wish.rollout,
+        operator_rollout,
+        lambda state: {wish.resource: state.resource},
+        lambda state, _written: _subject(state.resource, wish),
+        lambda state: _facts(state.resource, wish),
+    )
+    resource = OperatorResource(wish, client, check_mode=context.check_mode)
+    outcome, status = converge(client, context, resource, following)
     outcome = dataclasses.replace(outcome, warnings=(*located.warnings, *outcome.warnings))
-    running = wish.remote_writes.version or version_of(outcome.state.resource)
-    entry = operator_entry(wish.remote_writes.main.entry(running))
-    return _result(outcome, wish.resource, {"container": PROMETHEUS, "remote_write": entry, "kept": []})
+    facts = {**_facts(outcome.state.resource, wish), "rollout_status": status.report()}
+    return Result.of(outcome, {**facts, "rollout": operator_rollout(outcome.changes).value})
+
+
+def _subject(resource: Json, wish: OperatorWish) -> Subject:
+    """What is followed: the workloads that the operator makes, until they have what is asked for."""
+    main, running = wish.remote_writes.main, wish.remote_writes.version or version_of(resource)
+    return Subject(
+        generated_workloads(wish.resource, resource),
+        PROMETHEUS,
+        Way.RELOADER,
+        ExpectedEntries(tuple(entry.asked_for(running) for entry in wish.remote_writes.entries)),
+        chain_of(
+            namespace=str(wish.resource.namespace),
+            account=wish.pod.service_account,
+            role_arn=main.role_arn,
+            audience=wish.pod.token.audience,
+            region=main.region,
+            workspace=main.url,
+        ),
+        parent=wish.resource,
+        environment=wish.pod.token.environment(),
+    )
+
+
+def _facts(resource: Json, wish: OperatorWish) -> Json:
+    running = wish.remote_writes.version or version_of(resource)
+    entries = [operator_entry(entry.entry(running)) for entry in wish.remote_writes.entries]
+    return {
+        **_places(wish.resource),
+        "container": PROMETHEUS,
+        "remote_write": entries[0],
+        "additional_remote_writes": entries[1:],
+        "prometheus_version": None if running is None else str(running),
+        "kept": [],
+    }
 
 
 def remove(params: Params, context: Context) -> Result:
     """Take out of the operator's resource what the collection added."""
-    wish = OperatorRemovalWish(resource_of(params), params.optional_text("remote_write_url"))
-    outcome = context.converge(OperatorRemoval(wish, KubeClient(KubeAuth.from_params(params))))
-    facts = {"container": None, "remote_write": None, "kept": kept_among(outcome.warnings)}
-    return _result(outcome, wish.resource, facts)
+    wish = OperatorRemovalWish(
+        resource_of(params), params.optional_text("remote_write_url"), RolloutWish.from_params(params)
+    )
+    client = KubeClient(KubeAuth.from_params(params))
+    facts: Json = {
+        **_places(wish.resource),
+        "container": None,
+        "remote_write": None,
+        "additional_remote_writes": [],
+        "prometheus_version": None,
+    }
+    following: Following[Json | None] = Following(
+        wish.rollout,
+        operator_rollout,
+        lambda state: {wish.resource: state},
+        lambda state, written: _removal_subject(state, wish, written),
+        lambda _state: {**facts, "kept": []},
+        resumes=False,
+    )
+    outcome, status = converge(client, context, OperatorRemoval(wish, client), following)
+    facts |= {"kept": kept_among(outcome.warnings), "rollout_status": status.report()}
+    return Result.of(outcome, {**facts, "rollout": operator_rollout(outcome.changes).value})
 
 
-def _result(outcome: Outcome[t.Any], resource: ObjectReference, facts: Json) -> Result:
-    places = {"configmap": None, "secret": None, "workload": str(resource)}
-    return Result.of(outcome, {**places, **facts, "rollout": operator_rollout(outcome.changes).value})
+def _removal_subject(state: Json | None, wish: OperatorRemovalWish, written: t.Sequence[Written]) -> Subject | None:
+    """What is followed after a removal; None when the resource is gone."""
+    if state is None:
+        return None
+    left = {str(entry.get("url", "")) for entry in state["spec"].get("remoteWrite") or ()}
+    had = {str(entry["url"]) for one in written for entry in one.before["spec"].get("remoteWrite") or ()}
+    account = service_account_of(pod_template(state)["spec"])
+    return Subject(
+        generated_workloads(wish.resource, state),
+        PROMETHEUS,
+        Way.RELOADER,
+        ExpectedEntries(gone=tuple(sorted(had - left))),
+        chain_of(namespace=str(wish.resource.namespace), account=account),
+        parent=wish.resource,
+    )
+
+
+def _places(resource: ObjectReference) -> Json:
+    """The objects as the result names them: there is one, which holds all."""
+    return {"configmap": None, "secret": None, "workload": str(resource)}

@@ -17,11 +17,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result, failure_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result, failure_values
 from sandbox.kubernetes.access import Rule
 from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT
+from tests.unit.plugins.azure_estate import context
 from tests.unit.plugins.module_utils.resources.aws_modules import params_of
 
 if t.TYPE_CHECKING:
@@ -95,9 +96,7 @@ def api_server(sandbox: Sandbox) -> ApiServer:
 
 def run(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Result:
     values = {**OPTIONS, "kubeconfig": str(sandbox.kubeconfig), "context": "fresh", **options}
-    return resource.DEFINITION.run(
-        params_of(resource.DEFINITION, values), Context(check_mode=check_mode, sleep=lambda _: None)
-    )
+    return resource.DEFINITION.run(params_of(resource.DEFINITION, values), context(check_mode=check_mode))
 
 
 def remove(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Result:
@@ -142,7 +141,13 @@ def test_what_is_checked_is_what_is_applied_and_undone(sandbox: Sandbox, kind: s
     assert stored(api_server, kind, name) == before
     applied = run(sandbox, **options)
     assert [change.diff() for change in applied.changes] == [change.diff() for change in checked.changes]
-    assert applied.facts == checked.facts
+    assert {**applied.facts, "rollout_status": None} == {**checked.facts, "rollout_status": None}
+    assert applied.facts["rollout_status"] == {
+        "state": "complete",
+        "ready": 2,
+        "wanted": 2,
+        "done": "The pods were replaced and are ready.",
+    }
     assert [change.kind for change in applied.changes] == [kind]
     assert (applied.facts["workload"], applied.facts["rollout"]) == (f"{kind} monitoring/{name}", "restart")
     spec = spec_of(api_server, kind, name)
@@ -453,6 +458,8 @@ def test_a_default_that_the_operator_does_not_know_is_left_out(sandbox: Sandbox,
 RULES = (
     Rule(("get", "patch"), ("prometheuses",), ("monitoring.coreos.com",), ("monitoring",)),
     Rule(("get",), ("serviceaccounts", "secrets", "configmaps"), namespaces=("monitoring",)),
+    Rule(("get",), ("statefulsets",), ("apps",), ("monitoring",)),
+    Rule(("list",), ("pods",), namespaces=("monitoring",)),
 )
 
 
@@ -584,10 +591,25 @@ def test_an_agent_on_every_node_is_warned_of_its_volumes(sandbox: Sandbox, api_s
     daemon = manifest("edge", "PrometheusAgent", mode="DaemonSet", volumes=[], volumeMounts=[])
     del daemon["spec"]["replicas"]
     api_server.seed(daemon)
-    result = run(sandbox, workload_kind="PrometheusAgent", workload_name="edge")
+    options = {"workload_kind": "PrometheusAgent", "workload_name": "edge"}
+    result = run(sandbox, **options, wait=False)
     assert any("have ignored spec.volumes" in warning for warning in result.warnings)
-    again = run(sandbox, workload_kind="PrometheusAgent", workload_name="edge", pod_label=True)
+    again = run(sandbox, **options, pod_label=True, wait=False)
     assert any("The operator could not make what" in warning for warning in again.warnings)
+    with pytest.raises(errors.CheckFailed) as caught:
+        run(sandbox, **options, external_labels={"team": "a"})
+    assert "The operator can't bring PrometheusAgent monitoring/edge about" in str(caught.value)
+
+
+def test_a_failing_rollout_is_rolled_back(sandbox: Sandbox, api_server: ApiServer) -> None:
+    daemon = manifest("edge", "PrometheusAgent", mode="DaemonSet", volumes=[], volumeMounts=[])
+    del daemon["spec"]["replicas"]
+    api_server.seed(daemon)
+    before = spec_of(api_server, "PrometheusAgent", "edge")
+    with pytest.raises(errors.CheckFailed) as caught:
+        run(sandbox, workload_kind="PrometheusAgent", workload_name="edge", rollback=True)
+    assert spec_of(api_server, "PrometheusAgent", "edge") == before
+    assert t.cast("Json", caught.value.facts["rollout_status"])["rolled_back"] is True
 
 
 def test_another_writer_is_never_overwritten(
@@ -622,14 +644,14 @@ def test_removal_keeps_what_others_made_of_it(sandbox: Sandbox, api_server: ApiS
     found["spec"]["externalLabels"]["team"] = "theirs"
     found["spec"]["serviceAccountName"] = "another"
     api_server.seed(found)
-    result = remove(sandbox)
+    result = remove(sandbox, wait=False)
     kept = t.cast("list[str]", result.facts["kept"])
     assert any("it has other credentials by now" in sentence for sentence in kept)
     assert any("The external label team" in sentence for sentence in kept)
     assert any("The service account" in sentence for sentence in kept)
     assert entry_of(api_server)["basicAuth"] == {"username": SECRET}
     assert "aws-iam-token" not in {volume["name"] for volume in spec_of(api_server)["volumes"]}
-    assert remove(sandbox).changes == ()
+    assert remove(sandbox, wait=False).changes == ()
 
 
 def test_one_workspace_of_several_is_removed(sandbox: Sandbox, api_server: ApiServer) -> None:
