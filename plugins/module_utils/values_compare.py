@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     import yaml
 
 #: Keys, and places in lists, from the top of a document.
-Path = tuple[str | int, ...]
+Path: t.TypeAlias = "tuple[str | int, ...]"
 
 
 def equals(node: yaml.Node, data: object) -> bool:
