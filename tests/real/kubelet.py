@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import fnmatch
+import json
 import logging
 import threading
 import typing as t
@@ -49,6 +50,8 @@ class Failure:
     reason: str
     message: str = ""
     log: str = ""
+    text: str = ""  # only pods in whose specification it is
+    restarts: int = 4
 
 
 class Kubelet:
@@ -133,6 +136,32 @@ class Kubelet:
         wanted = self._status(pod)
         if _summary(pod.get("status", {})) != _summary(wanted):
             self._api.send_json("PATCH", f"{path}/status", {"status": wanted}, _STATUS_PATCH)
+            for failure in self._failures_of(pod).values():
+                self._report(pod, failure)
+
+    def _report(self, pod: Json, failure: Failure) -> None:
+        """The event that a kubelet makes of it."""
+        metadata = pod["metadata"]
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+                "fieldPath": f"spec.containers{{{failure.container}}}",
+            },
+            "type": "Warning",
+            "reason": "BackOff",
+            "message": failure.message or failure.reason,
+            "source": {"component": "kubelet", "host": NODE},
+            "count": 1,
+            **_times("firstTimestamp", "lastTimestamp"),
+        }
+        self._api.send_json("POST", f"/api/v1/namespaces/{metadata['namespace']}/events", event)
 
     def _status(self, pod: Json) -> Json:
         failures = self._failures_of(pod)
@@ -159,6 +188,7 @@ class Kubelet:
                 failure.container: failure
                 for failure in self._failures
                 if fnmatch.fnmatchcase(pod["metadata"]["name"], failure.pods)
+                and (not failure.text or failure.text in json.dumps(pod["spec"]))
             }
 
     def _container(self, pod: Json, container: Json, failures: dict[str, Failure]) -> Json:
@@ -173,8 +203,9 @@ class Kubelet:
             **status,
             "ready": False,
             "started": False,
-            "restartCount": 1,
+            "restartCount": failure.restarts,
             "state": {"waiting": waiting, "running": None},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
         }
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
