@@ -39,7 +39,7 @@ def test_the_schema_names_what_the_code_knows() -> None:
 
 
 @given(report=REPORTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_every_report_fits_the_schema_and_comes_back_as_it_was(report: Report) -> None:
     written = json.loads(json.dumps(report.to_json()))
     jsonschema.validate(written, SCHEMA)
@@ -94,7 +94,7 @@ def test_what_could_not_be_looked_at_is_not_called_repaired(status: Status) -> N
 
 
 @given(report=REPORTS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_report_against_itself_has_nothing_new_and_nothing_repaired(report: Report) -> None:
     before = history.first(report)
     again = history.compare(dataclasses.replace(report, generated_at="2027-01-01T00:00:00Z"), before)
@@ -103,7 +103,7 @@ def test_a_report_against_itself_has_nothing_new_and_nothing_repaired(report: Re
 
 
 @given(report=REPORTS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_slices_merge_to_the_whole(report: Report) -> None:
     whole = history.first(
         dataclasses.replace(report, clusters=tuple(sorted(report.clusters, key=lambda one: one.name)))

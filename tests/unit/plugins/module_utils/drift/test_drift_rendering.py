@@ -75,7 +75,7 @@ def test_markdown_keeps_the_texts_of_others_as_texts() -> None:
 
 
 @given(report=REPORTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_junit_fits_its_schema_and_counts_right(report: Report) -> None:
     text = junit(report)
     JUNIT.validate(text)
@@ -99,7 +99,7 @@ def test_junit_says_what_is_wrong() -> None:
 
 
 @given(report=REPORTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_openmetrics_is_read_by_its_parser(report: Report) -> None:
     families = {
         family.name: family for family in openmetrics_parser.text_string_to_metric_families(openmetrics(report))
@@ -148,7 +148,7 @@ class _Page(html.parser.HTMLParser):
 
 
 @given(report=REPORTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_page_is_whole_and_nothing_in_it_is_active_but_its_own_script(report: Report) -> None:
     seen = _Page(page(report))
     assert seen.open == []
