@@ -96,6 +96,25 @@ def progress_of(kind: str, workload: t.Mapping[str, t.Any]) -> Progress:
     return progress
 
 
+def was_finished(kind: str, workload: t.Mapping[str, t.Any]) -> bool:
+    """Whether the newest template has been rolled out already, though pods of it may have come into trouble since.
+
+    A Deployment and a StatefulSet keep that in their status. A DaemonSet goes on only when its new pods are available,
+    so one whose pods are all new has been rolled out unless none of them is.
+    """
+    spec, status = workload.get("spec") or {}, workload.get("status") or {}
+    if not _observed(workload, status):
+        return False
+    if kind == "StatefulSet":
+        return str(status.get("updateRevision") or "") == str(status.get("currentRevision") or "")
+    if kind == "DaemonSet":
+        wanted, available = _number(status, "desiredNumberScheduled"), _number(status, "numberAvailable")
+        return _number(status, "updatedNumberScheduled") >= wanted and (available > 0 or not wanted)
+    updated, total = _number(status, "updatedReplicas"), _number(status, "replicas")
+    reasons = [item.get("reason") for item in status.get("conditions") or () if item.get("type") == "Progressing"]
+    return updated >= _number(spec, "replicas", 1) and total <= updated and reasons == ["NewReplicaSetAvailable"]
+
+
 def _observed(workload: t.Mapping[str, t.Any], status: t.Mapping[str, t.Any]) -> bool:
     """Whether the status speaks of the newest specification."""
     return int(status.get("observedGeneration") or 0) >= int(workload["metadata"].get("generation") or 0)

@@ -240,12 +240,13 @@ options:
   wait:
     description:
       - Whether the run waits until the running Prometheus has followed, so that its success means that Prometheus runs
-        with the configuration. A run that finds an earlier one unfinished continues it, though it changes nothing.
+        with the configuration. A run that finds an earlier rollout unfinished continues it, though it changes nothing;
+        pods that came into trouble after a rollout are no concern of it.
       - Pods that are replaced are waited for until all are new and ready, as C(kubectl rollout status) does. A
         configuration that changes alone is loaded by the config reloader in the pod, which is only looked at, or by a
         request for a reload where Prometheus has C(--web.enable-lifecycle).
-      - When it fails, the error begins with the cause, and has the pod's state, its events and the lines of its log that
-        matter. A crash is called a failure after a few starts, what may pass by itself after a minute, the rest when
+      - When it fails, the error begins with the cause, and RV(rollout_status) of the failed result has the pod's events
+        and the lines of its log that matter. A crash is called a failure after a few starts, what may pass by itself after a minute, the rest when
         the time is up.
       - With V(false) the run ends after its last write, and a warning or RV(rollout_status) says what is left to do.
     type: bool

@@ -22,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge i
     made_from,
     progress_of,
     trouble_of,
+    was_finished,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_loaded import Likeness
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
@@ -60,6 +61,7 @@ SILENT_SECONDS: t.Final = 20.0
 MARK_ATTEMPTS: t.Final = 3
 
 _READY: t.Final = "All pods are ready."
+_FINISHED: t.Final = "No rollout is under way."
 _FIRST_DELAY: t.Final = 1.0
 _LONGEST_DELAY: t.Final = 10.0
 
@@ -83,7 +85,11 @@ class Follower:
         """
         if self._subject.parent is not None and consequence is not Rollout.NONE:
             self._await_operator()
-        progress = [self._await_workload(reference, workloads.get(reference)) for reference in self._subject.workloads]
+        resumed = consequence is Rollout.NONE
+        progress = [
+            self._await_workload(reference, workloads.get(reference), resumed=resumed)
+            for reference in self._subject.workloads
+        ]
         ready, wanted = sum(item.ready for item in progress), sum(item.wanted for item in progress)
         waiting = [
             f"{reference}: {item.message}"
@@ -93,6 +99,8 @@ class Follower:
         if waiting:
             return self._status(StatusState.WAITING, f"{'; '.join(waiting)}.", ready, wanted)
         done = "The pods were replaced and are ready." if consequence is Rollout.RESTART else _READY
+        if any(item.stage is not Stage.COMPLETE for item in progress):
+            done = _FINISHED
         state = StatusState.COMPLETE
         if consequence is Rollout.RELOAD and self._subject.way is Way.RESTART:
             done, state = "The pods must be restarted to follow the configuration.", StatusState.WAITING
@@ -163,8 +171,12 @@ class Follower:
 
     # --- workloads ----------------------------------------------------------------------------------------------------
 
-    def _await_workload(self, reference: ObjectReference, read: Json | None) -> Progress:
-        """Until all its pods are new and ready, or somebody has to act."""
+    def _await_workload(self, reference: ObjectReference, read: Json | None, *, resumed: bool) -> Progress:
+        """Until all its pods are new and ready, or somebody has to act.
+
+        A run that changed nothing waits only for a rollout that did not come to its end: pods that got into trouble
+        later are no concern of it.
+        """
         watch = _Watch(self._client, self._subject, self._context, reference)
         seen: list[Json] = [read] if read is not None else []
 
@@ -177,6 +189,8 @@ class Follower:
             self._found[reference] = found
             progress = progress_of(reference.kind.name, found)
             if progress.stage in (Stage.COMPLETE, Stage.MANUAL):
+                return progress
+            if resumed and was_finished(reference.kind.name, found):
                 return progress
             watch.look(found, progress)
             return None

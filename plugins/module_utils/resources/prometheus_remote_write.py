@@ -378,6 +378,7 @@ def _remove(params: Params, context: Context) -> Result:
         lambda state: {wish.source.reference: state.config, wish.workload: state.workload},
         lambda state, written: removal_subject(state, wish, written),
         lambda _: {**facts, "kept": []},
+        resumes=False,
     )
     outcome, status = converge(client, context, RemovalResource(wish, client), following)
     facts |= {"kept": kept_among(outcome.warnings), "rollout_status": status.report()}

@@ -89,6 +89,7 @@ class Journal(t.Generic[OperationT, CurrentT]):
 class Following(t.Generic[CurrentT]):
     """How a rollout is followed: ``consequence`` says what changes mean, ``objects`` what of the state is written.
 
+    ``resumes`` is false for a removal: without a change it is no concern of it how Prometheus runs.
     ``subject`` gives what to follow; None when there is nothing, because the workload is gone. It is given the state at
     the end and the objects that the run wrote.
     """
@@ -98,6 +99,7 @@ class Following(t.Generic[CurrentT]):
     objects: t.Callable[[CurrentT], Objects]
     subject: t.Callable[[CurrentT, t.Sequence[Written]], Subject | None]
     facts: t.Callable[[CurrentT], t.Mapping[str, object]]
+    resumes: bool = True
 
 
 def converge(
@@ -119,6 +121,8 @@ def converge(
     if subject is None:
         return outcome, RolloutStatus(StatusState.SKIPPED, "There is no workload to follow.")
     consequence = following.consequence(outcome.changes)
+    if consequence is Rollout.NONE and not following.resumes and not subject.due:
+        return outcome, RolloutStatus(StatusState.SKIPPED, "Nothing changed.")
     if not following.wish.follows:
         return outcome, _not_followed(following.wish, subject, consequence)
     try:

@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge i
     made_from,
     progress_of,
     trouble_of,
+    was_finished,
 )
 
 Json = dict[str, t.Any]
@@ -172,6 +173,30 @@ def test_a_stateful_set_with_old_pods_is_never_complete(
         assert same or updated >= wanted
     if progress.stage is Stage.MANUAL:
         assert partition > 0
+
+
+_DONE: t.Final = {"conditions": [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]}
+_UNDER_WAY: t.Final = {"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "finished"),
+    [
+        ("Deployment", {"replicas": 1, "updatedReplicas": 1, **_DONE}, True),
+        ("Deployment", {"replicas": 1, "updatedReplicas": 1, **_UNDER_WAY}, False),
+        ("Deployment", {"replicas": 1, "updatedReplicas": 1}, False),
+        ("Deployment", {"replicas": 2, "updatedReplicas": 1, **_DONE}, False),
+        ("StatefulSet", {"readyReplicas": 0, **_SAME}, True),
+        ("StatefulSet", {"readyReplicas": 1, **_NEW}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2}, True),
+        ("DaemonSet", {"desiredNumberScheduled": 3, "updatedNumberScheduled": 1, "numberAvailable": 2}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1}, False),
+        ("DaemonSet", {}, True),
+    ],
+)
+def test_a_rollout_that_came_to_its_end_is_told_from_one_that_did_not(kind: str, status: Json, finished: bool) -> None:
+    assert was_finished(kind, workload({"replicas": 1}, status)) is finished
+    assert not was_finished(kind, workload({"replicas": 1}, status, generation=3))
 
 
 # --- pods -------------------------------------------------------------------------------------------------------------

@@ -264,6 +264,31 @@ def test_the_same_run_continues_when_the_cause_is_mended(sandbox: Sandbox, serve
     assert loads(server) == [True]
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_pods_that_come_into_trouble_later_are_no_concern_of_a_run_without_changes(
+    sandbox: Sandbox, server: ApiServer, kind: str
+) -> None:
+    seed(server, kind)
+    run(sandbox, workload_kind=kind)
+    server.set_fate(Fate(FateKind.UNREADY))
+    delete(server, f"/api/v1/namespaces/monitoring/pods/{pods(server)[0]['name']}")
+    assert not all(pod["ready"] for pod in pods(server))
+    clock = Clock()
+    result = run(sandbox, clock, workload_kind=kind)
+    assert (status(result)["state"], status(result)["done"]) == ("complete", "No rollout is under way.")
+    assert status(result)["ready"] == status(result)["wanted"] - 1
+    assert clock.now == 0
+
+
+def test_a_removal_that_changes_nothing_does_not_look(sandbox: Sandbox, server: ApiServer) -> None:
+    seed(server)
+    server.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
+    run(sandbox, wait=False)
+    values = {"state": "absent", "remote_write_url": URL.replace("ws-1234", "ws-none")}
+    result = run(sandbox, **values)
+    assert (result.changes, status(result)["state"]) == ((), "skipped")
+
+
 CAUSES: t.Final = (
     (FateKind.IMAGE, "NotFound", "ImagePullBackOff", 60, "Failed"),
     (FateKind.CONFIG_ERROR, 'secret "gone" not found', 'secret "gone" not found', 60, "Failed"),
