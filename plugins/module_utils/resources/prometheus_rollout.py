@@ -226,8 +226,8 @@ class _End(t.Generic[CurrentT]):
                 complete = False
             else:
                 now[one.reference] = found
-        changes = {change.name for change in self._outcome.changes if change.name}
-        unseen = changes - {one.reference.full_name for one in self._written}
+        unseen = {f"{change.kind} {change.name}" for change in self._outcome.changes}
+        unseen -= {str(one.reference) for one in self._written}
         if unseen:
             sentences.append(f"No answer came to the write of {', '.join(sorted(unseen))}, so it is not put back.")
             complete = False
