@@ -457,7 +457,9 @@ def merge_labels(
     labels: t.Mapping[str, str], wanted: t.Mapping[str, str], record: Json, reserved: t.Collection[str], place: str
 ) -> PartChange:
     """The external labels with those that are asked for. Raises Refused for one that has another value."""
-    after, before_shown, after_shown = dict(labels), {}, {}
+    after = dict(labels)
+    before_shown: Json = {}
+    after_shown: Json = {}
     summaries: list[str] = []
     ours = section_of(record, EXTERNAL_LABELS)
     for name, value in wanted.items():
@@ -490,7 +492,8 @@ def merge_labels(
 
 def remove_labels(labels: t.Mapping[str, str], record: Json, place: str) -> PartChange:
     """Take out the labels that the collection set and that are still as it set them."""
-    after, before = dict(labels), {}
+    after = dict(labels)
+    before: Json = {}
     summaries: list[str] = []
     warnings: list[str] = []
     for name, note in section_of(record, EXTERNAL_LABELS).items():

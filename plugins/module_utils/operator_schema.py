@@ -46,7 +46,7 @@ class KnownFields:
     def of_definition(cls, found: t.Mapping[str, t.Any], api_version: str) -> KnownFields | None:
         """From a definition, for an API version such as ``monitoring.coreos.com/v1``; None without a schema."""
         name = api_version.rpartition("/")[2]
-        version = next((item for item in found["spec"].get("versions") or () if item["name"] == name), {})
+        version: Json = next((item for item in found["spec"].get("versions") or () if item["name"] == name), {})
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         release = (found["metadata"].get("annotations") or {}).get(_RELEASE, "")
         return None if schema is None else cls(schema, str(release))

@@ -438,7 +438,7 @@ def ensure(params: Params, context: Context) -> Result:
     client = KubeClient(KubeAuth.from_params(params))
     located = locate_token(client, wish.resource, wish.pod, wish.token_file, check_mode=context.check_mode)
     wish = dataclasses.replace(wish, pod=located.pod)
-    following = Following(
+    following: Following[OperatorCurrent] = Following(
         wish.rollout,
         operator_rollout,
         lambda state: {wish.resource: state.resource},
