@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import Block, plain_data
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.helm import kube_prometheus_stack
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import merge_values, remove_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import Style, block_lines
 from tests.unit.plugins.file_wishes import file_wish
 
 Data = dict[str, t.Any]
@@ -139,3 +140,22 @@ def test_once_is_enough_and_it_goes_again(text: str) -> None:
     removed = remove_values(merged.text, FRAGMENT, place="values.yaml")
     assert _without_ours(_load(removed.text) or {}, OURS) == _without_ours(_load(text) or {}, OURS)
     assert not remove_values(removed.text, FRAGMENT, place="values.yaml").summaries
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+_plain = st.recursive(
+    st.one_of(
+        _words, _texts, st.booleans(), st.integers(), st.none(), st.floats(allow_nan=False, allow_infinity=False)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_words | _texts, inner, max_size=3)),
+    max_leaves=12,
+)
+
+
+@_SETTINGS
+@given(
+    st.dictionaries(_words | _texts, _plain, min_size=1, max_size=3),
+    st.builds(Style, st.integers(1, 8), st.integers(0, 6)),
+)
+def test_what_is_written_is_read_back_in_every_indentation(data: Data, style: Style) -> None:
+    assert _load("\n".join(block_lines(data, style))) == data
