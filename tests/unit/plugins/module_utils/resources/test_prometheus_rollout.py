@@ -24,6 +24,7 @@ from sandbox.estate import RESOURCE_GROUP
 from sandbox.faults import Fault, Kind
 from sandbox.kubernetes.access import Rule
 from sandbox.kubernetes.fates import Fate, FateKind
+from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
 from sandbox.world import (
     AWS_ACCOUNT,
@@ -779,3 +780,42 @@ def test_a_log_comes_through_a_run_command(sandbox: Sandbox, server: ApiServer) 
     server.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
     message = str(failing(sandbox, **through_azure(sandbox))["msg"])
     assert message.startswith("Prometheus does not start: could not get SigV4 credentials")
+
+
+# --- what an operator runs --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def operated(server: ApiServer) -> ApiServer:
+    """A Prometheus of the operator's, with two shards."""
+    for definition in definitions():
+        server.seed(definition)
+    spec: Json = {"version": "v3.5.0", "shards": 2, "serviceAccountName": "other-sa"}
+    metadata = {"name": "k8s", "namespace": "monitoring"}
+    server.seed({"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": metadata, "spec": spec})
+    delete(server, "/apis/apps/v1/namespaces/monitoring/deployments/prometheus")
+    return server
+
+
+OPERATED: t.Final = {"workload_kind": "Prometheus", "workload_name": "k8s", "configmap": None}
+
+
+def test_the_shards_of_an_operator_are_followed(sandbox: Sandbox, operated: ApiServer) -> None:
+    result = run(sandbox, **OPERATED)
+    assert status(result) == {
+        "state": "complete",
+        "ready": 2,
+        "wanted": 2,
+        "done": "The pods were replaced and are ready.",
+    }
+    assert [pod["ready"] for pod in pods(operated)] == [True, True]
+
+
+def test_a_resource_of_an_operator_is_put_back(sandbox: Sandbox, operated: ApiServer) -> None:
+    before = stored(operated, "Prometheus", "k8s")["spec"]
+    operated.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
+    values = failing(sandbox, rollback=True, **OPERATED)
+    assert str(values["msg"]).startswith("Prometheus does not start: could not get SigV4 credentials")
+    assert values["rollout_status"]["rolled_back"] is True
+    assert stored(operated, "Prometheus", "k8s")["spec"] == before
+    assert [pod["ready"] for pod in pods(operated)] == [True, True]
