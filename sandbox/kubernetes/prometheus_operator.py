@@ -81,7 +81,7 @@ class PrometheusOperator:
             writer.create(kind, wanted, _MANAGER)
         elif owned_by(owner, present):
             kept = {name: value for name, value in present["metadata"].items() if name not in ("labels", "annotations")}
-            content = {part: wanted[part] for part in ("spec", "data") if part in wanted}
+            content: Json = {part: wanted[part] for part in ("spec", "data") if part in wanted}
             writer.update(kind, present, {"metadata": kept | wanted["metadata"], **content}, _MANAGER)
 
     def _remove_others(self, kind: Resource, owner: Json, names: set[str]) -> None:

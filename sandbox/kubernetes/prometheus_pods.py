@@ -138,7 +138,7 @@ class PrometheusPods:
         for mount in container.get("volumeMounts", []):
             key = mount.get("subPath") if mount["mountPath"] == file else name
             if key and mount["mountPath"].rstrip("/") in (folder, file):
-                volume = next((v for v in pod["spec"].get("volumes", []) if v["name"] == mount["name"]), {})
+                volume: Json = next((v for v in pod["spec"].get("volumes", []) if v["name"] == mount["name"]), {})
                 for source in (volume, *volume.get("projected", {}).get("sources", [])):
                     text = self._text_in(source, pod["metadata"]["namespace"], key)
                     if text is not None:
