@@ -285,7 +285,7 @@ def test_a_removal_that_changes_nothing_does_not_look(sandbox: Sandbox, server: 
     seed(server)
     server.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
     run(sandbox, wait=False)
-    values = {"state": "absent", "remote_write_url": URL.replace("ws-1234", "ws-none")}
+    values: Json = {"state": "absent", "remote_write_url": URL.replace("ws-1234", "ws-none")}
     result = run(sandbox, **values)
     assert (result.changes, status(result)["state"]) == ((), "skipped")
 
@@ -797,7 +797,7 @@ def operated(server: ApiServer) -> ApiServer:
     return server
 
 
-OPERATED: t.Final = {"workload_kind": "Prometheus", "workload_name": "k8s", "configmap": None}
+OPERATED: t.Final[Json] = {"workload_kind": "Prometheus", "workload_name": "k8s", "configmap": None}
 
 
 def test_the_shards_of_an_operator_are_followed(sandbox: Sandbox, operated: ApiServer) -> None:
