@@ -254,7 +254,7 @@ options:
   wait_timeout:
     description: How long to wait at most, in minutes.
     type: float
-    default: 10
+    default: 10.0
   rollout:
     description:
       - With V(auto), the running Prometheus is brought to a changed configuration. One that has neither a config reloader
