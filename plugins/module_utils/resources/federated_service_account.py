@@ -389,7 +389,8 @@ class ServiceAccountResource:
     def _read_for_removal(self, account: Account | None) -> Current:
         wish = self._wish
         ours = account is not None and is_marked(dict(account.labels))
-        users = users_of(self._client, wish.reference, released_by=wish.released_by) if ours else NOTHING_FOUND
+        released = frozenset(wish.released_by)
+        users = users_of(self._client, wish.reference, released_by=released) if ours else NOTHING_FOUND
         goes = account is None or (ours and not users.objection("it is used by"))
         # A namespace is not looked at while its service account stays, nor when it is to be left alone.
         found = self._client.get(wish.namespace_reference) if goes and wish.create_namespace else None

@@ -67,7 +67,7 @@ class Survey:
 NOTHING_FOUND: t.Final = Survey()
 
 
-def users_of(client: KubeClient, account: ObjectReference, *, released_by: t.Collection[str] = ()) -> Survey:
+def users_of(client: KubeClient, account: ObjectReference, *, released_by: t.AbstractSet[str] = frozenset()) -> Survey:
     """Who runs pods as this service account, but those of ``released_by`` ("Deployment monitoring/prometheus").
 
     What a controller made is left to its owner: pods that are being replaced do not keep the service account.
@@ -79,7 +79,7 @@ def users_of(client: KubeClient, account: ObjectReference, *, released_by: t.Col
         lambda kind, item: (
             service_account_of(_pod_spec(kind, item)) == account.name
             and not _is_finished(kind, item)
-            and str(_reference(kind, item)) not in released_by
+            and released_by.isdisjoint(_names(kind, item))
         ),
     )
 
@@ -113,6 +113,14 @@ def _survey(
 
 def _reference(kind: ObjectKind, item: Json) -> ObjectReference:
     return kind.at(item["metadata"]["name"], item["metadata"]["namespace"])
+
+
+def _names(kind: ObjectKind, item: Json) -> set[str]:
+    """An object, and what made it: prometheus-operator's Prometheus has its pods run by a StatefulSet."""
+    namespace = item["metadata"]["namespace"]
+    owners = item["metadata"].get("ownerReferences") or ()
+    makers = {f"{owner['kind']} {namespace}/{owner['name']}" for owner in owners if owner.get("controller")}
+    return {str(_reference(kind, item)), *makers}
 
 
 def _belongs_to_another(item: Json) -> bool:

@@ -31,6 +31,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.servi
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
 from sandbox import manifests
 from sandbox.kubernetes.access import Rule
+from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
 
 if t.TYPE_CHECKING:
@@ -241,6 +242,22 @@ def test_an_account_that_a_workload_uses_is_kept_until_the_workload_lets_go(sand
     sandbox.api_server("fresh").seed(manifests.deployment())
     assert len(run(sandbox, state="absent").changes) == 1
     assert stored(sandbox, "Namespace", "monitoring", None) is not None
+
+
+def test_what_the_operator_runs_for_a_released_resource_does_not_count(sandbox: Sandbox) -> None:
+    run(sandbox)
+    api_server = sandbox.api_server("fresh")
+    for definition in definitions():
+        api_server.seed(definition)
+    resource = {"serviceAccountName": "prometheus-sa", "version": "v3.5.0", "replicas": 1}
+    metadata = {"name": "k8s", "namespace": "monitoring"}
+    api_server.seed(
+        {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": metadata, "spec": resource}
+    )
+    kept = run(sandbox, check_mode=True, state="absent")
+    assert "StatefulSet monitoring/prometheus-k8s" in kept.warnings[0]
+    released = run(sandbox, check_mode=True, state="absent", released_by=["Prometheus monitoring/k8s"])
+    assert [change.kind for change in released.changes] == ["ServiceAccount"]
 
 
 def test_a_pod_of_nobody_counts(sandbox: Sandbox) -> None:
