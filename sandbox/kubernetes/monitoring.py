@@ -148,7 +148,7 @@ def _spec(resource: Resource, release: Release) -> Json:
         **common,
         "baseImage": _TEXT,
         "evaluationInterval": {**_DURATION, "default": "30s"},
-        "remoteRead": _OPEN | {"type": "array", "items": _OPEN},
+        "remoteRead": _list(_OPEN),
         "retention": _DURATION,
         "ruleSelector": _OPEN,
         "sha": _TEXT,
