@@ -59,6 +59,7 @@ options:
     description:
       - With O(state=absent) in check mode, workloads from which the same run takes the service account, so that they do
         not count as its users although they still have it. Each is written as V(Deployment monitoring/prometheus).
+        What a controller runs for one of them, such as prometheus-operator for a V(Prometheus), does not count either.
       - Outside check mode it means nothing, because what counts then is what is there.
     type: list
     elements: str
