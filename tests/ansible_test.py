@@ -11,7 +11,9 @@ Python's bundled pip, in a home folder of its own, replaces the third, so that o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import fcntl
 import os
 import re
 import shutil
@@ -26,6 +28,9 @@ import yaml
 from demo.runs import clean_environment
 from sandbox import daemon
 from sandbox.state import StateFolder
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,6 +64,19 @@ subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subproces
 arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
 subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)
 '''
+
+
+@contextlib.contextmanager
+def alone(place: Workplace) -> Iterator[None]:
+    """Hold the workplace: a second command of the same kind would replace the files and end the sandbox of the first."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with (place.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"== another run holds {place.folder}: waiting for it", flush=True)  # noqa: T201  # for who waits
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
@@ -176,12 +194,13 @@ def main() -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
     given = parser.parse_args()
     place = Workplace(given.command, "-external" if given.api_servers else "")
-    copy_collection(place.copy)
-    write_bootstrap(place.home)
-    if given.command == "sanity":
-        ansible_test(place, *given.arguments)
-    else:
-        integration(place, given.arguments, given.api_servers)
+    with alone(place):
+        copy_collection(place.copy)
+        write_bootstrap(place.home)
+        if given.command == "sanity":
+            ansible_test(place, *given.arguments)
+        else:
+            integration(place, given.arguments, given.api_servers)
 
 
 if __name__ == "__main__":

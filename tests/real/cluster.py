@@ -77,7 +77,7 @@ def _running_etcd(parts: Parts, folder: Path) -> Iterator[str]:
     """Give the URL of an etcd that keeps its data in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     client, peer = (f"http://{LOOPBACK}:{free_port()}" for _unused in range(2))
-    command = [
+    command: list[str | Path] = [
         *(parts.program("etcd", "etcd"), "--data-dir", folder / "etcd", "--unsafe-no-fsync", "--log-level", "warn"),
         *("--listen-client-urls", client, "--advertise-client-urls", client),
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"),
@@ -125,7 +125,7 @@ def _starting(parts: Parts, folder: Path, name: str, etcd: str) -> Iterator[_Sta
     port = free_port()
     url, issuer = f"https://{LOOPBACK}:{port}", estate.issuer_urls()[name]
     _write_kubeconfig(folder / "kubeconfig", name, url, root_pem, token)
-    command = [
+    command: list[str | Path] = [
         parts.program("kubernetes", "kube-apiserver"),
         *(f"--etcd-servers={etcd}", f"--etcd-prefix=/{name}"),
         *(f"--bind-address={LOOPBACK}", f"--advertise-address={LOOPBACK}", f"--secure-port={port}"),
@@ -146,7 +146,7 @@ def _starting(parts: Parts, folder: Path, name: str, etcd: str) -> Iterator[_Sta
 def _populated(parts: Parts, api: _Starting) -> Iterator[Cluster]:
     """Wait for the API server, and run controllers and a kubelet beside it."""
     api.program.wait_for("answer", api.ready, _READY_SECONDS)
-    command = [
+    command: list[str | Path] = [
         parts.program("kubernetes", "kube-controller-manager"),
         *(f"--kubeconfig={api.kubeconfig}", f"--service-account-private-key-file={api.signing_key}"),
         *(f"--controllers={','.join(_CONTROLLERS)}", "--leader-elect=false"),

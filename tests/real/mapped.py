@@ -47,7 +47,7 @@ def running(
         "HTTPS_PROXY": sandbox.proxy_url,
         "AWS_EC2_METADATA_DISABLED": "true",  # the machine's own credentials, if it has any, are not the pod's
     }
-    command = [program, *arguments, f"--web.listen-address={LOOPBACK}:{port}"]
+    command: list[str | Path] = [program, *arguments, f"--web.listen-address={LOOPBACK}:{port}"]
     with started(program.name, command, folder / "log", variables) as container:
         yield container
 

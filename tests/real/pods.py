@@ -199,7 +199,14 @@ def _running_in_namespaces(
             "environment": variables,
         }
         (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-        command = ["unshare", "-rmn", sys.executable, "-I", pod_namespace.__file__, folder / "spec.json"]
+        command: list[str | Path] = [
+            "unshare",
+            "-rmn",
+            sys.executable,
+            "-I",
+            pod_namespace.__file__,
+            folder / "spec.json",
+        ]
         with started(program.name, command, folder / "log") as container:
             yield container
 

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sandbox.world import Sample
+    from sandbox.world import Exchange, Json, Sample
     from tests.real.conftest import RealEstate
     from tests.real.parts import Parts
 
@@ -53,7 +53,7 @@ def receiver(parts: Parts, real_estate: RealEstate, tmp_path: Path) -> Iterator[
     url = f"http://{LOOPBACK}:{free_port()}"
     config = tmp_path / "receiver.yml"
     config.write_text("global: {}\n", encoding="utf-8")
-    command = [
+    command: list[str | Path] = [
         *(parts.program("prometheus-3.5", "prometheus"), f"--config.file={config}"),
         *(f"--storage.tsdb.path={tmp_path / 'receiver'}", f"--web.listen-address={url.removeprefix('http://')}"),
         "--web.enable-remote-write-receiver",
@@ -93,7 +93,10 @@ def test_samples_arrive_by_web_identity_and_still_after_the_token_was_rotated(
         time.sleep(1.1)  # tokens of one second are alike
         (rotated,) = pod.project_tokens()
         assert rotated.sha256 != token.sha256
-        exchanged = lambda: [one for one in world.exchanges if one.token_sha256 == rotated.sha256]  # noqa: E731
+
+        def exchanged() -> list[Exchange]:
+            return [one for one in world.exchanges if one.token_sha256 == rotated.sha256]
+
         assert wait_until(lambda: bool(exchanged()), _SECONDS), sender.said()
         since = time.time()
         assert wait_until(lambda: bool(_samples(federated, "fresh", since)), _SECONDS), sender.said()
@@ -147,7 +150,7 @@ def webhook_pod(real_estate: RealEstate, tmp_path_factory: pytest.TempPathFactor
     """The pod of ``finished`` as the guide would have it, changed by the webhook of Azure Workload Identity."""
     cluster, api = real_estate.clusters["finished"], real_estate.api("finished")
     cluster.webhook.install("1.5.1")
-    template = {"metadata": {"labels": {LABEL: "true"}}}
+    template: Json = {"metadata": {"labels": {LABEL: "true"}}}
     own = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_STS_REGIONAL_ENDPOINTS")
     container = {
         "name": manifests.CONTAINER,

@@ -42,7 +42,7 @@ CORPUS = ROOT / "tests" / "corpus" / "prometheus"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
 OTHER_ROLE = "arn:aws:iam::210987654321:role/Central"
 URL = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-{}/api/v1/remote_write"
-_OWN = {"region": "eu-west-1", "role_arn": ROLE}
+_OWN: dict[str, t.Any] = {"region": "eu-west-1", "role_arn": ROLE}
 
 #: Every setting of an entry, alone; ``_pairs`` combines them.
 SETTINGS: dict[str, dict[str, t.Any]] = {
