@@ -117,7 +117,8 @@ def _verdict(report: Report, arguments: Json) -> Json:
     """Failed for drift or a broken link; unreachable for what could not be told, which Ansible ends with 4."""
     drifted = report.with_status(Status.DRIFTED, Status.BROKEN)
     untold = report.with_status(Status.FAILED, Status.UNKNOWN)
-    parts = [f"{len(report.clusters)} clusters: {sentence(report)}"]
+    number = len(report.clusters)
+    parts = [f"{number} {'cluster' if number == 1 else 'clusters'}: {sentence(report)}"]
     if drifted:
         parts.append(f"Drifted or broken: {', '.join(cluster.name for cluster in drifted)}.")
     if untold:
