@@ -186,6 +186,16 @@ def test_a_rehearsal_is_the_same_patch_as_a_dry_run(api: Api) -> None:
     assert real.body == rehearsed.body
 
 
+def test_a_strict_patch_says_so(api: Api) -> None:
+    api.answers = [Prepared(200, configmap())] * 2
+    for dry_run in (False, True):
+        api.client().merge_patch(CONFIG, {}, resource_version="7", dry_run=dry_run, strict=True)
+    assert [request.path for request in api.requests] == [
+        f"{CONFIG.path}?fieldValidation=Strict",
+        f"{CONFIG.path}?dryRun=All&fieldValidation=Strict",
+    ]
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "message", "fix"),
     [

@@ -70,6 +70,12 @@ def test_a_rehearsal_is_the_same_command_with_a_flag() -> None:
     path = DEPLOYMENT.at("p", "m").path
     real, dry = (shlex.split(command_for("PATCH", p, {}, MERGE_PATCH).line) for p in (path, f"{path}?dryRun=All"))
     assert dry == [*real, "--dry-run=server"]
+    # kubectl patch has no word for strict validation.
+    strict, both = (
+        shlex.split(command_for("PATCH", f"{path}?{query}", {}, MERGE_PATCH).line)
+        for query in ("fieldValidation=Strict", "dryRun=All&fieldValidation=Strict")
+    )
+    assert (strict, both) == (real, dry)
 
 
 @pytest.mark.parametrize(
