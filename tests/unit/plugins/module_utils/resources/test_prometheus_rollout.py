@@ -819,3 +819,15 @@ def test_a_resource_of_an_operator_is_put_back(sandbox: Sandbox, operated: ApiSe
     assert values["rollout_status"]["rolled_back"] is True
     assert stored(operated, "Prometheus", "k8s")["spec"] == before
     assert [pod["ready"] for pod in pods(operated)] == [True, True]
+
+
+def test_a_setting_that_is_taken_away_is_seen_to_be_gone(sandbox: Sandbox, server: ApiServer) -> None:
+    """What Prometheus has loaded says all that is asked for already, and more."""
+    seed(server)
+    run(sandbox, name="amp")
+    server.set_fate(Fate(FateKind.UNSYNCED))
+    result = run(sandbox, BusyClock((30, server.clear_fates)))
+    assert [change.kind for change in result.changes] == ["ConfigMap"]
+    assert status(result)["done"] == "Prometheus has loaded the configuration."
+    (pod,) = pods(server)
+    assert "amp" not in [entry.get("name") for entry in yaml.safe_load(pod["configuration"])["remote_write"]]
