@@ -162,7 +162,7 @@ def test_what_variables_come_to(tmp_path: Path) -> None:
             "aks_amp_released",
             ["Deployment a/b"],
         ),
-        ({"aks_amp_prometheus": [{}, long]}, "aks_amp_credentials[1].name | length", 120),
+        ({"aks_amp_prometheus": [{}, long]}, "[aks_amp_credentials[1].name | length]", [120]),
     ]
     found = evaluate(tmp_path, [(variables, expression) for variables, expression, _unused in cases])
     for (variables, expression, expected), value in zip(cases, found, strict=True):
