@@ -68,7 +68,7 @@ subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)
 
 @contextlib.contextmanager
 def alone(place: Workplace) -> Iterator[None]:
-    """Hold the workplace: a second command of the same kind would replace the files and end the sandbox of the first."""
+    """Hold the workplace: a second run would replace the files and end the sandbox of the first."""
     place.folder.mkdir(parents=True, exist_ok=True)
     with (place.folder / "lock").open("w") as lock:
         try:

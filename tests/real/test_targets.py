@@ -19,7 +19,12 @@ if t.TYPE_CHECKING:
 
     from tests.real.cluster import Cluster
 
-TARGETS = ("federated_service_account", "module_prometheus_remote_write", "module_federation_check")
+TARGETS = (
+    "federated_service_account",
+    "module_prometheus_remote_write",
+    "module_prometheus_operator",
+    "module_federation_check",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def api_servers(clusters: dict[str, Cluster], tmp_path_factory: pytest.TempPathF
 def test_targets_pass_on_real_api_servers(api_servers: Path) -> None:
     command = [sys.executable, "-m", "tests.ansible_test", "--api-servers", str(api_servers), "integration", *TARGETS]
     finished = subprocess.run(  # noqa: S603  # no shell, and the project's own command
-        command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False
     )
     assert finished.returncode == 0, (finished.stdout + finished.stderr)[-8000:]
     for target in TARGETS:
