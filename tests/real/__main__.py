@@ -15,15 +15,10 @@ import sys
 import pytest
 
 from demo.runs import ROOT
-from tests.real.parts import obtain
+from tests.real.parts import parts_of_this_run, say_aloud
 from tests.real.pods import namespaces_allowed
 
 AUTO = "auto"
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"== {line}\n")
-    sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
@@ -31,15 +26,15 @@ def main(arguments: list[str]) -> int:
     if mode not in ("", AUTO):
         sys.stderr.write(f"REAL can be '{AUTO}', which leaves out what can't be had, or unset, and not {mode!r}.\n")
         return 2
-    missing = obtain(say).missing.values()
+    missing = parts_of_this_run().missing.values()
     if missing and mode != AUTO:
         sys.stderr.write("".join(f"{sentence}\n" for sentence in missing))
         sys.stderr.write(f"These tests need every part; with REAL={AUTO} those without it are left out.\n")
         return 1
     for sentence in missing:
-        say(f"left out: {sentence}")
+        say_aloud(f"left out: {sentence}")
     if not namespaces_allowed():
-        say("no namespaces can be made here (unshare -rmn true): the pods' paths are mapped to other ones")
+        say_aloud("no namespaces can be made here (unshare -rmn true): the pods' paths are mapped to other ones")
     return int(pytest.main([str(ROOT / "tests" / "real"), "-p", "no:cacheprovider", *arguments]))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import typing as t
 
 import pytest
@@ -16,7 +15,7 @@ from sandbox.kubernetes.external import ExternalApi
 from sandbox.testing import running_sandbox
 from tests.real.cache import PartMissing
 from tests.real.cluster import Cluster, running_clusters
-from tests.real.parts import Parts, obtain
+from tests.real.parts import Parts, parts_of_this_run
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,8 @@ def pytest_runtest_call() -> Iterator[None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_fixture_setup() -> Iterator[None]:
+def pytest_runtest_setup() -> Iterator[None]:
+    """The same for the fixtures of a test."""
     outcome = yield
     _judge(outcome)
 
@@ -50,7 +50,7 @@ def _judge(outcome: t.Any) -> None:
 
 @pytest.fixture(scope="session")
 def parts() -> Parts:
-    return obtain(lambda line: print(f"== {line}", file=sys.stderr))  # noqa: T201  # progress, where pytest shows it
+    return parts_of_this_run()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
+import sys
 import typing as t
 from pathlib import Path
 
@@ -86,9 +88,20 @@ def obtain(say: Say, folder: Path | None = None) -> Parts:
             try:
                 made[name] = cache.part(folder_name, make)
             except PartMissing as error:
-                missing[name] = str(error)
-                say(str(error))
+                missing[name] = str(error) if str(error).startswith(f"{name}:") else f"{name}: {error}"
+                say(missing[name])
     return Parts(made, missing)
+
+
+@functools.cache
+def parts_of_this_run() -> Parts:
+    """Obtained once a process: what can't be had is not tried again."""
+    return obtain(say_aloud)
+
+
+def say_aloud(line: str) -> None:
+    sys.stdout.write(f"== {line}\n")
+    sys.stdout.flush()
 
 
 def _recipes(say: Say) -> list[tuple[str, str, Callable[[Path], None]]]:
