@@ -53,7 +53,10 @@ def shown(estate: Estate, *objects: tuple[str, str, str]) -> list[Json]:
         each = stored(estate, kind, namespace, name)
         metadata = {key: value for key, value in each["metadata"].items() if key not in VOLATILE}
         metadata["annotations"] = {k: v for k, v in metadata.get("annotations", {}).items() if k != REVISION}
-        found.append({**{key: value for key, value in each.items() if key != "status"}, "metadata": metadata})
+        rest = {key: value for key, value in each.items() if key != "status"}
+        # Text that is packed again is the same text in other bytes.
+        content = {"data": STATEFUL.text(each)} if kind == "Secret" else {}
+        found.append({**rest, **content, "metadata": metadata})
     return found
 
 
