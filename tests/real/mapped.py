@@ -35,7 +35,8 @@ def running(
     """Run the program until the end of the block, with all of this environment."""
     port = free_port()
     mounts = dict(pod.mounts)
-    config = Path(next(one for one in pod.container["args"] if one.startswith(_CONFIG_FLAG)).removeprefix(_CONFIG_FLAG))
+    (flag,) = (one for one in pod.container["args"] if one.startswith(_CONFIG_FLAG))
+    config = Path(flag.removeprefix(_CONFIG_FLAG))
     mounts[str(config.parent)] = str(shutil.copytree(mounts[str(config.parent)], folder / "config"))
     file = folder / "config" / config.name
     text = replaced(file.read_text(encoding="utf-8"), {**mounts, "localhost:9090": f"{LOOPBACK}:{port}"})
