@@ -34,10 +34,10 @@ options:
   configmap:
     description:
       - Name of the ConfigMap with Prometheus' configuration.
-      - Exactly one of O(configmap) and O(secret) is given for a Deployment, StatefulSet or DaemonSet, and none of them
+      - Exactly one of O(configmap) and O(config_secret) is given for a Deployment, StatefulSet or DaemonSet, and none of them
         for a resource of the operator.
     type: str
-  secret:
+  config_secret:
     description: Name of the Secret with Prometheus' configuration.
     type: str
   key:
@@ -374,7 +374,7 @@ EXAMPLES = r"""
 - name: Let a StatefulSet whose configuration is packed in a Secret write to the workspace
   crosscloud.aks_amp.prometheus_remote_write:
     namespace: monitoring
-    secret: prometheus-server
+    config_secret: prometheus-server
     key: prometheus.yaml.gz
     workload_kind: StatefulSet
     workload_name: prometheus-server
@@ -410,7 +410,7 @@ configmap:
   returned: success
   type: str
   sample: monitoring/prometheus-config
-secret:
+config_secret:
   description: Secret with the configuration, with its namespace; none when it is elsewhere.
   returned: success
   type: str

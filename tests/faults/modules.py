@@ -124,8 +124,6 @@ class Case:
     def _run(self, estate: Estate, options: Options, *, check_mode: bool) -> Result:
         known = self.definition.spec.options
         connection = {name: value for name, value in estate.connection.items() if name in known}
-        if "client_id" not in known:  # then the option is no client's secret
-            connection.pop("secret", None)
         if "context" in known:
             connection["context"] = self.cluster
         given = {**connection, **options}

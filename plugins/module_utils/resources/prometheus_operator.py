@@ -133,7 +133,7 @@ class OperatorWish:
 def resource_of(params: Params) -> ObjectReference:
     """The resource that is named. Raises InvalidInput for options that do not go with one."""
     kind = OPERATOR_KINDS[params.text("workload_kind")]
-    for option in ("configmap", "secret"):
+    for option in ("configmap", "config_secret"):
         if params.optional_text(option) is not None:
             raise errors.InvalidInput(
                 f"'{option}' is given, but the operator writes the configuration of a {kind.name} itself.",
@@ -531,4 +531,4 @@ def _removal_subject(state: Json | None, wish: OperatorRemovalWish, written: t.S
 
 def _places(resource: ObjectReference) -> Json:
     """The objects as the result names them: there is one, which holds all."""
-    return {"configmap": None, "secret": None, "workload": str(resource)}
+    return {"configmap": None, "config_secret": None, "workload": str(resource)}

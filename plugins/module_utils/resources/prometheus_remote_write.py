@@ -389,7 +389,7 @@ def _places(source: TextSource, workload: ObjectReference) -> Json:
     """The objects as the result names them; of ConfigMap and Secret the other one is none."""
     return {
         "configmap": source.reference.full_name if source.option == "configmap" else None,
-        "secret": source.reference.full_name if source.option == "secret" else None,
+        "config_secret": source.reference.full_name if source.option == "config_secret" else None,
         "workload": str(workload),
     }
 

@@ -46,21 +46,21 @@ class TextSource:
 
     @classmethod
     def from_params(cls, params: Params) -> TextSource:
-        """From ``configmap`` or ``secret``, of which exactly one is given, and ``key``."""
+        """From ``configmap`` or ``config_secret``, of which exactly one is given, and ``key``."""
         namespace = params.text("namespace")
-        secret = params.optional_text("secret")
+        secret = params.optional_text("config_secret")
         if secret is None:
             return cls(CONFIG_MAP.at(params.text("configmap"), namespace), params.text("key"))
         if params.optional_text("configmap") is not None:
             raise errors.InvalidInput(
-                "Both 'configmap' and 'secret' are given.", fix="Give the one that holds the configuration."
+                "Both 'configmap' and 'config_secret' are given.", fix="Give the one that holds the configuration."
             )
         return cls(SECRET.at(secret, namespace), params.text("key"))
 
     @property
     def option(self) -> str:
         """The option that names the object."""
-        return "secret" if self.reference.kind == SECRET else "configmap"
+        return "config_secret" if self.reference.kind == SECRET else "configmap"
 
     @property
     def place(self) -> str:

@@ -41,7 +41,7 @@ ARGUMENT_SPEC = ArgumentSpec(
     {
         "namespace": {"type": "str", "required": True},
         "configmap": {"type": "str"},
-        "secret": {"type": "str", "no_log": False},
+        "config_secret": {"type": "str", "no_log": False},
         "key": {"type": "str", "default": "prometheus.yml", "no_log": False},
         "workload_kind": {
             "type": "str",
@@ -54,10 +54,10 @@ ARGUMENT_SPEC = ArgumentSpec(
         "promtool": {"type": "path"},
         "pod_label": {"type": "bool", "default": False},
     },
-    mutually_exclusive=(("configmap", "secret"),),
+    mutually_exclusive=(("configmap", "config_secret"),),
     required_if=(
         ("state", State.PRESENT.value, ("service_account", "role_arn", "region", "remote_write_url")),
-        *(("workload_kind", kind, ("configmap", "secret"), True) for kind in sorted(WORKLOAD_KINDS)),
+        *(("workload_kind", kind, ("configmap", "config_secret"), True) for kind in sorted(WORKLOAD_KINDS)),
     ),
 ).merge(REMOTE_WRITE_OPTIONS, TOKEN_OPTIONS, ROLLOUT_OPTIONS, STATE, KUBERNETES)
 

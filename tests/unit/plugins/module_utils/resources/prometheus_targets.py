@@ -37,7 +37,7 @@ class Target:
     @property
     def options(self) -> Json:
         """The module's options that say so."""
-        named = "secret" if self.source == "Secret" else "configmap"
+        named = "config_secret" if self.source == "Secret" else "configmap"
         return {"workload_kind": self.kind, "workload_name": manifests.WORKLOAD, named: manifests.CONFIG_MAP}
 
     def config(self, text: str) -> Json:

@@ -525,7 +525,7 @@ def test_a_server_that_is_not_strict_is_seen_through(
     ("options", "words"),
     [
         ({"configmap": "x"}, "the operator writes the configuration of a Prometheus itself"),
-        ({"secret": "x"}, "'secret' is given"),
+        ({"config_secret": "x"}, "'config_secret' is given"),
         ({"container": "config-reloader"}, "calls the container of a Prometheus 'prometheus'"),
         ({"workload_name": "nowhere"}, "There is no Prometheus monitoring/nowhere"),
         ({"service_account": "nobody"}, "There is no ServiceAccount monitoring/nobody"),

@@ -285,7 +285,7 @@ def test_what_is_checked_is_what_is_applied_and_only_once(sandbox: Sandbox) -> N
     assert lasting(applied) == lasting(checked)
     assert lasting(applied) == {
         "configmap": "monitoring/prometheus-config",
-        "secret": None,
+        "config_secret": None,
         "workload": "Deployment monitoring/prometheus",
         "container": "prometheus",
         "remote_write": wish().entry.entry(),

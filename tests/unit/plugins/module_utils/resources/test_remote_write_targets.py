@@ -247,7 +247,7 @@ def test_the_result_names_the_objects(cluster: Cluster, target: Target) -> None:
     facts = cluster.run().facts
     of_map = target.source == "ConfigMap"
     assert facts["configmap"] == ("monitoring/prometheus-config" if of_map else None)
-    assert facts["secret"] == (None if of_map else "monitoring/prometheus-config")
+    assert facts["config_secret"] == (None if of_map else "monitoring/prometheus-config")
     assert facts["workload"] == f"{target.kind} monitoring/prometheus"
     assert facts["rollout"] == "restart"
 
@@ -491,7 +491,7 @@ def _old_image(_config: Json, workload: Json) -> None:
         (STATEFUL_SET, _immutable, {}, "Secret monitoring/prometheus-config is immutable"),
         (DAEMON_SET, _immutable, {}, "ConfigMap monitoring/prometheus-config is immutable"),
         (DEPLOYMENT, _paused, {}, "Deployment monitoring/prometheus is paused"),
-        (STATEFUL_SET, None, {"secret": "nowhere"}, "There is no Secret monitoring/nowhere"),
+        (STATEFUL_SET, None, {"config_secret": "nowhere"}, "There is no Secret monitoring/nowhere"),
         (STATEFUL_SET, None, {"key": "prometheus.yaml.gz"}, "has no key 'prometheus.yaml.gz'; its keys are: other, p"),
         (DAEMON_SET, None, {"key": "other.yml"}, "its keys are: alerts.yml, prometheus.yml"),
         (DAEMON_SET, None, {"workload_name": "nowhere"}, "There is no DaemonSet monitoring/nowhere"),
@@ -573,9 +573,9 @@ def test_a_failure_of_the_second_write_tells_of_the_first(cluster: Cluster) -> N
 @pytest.mark.parametrize(
     "options",
     [
-        {"configmap": "a", "secret": "b"},
-        {"configmap": None, "secret": None},
-        {"configmap": "", "secret": ""},
+        {"configmap": "a", "config_secret": "b"},
+        {"configmap": None, "config_secret": None},
+        {"configmap": "", "config_secret": ""},
     ],
 )
 def test_exactly_one_place_of_the_configuration_must_be_given(options: Json) -> None:
