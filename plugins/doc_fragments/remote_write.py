@@ -93,7 +93,7 @@ options:
     type: dict
   prometheus_version:
     description:
-      - Version of Prometheus, such as V(v3.5.0). A setting that it does not know is an error, because it would refuse the
-        whole configuration.
+      - Version of Prometheus, such as V(v3.5.0). A setting that it does not know is an error, because it would refuse
+        the whole configuration.
     type: str
 """

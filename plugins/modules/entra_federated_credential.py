@@ -84,8 +84,8 @@ options:
     type: str
   more_service_accounts:
     description:
-      - Further service accounts of the same cluster, each with a credential of its own on the same application or managed
-        identity. Everything but name and service account is as for the first one.
+      - Further service accounts of the same cluster, each with a credential of its own on the same application or
+        managed identity. Everything but name and service account is as for the first one.
     type: list
     elements: dict
     default: []

@@ -34,8 +34,8 @@ options:
   configmap:
     description:
       - Name of the ConfigMap with Prometheus' configuration.
-      - Exactly one of O(configmap) and O(config_secret) is given for a Deployment, StatefulSet or DaemonSet, and none of them
-        for a resource of the operator.
+      - Exactly one of O(configmap) and O(config_secret) is given for a Deployment, StatefulSet or DaemonSet, and none
+        of them for a resource of the operator.
     type: str
   config_secret:
     description: Name of the Secret with Prometheus' configuration.
@@ -133,8 +133,8 @@ options:
   name:
     description:
       - Name of the C(remote_write) entry, as Prometheus shows it in metrics and logs.
-      - An entry that this module added is found by its name too, so that it is updated in place when its URL changes. An
-        entry of others that has the name is an error.
+      - An entry that this module added is found by its name too, so that it is updated in place when its URL changes.
+        An entry of others that has the name is an error.
     type: str
   queue_config:
     description:
@@ -246,8 +246,8 @@ options:
         configuration that changes alone is loaded by the config reloader in the pod, which is only looked at, or by a
         request for a reload where Prometheus has C(--web.enable-lifecycle).
       - When it fails, the error begins with the cause, and RV(rollout_status) of the failed result has the pod's events
-        and the lines of its log that matter. A crash is called a failure after a few starts, what may pass by itself after a minute, the rest when
-        the time is up.
+        and the lines of its log that matter. A crash is called a failure after a few starts, what may pass by itself
+        after a minute, the rest when the time is up.
       - With V(false) the run ends after its last write, and a warning or RV(rollout_status) says what is left to do.
     type: bool
     default: true
@@ -257,17 +257,18 @@ options:
     default: 10.0
   rollout:
     description:
-      - With V(auto), the running Prometheus is brought to a changed configuration. One that has neither a config reloader
-        nor C(--web.enable-lifecycle), or that mounts the configuration as a single file (C(subPath)), gets new pods, by
-        the annotation C(aks-amp.crosscloud.io/configuration) of the pod template, which is part of the reported changes.
+      - With V(auto), the running Prometheus is brought to a changed configuration. One that has neither a config
+        reloader nor C(--web.enable-lifecycle), or that mounts the configuration as a single file (C(subPath)), gets new
+        pods, by the annotation C(aks-amp.crosscloud.io/configuration) of the pod template, which is part of the
+        reported changes.
       - With V(none), running pods are left alone, except where their template changes, and a warning says what to do.
     type: str
     choices: [auto, none]
     default: auto
   rollback:
     description:
-      - Whether a rollout that fails has what this run wrote put back to what was there before. The run waits for that to
-        be followed too, and fails all the same.
+      - Whether a rollout that fails has what this run wrote put back to what was there before. The run waits for that
+        to be followed too, and fails all the same.
       - What somebody else has changed since is not overwritten. Pods for which an ordered StatefulSet would wait for
         ever are deleted.
       - It can't go with O(wait=false) or O(rollout=none).
@@ -302,8 +303,8 @@ notes:
     C(admissionregistration.k8s.io), C(get) on C(deployments) in C(kube-system) or where the webhook runs, and C(list)
     on C(pods) in O(namespace). What a missing right hides is named, and O(token_file) makes up for it.
   - To follow a rollout the caller needs C(list) on C(pods), for a reload C(get) and C(create) on C(pods/proxy), and for
-    the cause of a failure C(list) on C(events) and C(get) on C(pods/log). O(rollback=true) needs C(delete) on C(pods) for
-    a StatefulSet. What a missing right keeps from being done is a warning that names it.
+    the cause of a failure C(list) on C(events) and C(get) on C(pods/log). O(rollback=true) needs C(delete) on C(pods)
+    for a StatefulSet. What a missing right keeps from being done is a warning that names it.
   - Prometheus resolves its credentials when it loads its configuration, so the role should work before; see
     M(crosscloud.aks_amp.federation_check) with O(crosscloud.aks_amp.federation_check#module:scope=token_exchange).
   - Objects that a controller generates, such as those of the Prometheus operator, are refused, because it would undo
@@ -466,8 +467,8 @@ rollout_status:
   contains:
     state:
       description:
-        - V(complete) when all pods are new and ready and have the configuration; V(waiting) when somebody has to act, or
-          nobody waited; V(skipped) when nobody looked, as in check mode.
+        - V(complete) when all pods are new and ready and have the configuration; V(waiting) when somebody has to act,
+          or nobody waited; V(skipped) when nobody looked, as in check mode.
         - In a failed result V(failed), or V(unknown) when the rollout could not be followed to its end.
       returned: success
       type: str
