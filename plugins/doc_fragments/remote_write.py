@@ -27,30 +27,34 @@ options:
     type: str
   chained_role_arn:
     description:
-      - ARN of a different role that is assumed with the session of O(role_arn), for example in the account of the
-        workspace. A role can't be chained to itself.
+      - ARN of a different role that Prometheus assumes with the session of O(role_arn), for example in the account of
+        the workspace. A role can't be chained to itself.
     type: str
   external_id:
-    description: External ID that is sent when O(chained_role_arn) is assumed. Prometheus knows it from 3.10 on.
+    description:
+      - External ID that is sent when O(chained_role_arn) is assumed. It needs Prometheus 3.10.
     type: str
   name:
     description: Name of the entry, by which Prometheus' own metrics tell entries apart.
     type: str
   queue_config:
     description:
-      - Settings of the entry's queue, such as C(max_shards). They go over what a new entry gets, which is C(capacity)
-        2500, C(max_shards) 200, C(max_samples_per_send) 1000 and C(retry_on_http_429); null leaves one of these to
-        Prometheus.
+      - Settings of the entry's queue, as Prometheus names them. They go over the defaults for entries that this module
+        adds, which are V(capacity=2500), V(max_shards=200), V(max_samples_per_send=1000) and V(retry_on_http_429=true);
+        without the last one Prometheus drops what the service throttles.
+      - A null leaves a setting to Prometheus.
       - An entry that was there before gets only what is given here.
     type: dict
   service_name:
-    description: Service name to sign for instead of C(aps). Prometheus knows it from 3.5 on.
+    description: Name of the service for which requests are signed, V(aps) without it. It needs Prometheus 3.5.
     type: str
   use_fips_sts_endpoint:
-    description: Whether the role is assumed at the FIPS endpoint of STS. Prometheus knows it from 3.1 on.
+    description: Whether the chained role is assumed at the FIPS endpoint of STS. It needs Prometheus 3.1.
     type: bool
   write_relabel_configs:
-    description: Relabeling rules for what is sent, as Prometheus writes them.
+    description:
+      - Relabeling rules of the entry, as Prometheus names their settings.
+      - An entry that was there before gets them only when they are given, and then instead of its own.
     type: list
     elements: dict
   additional_remote_writes:

@@ -88,26 +88,11 @@ options:
       - Service account as which the pods run. It must exist when the pods are to be changed to it, except in check
         mode.
     type: str
-  role_arn:
-    description:
-      - ARN of the role that the service account's token is trusted for.
-      - In check mode, V(<known after apply>) stands for a role that does not exist yet.
-    type: str
-  region:
-    description:
-      - AWS region of the workspace.
-      - In check mode, V(<known after apply>) is accepted.
-    type: str
   remote_write_url:
     description:
       - Remote write URL of the workspace, which M(crosscloud.aks_amp.amp_workspace_info) returns.
       - With O(state=absent), the only entry that is removed; without it, every entry that this module added is.
       - In check mode, V(<known after apply>) is accepted.
-    type: str
-  chained_role_arn:
-    description:
-      - ARN of a different role that Prometheus assumes with the session of O(role_arn), for example in the account of
-        the workspace. A role can't be chained to itself.
     type: str
   token_source:
     description:
@@ -135,30 +120,6 @@ options:
       - Name of the C(remote_write) entry, as Prometheus shows it in metrics and logs.
       - An entry that this module added is found by its name too, so that it is updated in place when its URL changes.
         An entry of others that has the name is an error.
-    type: str
-  queue_config:
-    description:
-      - Settings of the entry's queue, as Prometheus names them. They go over the defaults for entries that this module
-        adds, which are V(capacity=2500), V(max_shards=200), V(max_samples_per_send=1000) and V(retry_on_http_429=true);
-        without the last one Prometheus drops what the service throttles.
-      - A null leaves a setting to Prometheus.
-      - An entry that was there before gets only what is given here.
-    type: dict
-  write_relabel_configs:
-    description:
-      - Relabeling rules of the entry, as Prometheus names their settings.
-      - An entry that was there before gets them only when they are given, and then instead of its own.
-    type: list
-    elements: dict
-  external_id:
-    description:
-      - External ID that is sent when O(chained_role_arn) is assumed. It needs Prometheus 3.10.
-    type: str
-  use_fips_sts_endpoint:
-    description: Whether the chained role is assumed at the FIPS endpoint of STS. It needs Prometheus 3.1.
-    type: bool
-  service_name:
-    description: Name of the service for which requests are signed, V(aps) without it. It needs Prometheus 3.5.
     type: str
   additional_remote_writes:
     description:
@@ -275,6 +236,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - crosscloud.aks_amp.remote_write
   - crosscloud.aks_amp.kubernetes
   - crosscloud.aks_amp.attributes
 attributes:
