@@ -67,9 +67,38 @@ class Addition:
         margin = 1 if inside else 0
         for start in occurrences(text, self.now):
             end = start + len(self.now)
-            if all(start + margin <= edit.start and edit.end <= end - margin for edit in edits):
-                return dataclasses.replace(self, now=apply_edits(self.now, _moved(edits, start)))
+            drawn = [_drawn_back(text, edit, end) for edit in _joined(edits)]
+            if all(start + margin <= edit.start and edit.end <= end - margin for edit in drawn):
+                return dataclasses.replace(self, now=apply_edits(self.now, _moved(drawn, start)))
         return self
+
+
+def _joined(edits: t.Iterable[Edit]) -> list[Edit]:
+    """The edits in their order, those that touch as one."""
+    joined: list[Edit] = []
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        if joined and joined[-1].end == edit.start:
+            last = joined.pop()
+            joined.append(Edit(last.start, edit.end, last.text + edit.text))
+        else:
+            joined.append(edit)
+    return joined
+
+
+def _drawn_back(text: str, edit: Edit, end: int) -> Edit:
+    """The same change by an edit that ends at ``end``, where there is one, else the edit as it is.
+
+    Edits take whole lines with their line break, which may be the first character of what stands behind an addition;
+    taking the line break before the lines instead leaves the same text.
+    """
+    over = edit.end - end
+    if over <= 0 or edit.start >= end:
+        return edit
+    if edit.text.endswith(text[end : edit.end]):
+        return dataclasses.replace(edit, end=end, text=edit.text[:-over])
+    if not edit.text and text[edit.start - over : edit.start] == text[end : edit.end]:
+        return dataclasses.replace(edit, start=edit.start - over, end=end)
+    return edit
 
 
 def _moved(edits: t.Iterable[Edit], start: int) -> list[Edit]:

@@ -13,11 +13,14 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+    STEP,
     Edit,
     Pair,
+    behind_comments,
     content_start,
     deepest_end,
     find,
+    first_dash,
     flow,
     insert_lines_after,
     insert_lines_at,
@@ -25,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text impor
     is_scalar,
     is_sequence,
     item_lines,
+    item_offset,
     line_break,
     line_end,
     line_start,
@@ -43,7 +47,6 @@ if t.TYPE_CHECKING:
 REMOTE_WRITE: t.Final = "remote_write"
 GLOBAL: t.Final = "global"
 EXTERNAL_LABELS: t.Final = "external_labels"
-_STEP: t.Final = 2  # columns per level where the file itself shows none
 
 #: A setting of an entry: its name, or the names of its section and of the setting in there.
 Path: t.TypeAlias = "tuple[str] | tuple[str, str]"
@@ -127,7 +130,7 @@ class Splicer:
     def _add_list(self, entry: t.Mapping[str, t.Any]) -> list[Splice]:
         if self._root.flow_style:
             return [Splice((self._first_in_flow(f"{quoted(REMOTE_WRITE)}: [{flow(entry)}]"),), 0, True)]
-        lines = [" " * self._column + f"{REMOTE_WRITE}:", *item_lines(entry, self._column + self._indentation, _STEP)]
+        lines = [" " * self._column + f"{REMOTE_WRITE}:", *item_lines(entry, self._column + self._indentation, STEP)]
         return [Splice((edit,), 0, True) for edit in self._last_in_block(lines)]
 
     def _first_in_flow(self, pair: str) -> Edit:
@@ -150,7 +153,7 @@ class Splicer:
         if one_line and not self._root.flow_style:
             while self._text[start - 1] in " \t":
                 start -= 1
-            lines = item_lines(entry, self._column + self._indentation, _STEP)
+            lines = item_lines(entry, self._column + self._indentation, STEP)
             below = insert_lines_after(self._text, end, lines)
             return Splice((Edit(start, end), below) if self._text[start:end].strip() else (below,), 0)
         if is_sequence(pair.value):
@@ -168,43 +171,15 @@ class Splicer:
         return Splice((Edit(end, end, f", {flow(entry)}"),), len(sequence.value))
 
     def _extend_block(self, sequence: yaml.SequenceNode, entry: t.Mapping[str, t.Any]) -> list[Splice]:
-        dash = self._first_dash(sequence)
+        dash = first_dash(self._text, sequence)
         column = dash - line_start(self._text, dash)
-        lines = item_lines(entry, column, self._offset(sequence, dash))
-        end = self._behind_comments(deepest_end(self._text, sequence), column)
+        lines = item_lines(entry, column, item_offset(self._text, sequence, dash))
+        belongs = column if column > self._column else column + 1
+        end = behind_comments(self._text, deepest_end(self._text, sequence), belongs)
         return [
             Splice((insert_lines_at(self._text, end, lines),), len(sequence.value)),
             Splice((insert_lines_at(self._text, line_start(self._text, dash), lines),), 0),
         ]
-
-    def _first_dash(self, sequence: yaml.SequenceNode) -> int:
-        start = int(sequence.start_mark.index)
-        if self._text[start] == "-":
-            return start
-        match = re.compile(r"(?<=[\r\n])[ \t]*-(?=[ \t\r\n])").search(self._text, start)  # behind an anchor or tag
-        return match.end() - 1 if match else start
-
-    def _offset(self, sequence: yaml.SequenceNode, dash: int) -> int:
-        """How far an entry's settings stand from its dash."""
-        first = sequence.value[0]
-        start = int(first.start_mark.index)
-        on_this_line = is_mapping(first) and not first.flow_style and dash < start < line_end(self._text, dash)
-        return start - dash if on_this_line else _STEP
-
-    def _behind_comments(self, end: int, dash_column: int) -> int:
-        """The beginning of the line behind an entry and the comments that belong to it by their indentation."""
-        belongs = dash_column if dash_column > self._column else dash_column + 1
-        text = self._text
-        cursor = position = end if end > 0 and text[end - 1] in "\r\n" else next_line(text, end)
-        while position < len(text):
-            line = text[position : line_end(text, position)]
-            is_comment = line.lstrip().startswith("#")
-            if line.strip() and not (is_comment and len(line) - len(line.lstrip()) >= belongs):
-                break
-            position = next_line(text, position)
-            if is_comment:
-                cursor = position
-        return cursor
 
     @property
     def _column(self) -> int:
@@ -217,7 +192,7 @@ class Splicer:
         for _unused, value in self._root.value:
             if is_sequence(value) and not value.flow_style and self._text[value.start_mark.index] == "-":
                 return max(0, int(value.start_mark.column) - self._column)
-        return _STEP
+        return STEP
 
     # An entry is removed -----------------------------------------------------------------------------------------
 
@@ -333,7 +308,7 @@ class Splicer:
             inside = content_start(self._text, value) + 1
             return Edit(inside, inside, _flow_settings(value, values))
         if value.value == "" and not around.flow_style:
-            lines = mapping_lines(values, int(pair.key.start_mark.column) + _STEP)
+            lines = mapping_lines(values, int(pair.key.start_mark.column) + STEP)
             return insert_lines_after(self._text, value.end_mark.index, lines)
         return _replace_empty(self._text, value, "{" + _flow_settings(value, values) + "}")
 

@@ -22,18 +22,20 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit impor
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
     Edit,
     Pair,
+    behind_comments,
+    behind_line,
     content_start,
     deepest_end,
+    first_dash,
     flow,
     insert_lines_after,
     insert_lines_at,
     is_mapping,
     is_scalar,
     is_sequence,
+    item_offset,
     line_break,
-    line_end,
     line_start,
-    next_line,
     quoted,
     scalar,
 )
@@ -97,7 +99,7 @@ class ValuesSplicer:
             return [self._add_to_flow(mapping, f"{self._flow_name(mapping, name)}: {flow(data)}")]
         column = int(mapping.value[0][0].start_mark.column)
         lines = pair_lines(name, data, self._style, column)
-        end = self._behind_comments(deepest_end(self._text, mapping), column)
+        end = behind_comments(self._text, deepest_end(self._text, mapping), column)
         return [insert_lines_at(self._text, end, lines)]
 
     def fill(self, mapping: yaml.MappingNode, pair: Pair, data: object) -> list[Edit]:
@@ -123,10 +125,10 @@ class ValuesSplicer:
         if sequence.flow_style:
             is_plain = is_scalar(sequence.value[0]) and sequence.value[0].style is None
             return [self._add_to_flow(sequence, ", ".join(_flow_item(item, plain=is_plain) for item in items))]
-        dash = self._first_dash(sequence)
+        dash = first_dash(self._text, sequence)
         column = dash - line_start(text, dash)
-        lines = item_lines(items, self._style, column, self._offset(sequence, dash))
-        end = self._behind_comments(deepest_end(text, sequence), max(column, 1))
+        lines = item_lines(items, self._style, column, item_offset(self._text, sequence, dash))
+        end = behind_comments(self._text, deepest_end(text, sequence), max(column, 1))
         return [insert_lines_at(text, end, lines)]
 
     def _add_to_flow(self, node: yaml.MappingNode | yaml.SequenceNode, addition: str) -> Edit:
@@ -150,37 +152,6 @@ class ValuesSplicer:
     def _flow_name(self, mapping: yaml.MappingNode, name: str) -> str:
         is_json = bool(mapping.value) and mapping.value[0][0].style == '"'
         return quoted(name) if is_json else scalar(name)
-
-    def _first_dash(self, sequence: yaml.SequenceNode) -> int:
-        start = int(sequence.start_mark.index)
-        if self._text[start] == "-":
-            return start
-        match = re.compile(r"(?<=[\r\n])[ \t]*-(?=[ \t\r\n])").search(self._text, start)  # behind an anchor or tag
-        return match.end() - 1 if match else start
-
-    def _offset(self, sequence: yaml.SequenceNode, dash: int) -> int:
-        """How far an item's settings stand from its dash."""
-        first = sequence.value[0]
-        start = int(first.start_mark.index)
-        on_this_line = is_mapping(first) and not first.flow_style and dash < start < line_end(self._text, dash)
-        return start - dash if on_this_line else 2
-
-    def _behind_comments(self, end: int, column: int) -> int:
-        """The beginning of the line behind some content and the comments that belong to it by their indentation."""
-        text = self._text
-        cursor = position = self._behind_line(end)
-        while position < len(text):
-            line = text[position : line_end(text, position)]
-            is_comment = line.lstrip().startswith("#")
-            if line.strip() and not (is_comment and len(line) - len(line.lstrip()) >= column):
-                break
-            position = next_line(text, position)
-            if is_comment:
-                cursor = position
-        return cursor
-
-    def _behind_line(self, end: int) -> int:
-        return end if end > 0 and self._text[end - 1] in "\r\n" else next_line(self._text, end)
 
     # Something is replaced ----------------------------------------------------------------------------------------
 
@@ -246,7 +217,7 @@ class ValuesSplicer:
         start, end = int(pair.key.start_mark.index), self._end_of_pair(pair)
         first = line_start(text, start)
         if not text[first:start].strip():
-            return Edit(first, self._behind_line(end))
+            return Edit(first, behind_line(self._text, end))
         later = [int(key.start_mark.index) for key, _value in mapping.value if key.start_mark.index > start]
         return Edit(start, min(later)) if later else Edit(start, end, "{}")
 
@@ -255,7 +226,7 @@ class ValuesSplicer:
 
     def _item_lines(self, item: yaml.Node) -> Edit:
         dash = self._text.rfind("-", 0, int(item.start_mark.index))
-        return Edit(line_start(self._text, dash), self._behind_line(self._end_of(item)))
+        return Edit(line_start(self._text, dash), behind_line(self._text, self._end_of(item)))
 
     def _remove_from_flow(self, node: yaml.MappingNode | yaml.SequenceNode, indexes: t.Sequence[int]) -> list[Edit]:
         """Each with the comma behind it, or the one before it where none of the rest follows."""

@@ -413,6 +413,46 @@ def deepest_end(text: str, node: yaml.Node) -> int:
     return int(last.end_mark.index)
 
 
+#: Columns a level where a text itself shows none.
+STEP: t.Final = 2
+
+
+def first_dash(text: str, sequence: yaml.SequenceNode) -> int:
+    """Where the first item's dash of a block sequence is, also when an anchor or tag stands before it."""
+    start = int(sequence.start_mark.index)
+    if text[start] == "-":
+        return start
+    match = re.compile(r"(?<=[\r\n])[ \t]*-(?=[ \t\r\n])").search(text, start)
+    return match.end() - 1 if match else start
+
+
+def item_offset(text: str, sequence: yaml.SequenceNode, dash: int) -> int:
+    """How many columns the settings of a block sequence's items stand behind their dash."""
+    first = sequence.value[0]
+    start = int(first.start_mark.index)
+    on_this_line = is_mapping(first) and not first.flow_style and dash < start < line_end(text, dash)
+    return start - dash if on_this_line else STEP
+
+
+def behind_line(text: str, end: int) -> int:
+    """The beginning of the line behind some content."""
+    return end if end > 0 and text[end - 1] in "\r\n" else next_line(text, end)
+
+
+def behind_comments(text: str, end: int, column: int) -> int:
+    """The beginning of the line behind some content and the comments behind it from this column on."""
+    cursor = position = behind_line(text, end)
+    while position < len(text):
+        line = text[position : line_end(text, position)]
+        is_comment = line.lstrip().startswith("#")
+        if line.strip() and not (is_comment and len(line) - len(line.lstrip()) >= column):
+            break
+        position = next_line(text, position)
+        if is_comment:
+            cursor = position
+    return cursor
+
+
 def _last_content(text: str, end: int) -> int:
     """The end of the last line before ``end`` that holds more than a comment."""
     lines = re.finditer(r"[^\r\n]+", text[:end])

@@ -306,7 +306,8 @@ class Registry:
         decoded = decode(resource.model, body)
         if not resource.custom:
             return decoded
-        pruned = custom.prune(self._schema(resource), {**body, **decoded.value})
+        rest = {name: value for name, value in body.items() if name != "metadata"}  # decoding leaves out a null
+        pruned = custom.prune(self._schema(resource), {**rest, **decoded.value})
         unknown = [path for path in decoded.unknown if path.startswith("metadata.")]
         return Decoded(pruned.value, (*unknown, *pruned.unknown))
 

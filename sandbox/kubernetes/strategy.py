@@ -102,7 +102,7 @@ def _definition(obj: Json) -> None:
     obj["status"] = {
         "conditions": [{"type": name, "status": "True"} for name in ("NamesAccepted", "Established")],
         "acceptedNames": spec.get("names", {}),
-        "storedVersions": [version["name"] for version in spec.get("versions", []) if version.get("storage")],
+        "storedVersions": [version.get("name", "") for version in spec.get("versions", []) if version.get("storage")],
     }
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.kubernetes.kinds import DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, STORED, Resource
+from sandbox.kubernetes.monitoring import definitions
 from sandbox.kubernetes.schema import FieldType, ListOf, MapOf, Scalar, Struct, fields_of
 from tests.unit.sandbox.kubernetes_support import (
     JSON_PATCH,
@@ -79,7 +80,10 @@ def collection(resource: Resource) -> str:
 
 @pytest.fixture(scope="module")
 def api() -> Api:
-    return new_api()
+    api = new_api()
+    for definition in definitions():  # without them the server does not know prometheus-operator's kinds
+        api.server.seed(definition)
+    return api
 
 
 @pytest.mark.parametrize("resource", STORED, ids=lambda resource: resource.plural)

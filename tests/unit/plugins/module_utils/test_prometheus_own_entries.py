@@ -397,3 +397,19 @@ def test_an_unknown_setting_is_refused_before_anything_else() -> None:
     assert "service_name" in merge(TEXT, wanted(service_name="aps"), version=PrometheusVersion(3, 5)).text
     with pytest.raises(ValueError, match=r"Prometheus 2\.20\.0 can't sign requests"):
         merge(TEXT, version=PrometheusVersion(2, 20))
+
+
+@pytest.mark.parametrize(
+    "before", [{}, {"use_fips_sts_endpoint": True}, {"write_relabel_configs": ({"action": "keep"},)}]
+)
+@pytest.mark.parametrize("text", ["a: true", "a: true\n", TEXT, TEXT.replace("\n", "\r\n")])
+def test_what_an_entry_loses_at_its_end_takes_nothing_from_the_next(text: str, before: Json) -> None:
+    """Whole lines go with their line break, which may be where the next entry's addition begins."""
+    nothing = {"queue_config": dict.fromkeys(("capacity", "max_shards", "max_samples_per_send", "retry_on_http_429"))}
+    merged, recorded = text, {}
+    for settings in (before, nothing):
+        entries = (wanted(**settings), wanted(OTHER_URL))
+        result = merge_remote_writes(merged, entries, place=PLACE, recorded=recorded)
+        merged, recorded = result.text, stored(result)
+    assert "queue_config" not in found(result)
+    assert taken_back(result) == text

@@ -170,7 +170,7 @@ def test_a_configuration_in_a_secret_is_not_asked_for_by_a_run_command(sandbox: 
         with pytest.raises(Forbidden) as caught:
             run(
                 prometheus_remote_write.DEFINITION,
-                {**options, "secret": "prometheus-config", "aks": aks(sandbox, "run_command")},
+                {**options, "config_secret": "prometheus-config", "aks": aks(sandbox, "run_command")},
                 check_mode=check_mode,
             )
         assert "neither a token nor a secret must be stored there" in caught.value.message

@@ -163,19 +163,21 @@ def test_twelve_steps(estate: AzureEstate) -> None:
 
 def test_the_results_are_those_of_the_identity(estate: AzureEstate) -> None:
     done = run(estate)
+    credential = {
+        "id": f"{identity(estate).id}/federatedIdentityCredentials/aks-finished",
+        "name": "aks-finished",
+        "issuer": estate.sandbox.cluster("finished").issuer_url,
+        "subject": "system:serviceaccount:monitoring:prometheus-sa",
+        "audiences": [ENTRA_AUDIENCE],
+        "description": None,
+    }
     assert done.facts == {
         "client_id": identity(estate).client_id,
         "object_id": identity(estate).principal_id,
         "tenant_id": AZURE_TENANT,
         "service_principal_id": identity(estate).principal_id,
-        "credential": {
-            "id": f"{identity(estate).id}/federatedIdentityCredentials/aks-finished",
-            "name": "aks-finished",
-            "issuer": estate.sandbox.cluster("finished").issuer_url,
-            "subject": "system:serviceaccount:monitoring:prometheus-sa",
-            "audiences": [ENTRA_AUDIENCE],
-            "description": None,
-        },
+        "credential": credential,
+        "credentials": [credential],
         "kept": [],
     }
     assert estate.requests("graph") == []  # no Graph permission is needed
