@@ -13,9 +13,8 @@ import enum
 import re
 import typing as t
 
-import yaml
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import YamlProblem, load
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BLOTTED = ("<secret>",)
 _DURATION = re.compile(
     r"(?:(?P<y>\d+)y)?(?:(?P<w>\d+)w)?(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?"
@@ -59,8 +58,8 @@ def likeness_of_entries(wanted: t.Sequence[t.Mapping[str, t.Any]], gone: t.Colle
 
 def _parsed(text: str) -> dict[str, t.Any] | None:
     try:
-        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe loader, the quick one where there is one
-    except (yaml.YAMLError, ValueError, RecursionError):
+        value = load(text)
+    except YamlProblem:
         return None
     return value if isinstance(value, dict) else ({} if value is None else None)
 

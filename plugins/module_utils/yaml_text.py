@@ -68,6 +68,17 @@ class YamlProblem(Exception):
         self.column = column
 
 
+def load(text: str) -> t.Any:
+    """The text's data. Raises YamlProblem without a place, and MissingLibrary without PyYAML."""
+    if IMPORT_ERROR is not None:
+        raise errors.MissingLibrary("PyYAML", IMPORT_ERROR)
+    loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506  # a safe loader, the quick one where there is one
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise YamlProblem(f"it can't be read ({type(error).__name__})") from None
+
+
 def compose(text: str, *, marks: bool) -> yaml.Node | None:
     """The text's only document as nodes; None when it is empty.
 

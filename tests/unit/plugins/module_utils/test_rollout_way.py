@@ -32,10 +32,11 @@ LIFECYCLE = "--web.enable-lifecycle"
 
 
 def template(
-    *args: str, beside: t.Sequence[Json] = (), mount: Json = MOUNT, volume: Json = VOLUME, **more: t.Any
+    *args: str, beside: t.Sequence[Json] = (), mount: Json | None = None, volume: Json | None = None, **more: t.Any
 ) -> Json:
-    own = {"name": "prometheus", "image": "prom/prometheus:v3.5.0", "args": list(args), "volumeMounts": [mount], **more}
-    return {"metadata": {}, "spec": {"containers": [own, *beside], "volumes": [volume]}}
+    mounts = [mount or MOUNT]
+    own = {"name": "prometheus", "image": "prom/prometheus:v3.5.0", "args": list(args), "volumeMounts": mounts, **more}
+    return {"metadata": {}, "spec": {"containers": [own, *beside], "volumes": [volume or VOLUME]}}
 
 
 def sidecar(name: str = "sidecar", image: str = "x/y:1", *args: str, mounts: t.Sequence[Json] = (MOUNT,)) -> Json:
