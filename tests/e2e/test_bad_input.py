@@ -146,9 +146,7 @@ LATER_STEPS = (
         namespace="nowhere",
         create_namespace=False,
     ),
-    wrong(
-        "workload-kind", "Deployment, StatefulSet", on="finished", by_ansible=True, prometheus_workload_kind="DaemonSet"
-    ),
+    wrong("workload-kind", "got: ReplicaSet", on="finished", by_ansible=True, prometheus_workload_kind="ReplicaSet"),
     wrong(
         "chained-to-itself",
         "federated role itself",
@@ -333,7 +331,7 @@ PROMETHEUS_CALLS = (
     call("no-key", PROMETHEUS, "'nope.yml'", "prometheus-config", key="nope.yml"),
     call("no-workload", PROMETHEUS, "nope", "monitoring", workload_name="nope"),
     call("no-container", PROMETHEUS, "nope", "prometheus", container="nope"),
-    call("daemon-set", PROMETHEUS, "Deployment, StatefulSet", by_ansible=True, workload_kind="DaemonSet"),
+    call("replica-set", PROMETHEUS, "got: ReplicaSet", by_ansible=True, workload_kind="ReplicaSet"),
     call("chained-to-itself", PROMETHEUS, "federated role itself", "leave the chained role out", chained_role_arn=ROLE),
     call("chained-to-nothing", PROMETHEUS, "'nope'", "expected arn:aws:iam", chained_role_arn="nope"),
     call("configuration-is-a-list", PROMETHEUS, "a-list", "not a mapping", "Repair", configmap="a-list"),

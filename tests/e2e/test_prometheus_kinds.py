@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
 Json = dict[str, t.Any]
 
 STATEFUL = Target("StatefulSet", "Secret", "packed")
+#: As the playbook's variable names them.
+STATEFUL_OPTIONS = {{"config_secret": "secret"}.get(name, name): value for name, value in STATEFUL.options.items()}
 AZURE_FILE = "/var/run/secrets/azure/tokens/azure-identity-token"
 MORE_ALIAS = "audit-metrics"
 #: What every write changes, and what the Deployment controller counts.
@@ -87,7 +89,7 @@ def crowded(estate: Estate, tmp_path: Path) -> tuple[Estate, Json]:
     more = estate.sandbox.aws.seed_workspace(MORE_ALIAS, "eu-west-1")
     prometheus = [
         {"external_labels": {"team": "shop"}},
-        {"namespace": "observability", "service_account": "watcher", "name": "amp", **STATEFUL.options},
+        {"namespace": "observability", "service_account": "watcher", "name": "amp", **STATEFUL_OPTIONS},
         {"namespace": "operated", "workload_kind": "Prometheus", "workload_name": "k8s"},
         # It shares the service account of the one before.
         {

@@ -243,7 +243,7 @@ class _Watch:
         self._pods: list[Json] = []
         self._uid = ""
         self._progress: Progress | None = None
-        self._latest: tuple[Trouble, Json] | None = None
+        self._latest: list[tuple[Trouble, Json]] = []  # one at most
         self._may_list = True
         self.warnings: list[str] = []
 
@@ -255,7 +255,7 @@ class _Watch:
         troubles = list(self._troubles(workload))
         order = (Urgency.NOW, Urgency.SOON, Urgency.LATE)
         troubles.sort(key=lambda item: order.index(item[0].urgency))
-        self._latest = troubles[0] if troubles else None
+        self._latest = troubles[:1]
         if progress.stage is Stage.FAILED:
             raise self._stuck(f"{self._reference} {_without_it(progress.message)}")
         for trouble, pod in troubles:
@@ -267,14 +267,14 @@ class _Watch:
 
     def out_of_time(self, limit: float) -> Stuck:
         """What to say when the time is up."""
-        if self._latest is not None:
+        if self._latest:
             return self._stuck("")
         told = self._progress.message if self._progress is not None else "it does not exist yet"
         return self._stuck(f"The rollout of {self._reference} is not finished after {in_minutes(limit)}: {told}")
 
     def _stuck(self, message: str, trouble: Trouble | None = None, pod: Json | None = None) -> Stuck:
-        if trouble is None and self._latest is not None:
-            trouble, pod = self._latest
+        if trouble is None and self._latest:
+            trouble, pod = self._latest[0]
         return Stuck(
             message,
             trouble=trouble,
