@@ -15,7 +15,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import entry_sentences, errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite, is_known, is_same_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
     SET,
@@ -153,9 +153,7 @@ class _Merger:
             self._entries.append(asked.full)
             self._note(asked)
             self._after[url] = asked.full
-            role = asked.full[_SIGV4].get("roleArn")
-            through = f" through the chained role {role}" if role else ""
-            self._summaries.append(f"add a remoteWrite entry for {url}{through}")
+            self._summaries.append(entry_sentences.missing("remoteWrite", url, asked.full[_SIGV4].get("roleArn")))
 
     def _of_the_name(self, asked: Asked) -> int | None:
         """An entry of ours under the name that is asked for, which went to another workspace so far."""
@@ -237,20 +235,18 @@ class _Update:
         present = self.entry.get("url")
         if present != self._url:
             self.entry["url"] = self._url
-            self.summaries.append(f"correct the entry's url to {self._url} (it was {redact_url(str(present))})")
+            self.summaries.append(entry_sentences.misspelled_url(self._url, str(present)))
 
     def _sign(self) -> None:
         wanted: Json = self._asked.full[_SIGV4]
         present: Json | None = self.entry.get(_SIGV4)
         if not present:
             self.entry[_SIGV4] = wanted
-            region = wanted["region"]
-            self.summaries.append(f"sign requests for {self._url} with the pod's web identity (sigv4, region {region})")
+            self.summaries.append(entry_sentences.unsigned(self._url, wanted["region"]))
             return
         sigv4 = dict(present)
         if sigv4.get("region") != wanted["region"]:
-            was = f" (it was {sigv4['region']})" if sigv4.get("region") else ", without which nothing is signed rightly"
-            self.summaries.append(f"set sigv4.region to {wanted['region']}{was}")
+            self.summaries.append(entry_sentences.other_region(wanted["region"], str(sigv4.get("region") or "")))
             sigv4["region"] = wanted["region"]
         self._judge_role(sigv4, wanted.get("roleArn"))
         for name, value in wanted.items():
@@ -265,7 +261,7 @@ class _Update:
             return
         if chained:
             if role != chained:
-                self.summaries.append(f"assume the chained role {chained}{_was(role)}")
+                self.summaries.append(entry_sentences.other_chained_role(chained, str(role or "")))
                 sigv4["roleArn"] = chained
         elif not is_known(self._asked.write.role_arn):
             self.warnings.append(
@@ -275,10 +271,7 @@ class _Update:
             del sigv4["roleArn"]
             # Prometheus refuses an external ID without a role.
             sigv4.pop("externalID", None)
-            self.summaries.append(
-                f"remove sigv4.roleArn {role}: the pod's web identity is that role already, and a role can't assume "
-                "itself"
-            )
+            self.summaries.append(entry_sentences.own_role("sigv4.roleArn", str(role)))
 
     def _drop_what_is_not_wished(self) -> None:
         """Settings that the collection set, that nobody changed since, and that are not asked for any more."""

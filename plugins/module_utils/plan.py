@@ -90,6 +90,14 @@ class Resource(t.Protocol[OperationT, CurrentT]):
 
 
 @t.runtime_checkable
+class Judging(t.Protocol[OperationT, CurrentT]):
+    """A resource whose plans a program judges before anything is written, in check mode and outside of it."""
+
+    def judge(self, current: CurrentT, plan: Plan[OperationT, CurrentT]) -> tuple[str, ...]:
+        """What the program warns of. Raises what it refuses. Asked only about a plan with changes."""
+
+
+@t.runtime_checkable
 class Rehearsing(t.Protocol[OperationT, CurrentT]):
     """A resource whose service judges writes without making them."""
 
@@ -160,7 +168,7 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
     if check_mode:
         return _predict(resource, retry)
     current = resource.read()
-    plan = resource.plan(current)
+    plan = _decide(resource, current)
     done: list[Change[OperationT]] = []
     warnings = plan.warnings
     races = doubts = 0
@@ -177,7 +185,7 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
         try:
             retry.sleep(pause)
             current = resource.read()
-            plan = resource.plan(current)
+            plan = _decide(resource, current)
         except Exception as error:
             raise ApplyFailed(tuple(done), lost.change, uncertain=uncertain) from error
         if uncertain and not any(_same(lost.change, change) for change in plan.changes):
@@ -186,11 +194,19 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
     return Outcome(tuple(done), current, warnings)
 
 
+def _decide(resource: Resource[OperationT, CurrentT], current: CurrentT) -> Plan[OperationT, CurrentT]:
+    """The plan, with what is said against it."""
+    plan = resource.plan(current)
+    if isinstance(resource, Judging) and plan.changes:
+        plan = dataclasses.replace(plan, warnings=(*plan.warnings, *resource.judge(current, plan)))
+    return plan
+
+
 def _predict(resource: Resource[OperationT, CurrentT], retry: Retry) -> Outcome[CurrentT]:
     """What the plan would lead to. A rehearsal that meets another writer's change is planned anew."""
     races = 0
     while True:
-        plan = resource.plan(resource.read())
+        plan = _decide(resource, resource.read())
         try:
             if isinstance(resource, Rehearsing) and plan.changes:
                 plan = resource.rehearse(plan)

@@ -14,7 +14,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import entry_sentences, errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite, is_same_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_judge import (
     judge_entry,
@@ -323,9 +323,8 @@ class _EntryGoal:
                 refuse_other_entry(named[1], self.wanted, self.place)
             found = [named]
         if not found:
-            sigv4 = entry["sigv4"]
-            role = f" through the chained role {sigv4['role_arn']}" if "role_arn" in sigv4 else ""
-            return _Verdict(_AddEntry(entry), (f"add a remote_write entry for {self.wanted.url}{role}",))
+            added = entry_sentences.missing(REMOTE_WRITE, self.wanted.url, entry["sigv4"].get("role_arn"))
+            return _Verdict(_AddEntry(entry), (added,))
         return self._judge_found(found, additions, known)
 
     def _named(

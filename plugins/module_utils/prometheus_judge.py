@@ -14,7 +14,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import entry_sentences, errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_splice import (
     EXTERNAL_LABELS,
@@ -117,7 +117,7 @@ class _Judge:
         url = setting(self._entry, "url")
         if url != self._wanted.url:
             self.values[("url",)] = self._wanted.url
-            self.summaries.append(f"correct the entry's url to {self._wanted.url} (it was {redact_url(url)})")
+            self.summaries.append(entry_sentences.misspelled_url(self._wanted.url, url))
 
     # Signing ------------------------------------------------------------------------------------------------------
 
@@ -127,16 +127,12 @@ class _Judge:
         sigv4 = find(self._entry, _SIGV4)
         if sigv4 is None or not is_mapping(sigv4.value) or not sigv4.value.value:
             self.values.update({(_SIGV4, name): value for name, value in asked.items()})
-            self.summaries.append(
-                f"sign requests for {self._wanted.url} with the pod's web identity (sigv4, region "
-                f"{self._wanted.region})"
-            )
+            self.summaries.append(entry_sentences.unsigned(self._wanted.url, self._wanted.region))
             return
         region = setting(sigv4.value, "region")
         if region != self._wanted.region:
             self.values[(_SIGV4, "region")] = self._wanted.region
-            was = f" (it was {region})" if region else ", without which Prometheus signs for no region"
-            self.summaries.append(f"set sigv4.region to {self._wanted.region}{was}")
+            self.summaries.append(entry_sentences.other_region(self._wanted.region, region))
         self._role(sigv4.value)
         self._other_signing(sigv4.value, asked)
 
@@ -146,7 +142,7 @@ class _Judge:
             return
         if chained:
             self.values[(_SIGV4, "role_arn")] = chained
-            self.summaries.append(f"assume the chained role {chained}" + (f" (it was {role})" if role else ""))
+            self.summaries.append(entry_sentences.other_chained_role(chained, role))
             return
         if role == self._my_signing.get("role_arn"):
             self.summaries.append(f"remove sigv4.role_arn {role}, which is not asked for any more")
@@ -156,10 +152,7 @@ class _Judge:
             )
             return
         else:
-            self.summaries.append(
-                f"remove sigv4.role_arn {role}: the pod's web identity is that role already, and a role can't assume "
-                "itself"
-            )
+            self.summaries.append(entry_sentences.own_role("sigv4.role_arn", role))
         self.removed.append((_SIGV4, "role_arn"))
         if find(sigv4, "external_id"):  # Prometheus refuses one without a role
             self.removed.append((_SIGV4, "external_id"))

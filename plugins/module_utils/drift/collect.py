@@ -49,6 +49,10 @@ class Failure:
     task: str
     message: str
 
+    @property
+    def note(self) -> str:
+        return clean(f"{self.task}: {self.message}" if self.task else self.message)
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -67,44 +71,42 @@ def report_of(hosts: t.Iterable[Host], *, now: str) -> Report:
 
 
 def _cluster(host: Host) -> Cluster:
+    results: dict[str, list[Json]] = {name: _results(host.variables, name) for name in STEPS if name in host.selected}
+    stopped = _stopped_at(results, host.failure)
     steps: list[Step] = []
     chain: tuple[ChainLink, ...] = ()
     ended = ""
     for name in STEPS:
-        results = _results(host.variables, name)
-        if name not in host.selected:
+        if name not in results:
             steps.append(Step(name, Status.SKIPPED, "The step was not selected."))
             continue
         if ended:
             steps.append(Step(name, Status.UNKNOWN, ended))
             continue
-        step = _step(name, results, host.failure)
+        if name == stopped and host.failure is not None:
+            step = Step(name, Status.FAILED, host.failure.note)
+        else:
+            step = _step(name, results[name], host.failure)
         if name == CHECK:
-            chain = tuple(link for result in results for link in _links(result))
+            chain = tuple(link for result in results[name] for link in _links(result))
         if step.status is Status.FAILED:
             ended = f"Not reached, because the step {name} failed."
         steps.append(step)
-    if host.failure is not None and not ended:
-        steps = _with_failure(steps, host.failure)
     return Cluster(clean(host.name), tuple(steps), chain)
 
 
-def _with_failure(steps: list[Step], failure: Failure) -> list[Step]:
-    """A failure that no step's own result shows, such as one of a look-up: whatever has no result is not known."""
-    note = clean(f"{failure.task}: {failure.message}" if failure.task else failure.message)
-    marked = [
-        dataclasses.replace(step, status=Status.UNKNOWN, note=note)
-        if step.status is Status.SKIPPED and step.note == _OFF
-        else step
-        for step in steps
-    ]
-    if marked == steps:  # it failed before or beside all steps, so nothing of it is certain
-        first = next((number for number, step in enumerate(steps) if step.status is not Status.SKIPPED), 0)
-        marked[first] = dataclasses.replace(steps[first], status=Status.FAILED, note=note)
-    return marked
+def _stopped_at(results: t.Mapping[str, list[Json]], failure: Failure | None) -> str | None:
+    """The step that a failure is put down to which none of the results shows, such as that of a look-up: the one behind
+    the last that has results. Where that was the last one, nothing is certain, and it is the first."""
+    if failure is None or any(map(_failed, (one for found in results.values() for one in found))):
+        return None
+    names = list(results)
+    reached = max((number for number, name in enumerate(names) if results[name]), default=-1)
+    return names[(reached + 1) % len(names)] if names else None
 
 
-_OFF = "The step is switched off for this cluster."
+def _failed(result: Json) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
 
 
 def _results(variables: t.Mapping[str, t.Any], step: str) -> list[Json]:
@@ -119,9 +121,9 @@ def _results(variables: t.Mapping[str, t.Any], step: str) -> list[Json]:
 
 def _step(name: str, results: list[Json], failure: Failure | None) -> Step:
     if not results:
-        return Step(name, Status.SKIPPED, _OFF)
+        return Step(name, Status.SKIPPED, "The step is switched off for this cluster.")
     drifts = tuple(drift for result in results for drift in drifts_of(result))
-    failed = next((result for result in results if result.get("failed") or result.get("unreachable")), None)
+    failed = next(filter(_failed, results), None)
     if failed is not None:
         note = clean(failed.get("msg") or (failure.message if failure else "") or "The step failed without a message.")
         return Step(name, Status.FAILED, note, drifts)

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Drift, Severity
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entry_sentences import Mistake, mistakes_in
 
 Json = dict[str, t.Any]
 
@@ -336,27 +337,19 @@ def _service_account(change: _Difference) -> list[Meaning]:
     return found
 
 
-#: Parts of the sentences of prometheus_remote_write about an entry, which its own text alone does not tell apart.
-_ENTRY = (
-    ("add a remote_write entry", "remote_write_missing", "Prometheus has no remote_write entry for the workspace."),
-    (
-        "can't assume itself",
-        "remote_write_self_role",
-        "Prometheus assumes the federated role a second time, which fails.",
-    ),
-    ("sign requests for", "remote_write_unsigned", "Prometheus sends to the workspace without signing."),
-    ("set sigv4.region", "remote_write_region", "Prometheus signs for another region than the workspace's."),
-    ("correct the entry's url", "remote_write_url", "The URL of Prometheus' remote_write entry is misspelled."),
-    ("the chained role", "remote_write_chained_role", "Prometheus assumes another role than the chained one."),
-)
+_ENTRY: t.Final = {
+    Mistake.MISSING: ("remote_write_missing", "Prometheus has no remote_write entry for the workspace"),
+    Mistake.URL: ("remote_write_url", "The URL of Prometheus' remote_write entry is misspelled"),
+    Mistake.UNSIGNED: ("remote_write_unsigned", "Prometheus sends to the workspace without signing"),
+    Mistake.REGION: ("remote_write_region", "Prometheus signs for another region than the workspace's"),
+    Mistake.CHAINED_ROLE: ("remote_write_chained_role", "Prometheus does not assume the chained role"),
+    Mistake.OWN_ROLE: ("remote_write_self_role", "Prometheus assumes the federated role a second time, which fails"),
+}
 
 
 def _configuration(change: _Difference) -> list[Meaning]:
-    return [
-        Meaning(kind, _HIGH, f"{text[:-1]} ({change.kind} {change.name}).")
-        for part, kind, text in _ENTRY
-        if part in change.summary
-    ]
+    named = (_ENTRY[mistake] for mistake in mistakes_in(change.summary))
+    return [Meaning(kind, _HIGH, f"{text} ({change.kind} {change.name}).") for kind, text in named]
 
 
 def _workload(change: _Difference) -> list[Meaning]:

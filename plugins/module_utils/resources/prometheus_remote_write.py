@@ -260,13 +260,12 @@ class RemoteWriteResource:
         return found
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
-        plan = plan_remote_write(current, self._wish)
-        return dataclasses.replace(plan, warnings=(*plan.warnings, *self._judgement(current, plan.predicted)))
+        return plan_remote_write(current, self._wish)
 
-    def _judgement(self, current: Current, predicted: Current) -> tuple[str, ...]:
+    def judge(self, current: Current, plan: Plan[Operation, Current]) -> tuple[str, ...]:
         """What promtool says about the configuration as it would be."""
         wish = self._wish
-        before, text = wish.source.text_of(current.config), wish.source.text_of(predicted.config)
+        before, text = wish.source.text_of(current.config), wish.source.text_of(plan.predicted.config)
         if text == before or not is_known(text):
             return ()
         running = _version(current, wish, choose_container(current.template["spec"], wish.pod.container, ""))

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import POD, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Judging
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_follow import Follower, pods_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import Rollout
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_trouble import (
@@ -72,6 +73,9 @@ class Journal(t.Generic[OperationT, CurrentT]):
 
     def plan(self, current: CurrentT) -> Plan[OperationT, CurrentT]:
         return self._resource.plan(current)
+
+    def judge(self, current: CurrentT, plan: Plan[OperationT, CurrentT]) -> tuple[str, ...]:
+        return self._resource.judge(current, plan) if isinstance(self._resource, Judging) else ()
 
     def apply(self, change: Change[OperationT], current: CurrentT) -> CurrentT:
         state = self._resource.apply(change, current)

@@ -319,13 +319,12 @@ class FileResource:
         return Current(read_file(self._wish.dest))
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
-        plan = plan_file(current, self._wish)
-        return dataclasses.replace(plan, warnings=(*plan.warnings, *self._judgement(current, plan)))
+        return plan_file(current, self._wish)
 
-    def _judgement(self, current: Current, plan: Plan[Operation, Current]) -> tuple[str, ...]:
+    def judge(self, current: Current, plan: Plan[Operation, Current]) -> tuple[str, ...]:
         """What promtool says about a configuration of Prometheus as it would be."""
         before, text, content = current.file.text, plan.predicted.file.text, self._wish.content
-        if self._wish.format_name != _CHECKED or not plan.changes or content is None or text is None:
+        if self._wish.format_name != _CHECKED or content is None or text is None:
             return ()
         if not is_known(text):
             return ()

@@ -108,3 +108,25 @@ def test_playbooks_run_locally_with_ansibles_own_interpreter_unless_told_otherwi
     assert {one["connection"] for one in (play, *others)} == {"local"}
     assert "ansible_playbook_python" in play["vars"]["ansible_python_interpreter"]
     assert "sandbox" not in (ROOT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8")
+
+
+def _keys_given_twice(node: yaml.Node) -> list[str]:
+    """Keys that stand in a mapping and in one that is merged into it, of which Ansible warns."""
+    if isinstance(node, yaml.SequenceNode):
+        return [key for item in node.value for key in _keys_given_twice(item)]
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    keys = [key.value for key, _value in node.value if key.value != "<<"]
+    merged = [value for key, value in node.value if key.value == "<<"]
+    keys += [key.value for mapping in merged for key, _value in mapping.value]
+    below = [key for _key, value in node.value for key in _keys_given_twice(value)]
+    return [key for key in set(keys) if keys.count(key) > 1] + below
+
+
+def test_a_key_that_is_given_twice_is_found() -> None:
+    assert _keys_given_twice(yaml.compose("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n")) == ["x"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "roles").rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_key_of_a_role_is_given_twice(path: Path) -> None:
+    assert _keys_given_twice(yaml.compose(path.read_text(encoding="utf-8"))) == []

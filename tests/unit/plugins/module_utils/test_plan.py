@@ -154,6 +154,37 @@ def test_what_the_service_refuses_in_a_rehearsal_is_raised() -> None:
         run(Rehearsed({}, {"a": 1}, refusal="not allowed"), check_mode=True)
 
 
+@dataclasses.dataclass
+class Judged(Register):
+    """A register whose plans a program judges: it warns, or refuses the number 13."""
+
+    judged: list[int] = dataclasses.field(default_factory=list)
+
+    def judge(self, current: Values, plan: Plan[tuple[str, int], Values]) -> tuple[str, ...]:
+        assert current == self.stored
+        self.judged.append(self.writes)
+        if 13 in plan.predicted.values():
+            raise RuntimeError("not thirteen")
+        return ("looks odd",)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_every_plan_with_changes_is_judged_before_it_is_written(check_mode: bool) -> None:
+    register = Judged({}, {"a": 1})
+    assert run(register, check_mode=check_mode).warnings == ("watch out", "looks odd")
+    assert register.judged == [0]
+    raced = Judged({}, {"a": 1, "b": 2}, races=[{"z": 9}])
+    assert run(raced, check_mode=check_mode).changes
+    assert len(raced.judged) == (1 if check_mode else 2)
+    refused = Judged({}, {"a": 13})
+    with pytest.raises(RuntimeError, match="not thirteen"):
+        run(refused, check_mode=check_mode)
+    assert refused.writes == 0
+    converged = Judged({"a": 13}, {"a": 13})
+    run(converged, check_mode=check_mode)
+    assert converged.judged == []
+
+
 def test_a_converged_resource_is_read_once_and_never_written() -> None:
     register = Register({"a": 1}, {"a": 1})
     assert run(register).changes == ()

@@ -8,9 +8,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import clean, drifts_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Severity
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_entries import Asked, merge_entries
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import result_values
 from sandbox.testing import running_sandbox
 from tests.faults.modules import CASES, Estate
@@ -52,6 +56,12 @@ PLANNED = {
     ],
     "federated_service_account-create": ["namespace_missing", "service_account_missing"],
     "federated_service_account-modify": ["service_account_annotation_changed"],
+    "prometheus_remote_write-operator-create": [
+        "remote_write_missing",
+        "pod_service_account_changed",
+        "pod_token_missing",
+        "pod_environment_changed",
+    ],
     "prometheus_remote_write-create": [
         "remote_write_missing",
         "pod_service_account_changed",
@@ -151,3 +161,47 @@ def test_texts_lose_what_terminals_obey_and_long_ones_are_cut() -> None:
     (found,) = drifts_of({"changes": [change], "diff": [{"before": "a" * 50_000, "after": ""}]})
     assert len(found.before) < 21_000
     assert found.before.endswith("... (50000 characters)")
+
+
+URL = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"
+ROLE = "arn:aws:iam::123456789012:role/Prometheus"
+CHAINED = "arn:aws:iam::210987654321:role/Writer"
+
+
+@pytest.mark.parametrize(
+    ("entry", "chained", "kinds"),
+    [
+        (None, None, ["remote_write_missing"]),
+        ({"url": f"{URL}/", "sigv4": {"region": "eu-west-1"}}, None, ["remote_write_url"]),
+        ({"url": URL}, None, ["remote_write_unsigned"]),
+        ({"url": URL, "sigv4": {"region": "us-east-1"}}, None, ["remote_write_region"]),
+        ({"url": URL, "sigv4": {"region": "eu-west-1"}}, CHAINED, ["remote_write_chained_role"]),
+        ({"url": URL, "sigv4": {"region": "eu-west-1", "role_arn": ROLE}}, None, ["remote_write_self_role"]),
+        (
+            {"url": f"{URL}/", "sigv4": {"role_arn": ROLE}},
+            None,
+            ["remote_write_url", "remote_write_region", "remote_write_self_role"],
+        ),
+        ({"url": URL, "sigv4": {"region": "eu-west-1"}}, None, []),
+    ],
+)
+@pytest.mark.parametrize("by_operator", [False, True])
+def test_each_mistake_in_an_entry_is_named(
+    by_operator: bool, entry: Json | None, chained: str | None, kinds: list[str]
+) -> None:
+    """By the words of the very functions that repair it, in a text and in a resource."""
+    wanted = RemoteWrite(URL, "eu-west-1", ROLE, chained)
+    present = [] if entry is None else [entry]
+    if by_operator:
+        in_camel_case = [
+            {**one, "sigv4": {"roleArn" if name == "role_arn" else name: value for name, value in one["sigv4"].items()}}
+            if "sigv4" in one
+            else one
+            for one in present
+        ]
+        summaries = merge_entries(in_camel_case, [Asked.of(wanted, None)], {}, "it").summaries
+    else:
+        summaries = merge_remote_write(yaml.safe_dump({"remote_write": present}), wanted, place="it").summaries
+    change = {"action": "update", "kind": "ConfigMap", "name": "m/c", "summary": f"In it: {', '.join(summaries)}."}
+    found = drifts_of({"changes": [change] if summaries else [], "diff": [{"before": "a", "after": "b"}]})
+    assert [drift.kind for drift in found] == kinds
