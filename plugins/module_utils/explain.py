@@ -39,8 +39,9 @@ class Passing(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """Why a service refused and what to do."""
+    """Why a service refused and what to do. ``kind`` is the cause's name for programs."""
 
+    kind: str
     cause: str
     fix: str
     passing: Passing = Passing.NEVER
@@ -51,6 +52,7 @@ class _Rule:
     """``codes`` are service codes or HTTP statuses, ``text`` a part of the message ("" fits all); the rest are texts
     with the chain's fields in braces."""
 
+    kind: str
     codes: frozenset[str]
     text: str
     cause: str
@@ -62,7 +64,7 @@ class _Rule:
 
     def explain(self, chain: Chain) -> Explanation:
         values: dict[str, str] = dataclasses.asdict(chain)
-        return Explanation(self.cause.format(**values), self.fix.format(**values), self.passing)
+        return Explanation(self.kind, self.cause.format(**values), self.fix.format(**values), self.passing)
 
 
 def _codes(*codes: str) -> frozenset[str]:
@@ -79,6 +81,7 @@ _VALIDATION: t.Final = _codes("ValidationError", "ValidationException")
 #: Refusals of AssumeRoleWithWebIdentity, the special before the general.
 _TOKEN_EXCHANGE: t.Final = (
     _Rule(
+        "audience_not_listed",
         _INVALID_TOKEN,
         "Incorrect token audience",
         "The token's audience {audience} is not a client ID of the IAM OIDC provider {provider_arn}.",
@@ -87,6 +90,7 @@ _TOKEN_EXCHANGE: t.Final = (
         passing=Passing.IF_LISTED,
     ),
     _Rule(
+        "no_provider_for_issuer",
         _INVALID_TOKEN,
         "No OpenIDConnect provider found",
         "The role's account has no IAM OIDC provider whose URL is exactly the token's issuer {issuer}: it is compared "
@@ -95,6 +99,7 @@ _TOKEN_EXCHANGE: t.Final = (
         passing=Passing.SOON,
     ),
     _Rule(
+        "keys_not_retrieved",
         _INVALID_TOKEN,
         "retrieve verification key",
         "AWS could not fetch the issuer's discovery document or keys within five seconds, or the key that signed the "
@@ -104,6 +109,7 @@ _TOKEN_EXCHANGE: t.Final = (
         passing=Passing.SOON,
     ),
     _Rule(
+        "thumbprint_mismatch",
         _INVALID_TOKEN,
         "thumbprint",
         "The certificate of the issuer's key set comes from an authority that AWS does not know, and its thumbprint is "
@@ -112,6 +118,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "chain that the issuer sends, never the leaf.",
     ),
     _Rule(
+        "token_invalid",
         _INVALID_TOKEN,
         "",
         "STS could not validate the token: its signature, issuer or form is not what the IAM OIDC provider of {issuer} "
@@ -120,6 +127,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "this is.",
     ),
     _Rule(
+        "token_expired",
         _EXPIRED_TOKEN,
         "",
         "The token's lifetime is over by AWS's clock; this one was issued moments ago, so a clock is wrong.",
@@ -127,24 +135,28 @@ _TOKEN_EXCHANGE: t.Final = (
         "the projected one, which the kubelet renews.",
     ),
     _Rule(
+        "token_rejected_by_issuer",
         _IDP_REJECTED,
         "",
         "The issuer reports the token as revoked or expired.",
         "Request a new token; after a rotation of the cluster's keys restart the pods that hold old ones.",
     ),
     _Rule(
+        "issuer_not_reached_by_sts",
         _IDP_FAILED,
         "",
         "AWS could not reach the issuer {issuer}, even after retries.",
         "Check that it is reachable from the public internet and run the check again.",
     ),
     _Rule(
+        "role_chained_to_itself",
         _DENIED,
         "sts:AssumeRole on resource",
         "Something asked for sts:AssumeRole, which is not web identity: the federated role may not assume that role.",
         "Remove sigv4.role_arn from Prometheus' configuration unless it names a different role that trusts {role_arn}.",
     ),
     _Rule(
+        "not_authorized",
         _DENIED,
         "",
         "The trust policy of {role_arn} does not allow {subject} with audience {audience} through {provider_arn}, or "
@@ -153,18 +165,21 @@ _TOKEN_EXCHANGE: t.Final = (
         passing=Passing.SOON,
     ),
     _Rule(
+        "sts_region_disabled",
         _codes("RegionDisabledException"),
         "",
         "STS is not active in {region} for this account.",
         "Activate STS for the region in the account settings of IAM, or use a workspace in another region.",
     ),
     _Rule(
+        "session_too_long",
         _VALIDATION,
         "DurationSeconds",
         "The session that was asked for is longer than the role's maximum session duration.",
         "Raise the role's maximum session duration (max_session_duration) to 3600 seconds at least.",
     ),
     _Rule(
+        "request_malformed",
         _VALIDATION,
         "",
         "STS refused the request's form.",
@@ -173,6 +188,7 @@ _TOKEN_EXCHANGE: t.Final = (
 )
 
 _UNKNOWN_EXCHANGE: t.Final = _Rule(
+    "unexplained",
     frozenset(),
     "",
     "STS gave no reason that this check knows.",
@@ -182,18 +198,21 @@ _UNKNOWN_EXCHANGE: t.Final = _Rule(
 #: Refusals of a signed request by AMP's data plane that mean the same for writes and queries.
 _DATA_PLANE: t.Final = (
     _Rule(
+        "url_not_of_the_workspace",
         _codes("403"),
         "Missing Authentication Token",
         "The request did not reach the workspace's API: the URL's path is not one that AMP knows.",
         "Use the workspace's own URL as crosscloud.aks_amp.amp_workspace_info returns it, without a trailing slash.",
     ),
     _Rule(
+        "signed_for_another_region",
         _codes("403"),
         "Credential should be scoped",
         "The request was signed for another region than the workspace's.",
         "Set the region to that of {workspace_arn} ({region}).",
     ),
     _Rule(
+        "signature_refused",
         _codes("403"),
         "signature",
         "AMP refused the signature: the clocks differ by more than five minutes, or something between this machine and "
@@ -201,18 +220,21 @@ _DATA_PLANE: t.Final = (
         "Check this machine's clock and its proxy.",
     ),
     _Rule(
+        "session_not_accepted",
         _codes("403"),
         "security token",
         "AMP does not accept the role's session; sessions of the global STS endpoint are invalid in opt-in regions.",
         "Use the regional STS endpoint of {region} (AWS_STS_REGIONAL_ENDPOINTS=regional in the pod).",
     ),
     _Rule(
+        "workspace_not_found",
         _codes("404"),
         "",
         "There is no such workspace in {region}.",
         "Check the workspace's ID and region: {workspace_arn}.",
     ),
     _Rule(
+        "quota_exceeded",
         _codes("429"),
         "",
         "A quota of the workspace is used up (ingestion or query rate, active series); authentication and permission "
@@ -222,6 +244,7 @@ _DATA_PLANE: t.Final = (
         passing=Passing.SOON,
     ),
     _Rule(
+        "service_in_trouble",
         _codes("500", "502", "503", "504"),
         "",
         "The workspace's service is in trouble itself.",
@@ -233,6 +256,7 @@ _DATA_PLANE: t.Final = (
 _REMOTE_WRITE: t.Final = (
     *_DATA_PLANE,
     _Rule(
+        "permission_missing",
         _codes("403"),
         "",
         "The role {role_arn} lacks aps:RemoteWrite on {workspace_arn}, or its policy names another workspace.",
@@ -240,6 +264,7 @@ _REMOTE_WRITE: t.Final = (
         passing=Passing.SOON,
     ),
     _Rule(
+        "sample_refused",
         _codes("400"),
         "",
         "The role may write to the workspace, but the sample itself was refused, as out-of-order or badly timed "
@@ -251,6 +276,7 @@ _REMOTE_WRITE: t.Final = (
 _QUERY: t.Final = (
     *_DATA_PLANE,
     _Rule(
+        "permission_missing",
         _codes("403"),
         "",
         "The role may write but not query: it lacks aps:QueryMetrics on {workspace_arn}. Prometheus does not need it.",
@@ -258,6 +284,7 @@ _QUERY: t.Final = (
         "crosscloud.aks_amp.iam_web_identity_role).",
     ),
     _Rule(
+        "query_refused",
         _codes("400", "422"),
         "",
         "AMP did not accept the query.",
@@ -266,6 +293,7 @@ _QUERY: t.Final = (
 )
 
 _UNKNOWN_ANSWER: t.Final = _Rule(
+    "unexplained",
     frozenset(),
     "",
     "AMP gave no reason that this check knows.",

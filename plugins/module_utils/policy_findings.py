@@ -10,11 +10,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html
 from __future__ import annotations
 
 import dataclasses
-import enum
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import policy, trust_merge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, workspace_account
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 _PROVIDER: t.Final = ":oidc-provider/"
 _WILDCARDS: t.Final = frozenset("*?")
@@ -29,17 +29,10 @@ _WIDE_POLICIES: t.Final = {
 Fault: t.TypeAlias = "tuple[Severity, str]"
 
 
-class Severity(enum.Enum):
-    """How much a finding lets in: others than meant (high), more than needed (medium), or it is untidy (low)."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing to question. ``statement`` says where it stands."""
+    """One thing to question. ``statement`` says where it stands; what lets in others than meant is grave, what allows
+    more than is needed is wrong."""
 
     severity: Severity
     statement: str

@@ -30,8 +30,9 @@ _OTHER_NAMESPACE: t.Final = "any-other-namespace"
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: a sentence, what should be there and what is."""
+    """One thing that is wrong: its name for programs, a sentence, what should be there and what is."""
 
+    kind: str
     summary: str
     expected: str
     found: str
@@ -176,7 +177,11 @@ def _denied(statements: Iterable[_Statement], subjects: _Subjects) -> Verdict | 
         if statement.holds(subjects.claims) is None:
             return Verdict(undecided=tuple(f"Deny with {text}" for text in statement.undecided(subjects.claims)))
         return Verdict(
-            findings=(Finding("A Deny statement refuses this service account.", "no such Deny", f"Deny, {conditions}"),)
+            findings=(
+                Finding(
+                    "denied", "A Deny statement refuses this service account.", "no such Deny", f"Deny, {conditions}"
+                ),
+            )
         )
     return None
 
@@ -185,10 +190,12 @@ def _no_statement(statements: Iterable[_Statement], trust: WebIdentityTrust) -> 
     """No Allow names the provider: say which providers are named instead, and whether one was probably meant."""
     others = sorted({name for statement in statements if statement.effect == "allow" for name in statement.federated})
     summary = "No statement allows sts:AssumeRoleWithWebIdentity to the issuer's IAM OIDC provider."
+    kind = "provider_not_trusted"
     for name in others:
         if trust.issuer.differs_by_slash_or_case(name.partition(":oidc-provider/")[2]):
             summary += f" {name} differs from it by a slash or by case, and never matches."
-    return Finding(summary, trust.provider_arn, ", ".join(others) or "no federated principal")
+            kind = "provider_misspelled"
+    return Finding(kind, summary, trust.provider_arn, ", ".join(others) or "no federated principal")
 
 
 def _looseness(statements: Iterable[_Statement], subjects: _Subjects) -> tuple[Finding, ...]:
@@ -221,6 +228,7 @@ def _failures(statement: _Statement, subjects: _Subjects) -> tuple[Finding, ...]
 
 def _open_audience(trust: WebIdentityTrust) -> Finding:
     return Finding(
+        "audience_open",
         "The trust policy does not pin the audience: a token for any audience in the provider's client IDs would be "
         "accepted.",
         f"StringEquals {trust.issuer.audience_key} {trust.audience}",
@@ -230,6 +238,7 @@ def _open_audience(trust: WebIdentityTrust) -> Finding:
 
 def _open_subject(trust: WebIdentityTrust, account: ServiceAccount) -> Finding:
     return Finding(
+        "subject_open",
         "The trust policy does not pin the subject: service accounts of other namespaces of the cluster would be "
         "accepted.",
         f"StringEquals {trust.issuer.subject_key} {account.subject}",
@@ -257,18 +266,21 @@ def _failure(condition: _Condition, subjects: _Subjects) -> Finding:
         if condition.key.lower() == key.lower():
             values = ", ".join(condition.values)
             return Finding(
+                "audience_mismatch" if key == issuer.audience_key else "subject_mismatch",
                 f"The trust policy's {condition.operator} on {key} is '{values}', but the token has '{wanted}'.",
                 expected,
                 str(condition),
             )
         if _is_about(condition, key):
             return Finding(
+                "condition_key_misspelled",
                 f"The trust policy's condition key {condition.key} {_misspelling(condition.key)}, so no token ever "
                 f"matches it; the issuer's own key is {key}.",
                 expected,
                 str(condition),
             )
     return Finding(
+        "condition_not_met",
         f"The trust policy's {condition.operator} on {condition.key} asks for what a service account's token does not "
         "carry.",
         f"no condition on {condition.key}",

@@ -13,6 +13,8 @@ import dataclasses
 import enum
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
+
 FORMAT: t.Final = "crosscloud.aks_amp/drift-report"
 #: Raised when a reader of the earlier form could no longer read it.
 FORMAT_VERSION: t.Final = 1
@@ -32,19 +34,6 @@ Json = dict[str, t.Any]
 
 class NotAReport(Exception):
     """A document is no drift report of a version that is understood. The message is one sentence."""
-
-
-class Severity(enum.Enum):
-    """What a drift means: nothing flows or too much is allowed; something is wrong; something is untidy."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-    @property
-    def rank(self) -> int:
-        """0 for the gravest."""
-        return list(Severity).index(self)
 
 
 class Status(enum.Enum):

@@ -19,7 +19,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
     WebIdentityTrust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, broken, ok, unknown
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
+    Finding,
+    Link,
+    LinkName,
+    broken,
+    judged,
+    ok,
+    unknown,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.trust_policy import examine
 
 if t.TYPE_CHECKING:
@@ -44,12 +53,17 @@ def failed(name: LinkName, error: Exception) -> Link:
     message, fix = (error.message, error.fix) if isinstance(error, errors.AksAmpError) else (str(error), "")
     if isinstance(error, errors.Forbidden | errors.MissingCredentials):
         return unknown(name, message, fix=fix)
-    return broken(name, message, fix=fix)
+    kind = "unreachable" if isinstance(error, errors.Unreachable) else "not_readable"
+    source = error.detail if isinstance(error, errors.CloudError) else ""
+    return broken(name, message, kind=kind, fix=fix, source=source)
 
 
 def absent(name: LinkName, summary: str, fix: str, *, check_mode: bool) -> Link:
     """A link whose object does not exist: in check mode that is no fault, because a real run may create it."""
-    link = unknown(name, f"{summary} A real run may create it first.") if check_mode else broken(name, summary, fix=fix)
+    if check_mode:
+        link = unknown(name, f"{summary} A real run may create it first.")
+    else:
+        link = broken(name, summary, kind="missing", fix=fix)
     return dataclasses.replace(link, missing=True)
 
 
@@ -60,6 +74,7 @@ def discovery(wanted: Issuer, published: Issuer, key_ids: Sequence[str]) -> Link
             LinkName.DISCOVERY,
             "The discovery document names another issuer, and every cloud compares the whole text, trailing slash "
             "included.",
+            kind="other_issuer",
             expected=wanted.url,
             found=published.url,
             fix="Use the issuer as the document names it (the step aks_oidc_issuer returns it).",
@@ -68,6 +83,7 @@ def discovery(wanted: Issuer, published: Issuer, key_ids: Sequence[str]) -> Link
         return broken(
             LinkName.DISCOVERY,
             "The issuer publishes no RSA key for RS256, so no token can be verified.",
+            kind="no_keys",
             expected="one RS256 key at least",
             found="none",
             fix="Look at the cluster's state in Azure: its issuer publishes the keys of its API server.",
@@ -101,6 +117,7 @@ def token(claims: Claims, expected: Expectation, key_ids: Sequence[str]) -> Link
         return broken(
             LinkName.TOKEN,
             f"The token that the cluster issues differs in {' and '.join(wrong)}.",
+            kind="claims_differ",
             expected=str(expected),
             found=found,
             fix="Check that kubeconfig and context lead to the cluster with this issuer, and that the issuer is on "
@@ -146,6 +163,7 @@ def provider(client_ids: Sequence[str], audience: str) -> Link:
         return broken(
             LinkName.PROVIDER,
             f"The issuer's IAM OIDC provider lacks the token's audience {audience} among its client IDs ({found}).",
+            kind="audience_not_listed",
             expected=audience,
             found=found,
             fix=_REPAIR_IAM,
@@ -172,6 +190,7 @@ def no_provider(issuer: Issuer, provider_arn: str, arns: Sequence[str], *, check
         LinkName.PROVIDER,
         "The IAM OIDC provider that was probably meant for the issuer differs from it by a slash or by case, and IAM "
         "compares the whole text.",
+        kind="url_misspelled",
         expected=provider_arn,
         found=", ".join(near),
         fix="The step iam_web_identity creates the right one; a provider's URL can't be changed.",
@@ -191,19 +210,18 @@ def trust_policy(
         return broken(
             name,
             "The role of that name has another ARN.",
+            kind="other_role",
             expected=str(role),
             found=arn,
             fix="Use the role's own ARN, path included, and credentials of its account.",
         )
     verdict = examine(document, trust, account)
     if verdict.findings:
-        return broken(
-            name,
-            " ".join(finding.summary for finding in verdict.findings),
-            expected="; ".join(finding.expected for finding in verdict.findings),
-            found="; ".join(finding.found for finding in verdict.findings),
-            fix=_REPAIR_IAM,
-        )
+        found = [
+            Finding(f"{name.value}_{one.kind}", Severity.HIGH, one.summary, one.expected, one.found, fix=_REPAIR_IAM)
+            for one in verdict.findings
+        ]
+        return judged(name, found, "")
     if verdict.undecided:
         conditions = "; ".join(verdict.undecided)
         return unknown(
@@ -218,4 +236,12 @@ def trust_policy(
 
 def refused(name: LinkName, error: errors.CloudError, explanation: explain.Explanation) -> Link:
     """A refusal by AWS: the service's own text, what it means, and what to do."""
-    return broken(name, f"{error.message} {explanation.cause}", found=error.detail, fix=explanation.fix)
+    return broken(
+        name,
+        f"{error.message} {explanation.cause}",
+        kind=explanation.kind,
+        found=error.detail,
+        fix=explanation.fix,
+        cause=explanation.cause,
+        source=error.detail,
+    )

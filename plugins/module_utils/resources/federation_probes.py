@@ -170,7 +170,8 @@ class FederationCheck:
         except errors.NotFound as error:
             return judge.absent(name, error.message, error.fix, check_mode=self.check_mode), None
         except TokenFormatError as error:
-            return links.broken(name, str(error), fix="Check that kubeconfig and context lead to the cluster."), None
+            fix = "Check that kubeconfig and context lead to the cluster."
+            return links.broken(name, str(error), kind="malformed", fix=fix), None
         except judge.ABOUT_A_LINK as error:
             return judge.failed(name, error), None
         return judge.token(minted.claims, wish.expectation, key_ids), minted
@@ -322,6 +323,7 @@ class FederationCheck:
             return links.broken(
                 name,
                 f"The workspace took the sample but does not show it after {self.wish.wait_timeout:g} seconds.",
+                kind="sample_not_shown",
                 fix="Check this machine's clock, and query the workspace for the metric.",
             )
         return links.ok(name, "The sample can be queried.", found=sample.selector())
