@@ -74,6 +74,10 @@ class AwsAccount:
         """How IAM gets the thumbprint of a provider that is created without one."""
         self._account.issuers.top_thumbprint = top_thumbprint
 
+    def set_authority_of_issuers_known(self, *, known: bool) -> None:
+        """Whether AWS' own list of authorities has the one that certifies the issuers' hosts. At first it has."""
+        self._account.issuers.authority_is_known = known
+
     def set_controller_policies(self, *policies: Json) -> None:
         """What the controller may do, as identity policies. At first it may do everything."""
         with self._world.lock:
@@ -139,6 +143,14 @@ class AwsAccount:
         """An active workspace. Returns its id."""
         with self._world.lock:
             return self._regions[region].create_workspace(alias, dict(tags or {})).workspace_id
+
+    def workspace_id(self, alias: str, region: str) -> str:
+        """The id of the first workspace with this alias. Raises LookupError where there is none."""
+        with self._world.lock:
+            found = self._regions[region].matching(alias)
+        if not found:
+            raise LookupError(f"There is no workspace {alias} in {region}.")
+        return found[0].workspace_id
 
     def _establish(self) -> None:
         self._account.effective.establish(IamView.of(self._account.store))

@@ -31,6 +31,7 @@ class ProviderView:
     arn: str
     url: str
     client_ids: frozenset[str]
+    thumbprints: frozenset[str] = frozenset()
 
     @property
     def condition_prefix(self) -> str:
@@ -63,7 +64,10 @@ class IamView:
         return cls(
             providers={
                 f"https://{provider.url}": ProviderView(
-                    arn=provider.arn, url=f"https://{provider.url}", client_ids=frozenset(provider.client_id_list)
+                    arn=provider.arn,
+                    url=f"https://{provider.url}",
+                    client_ids=frozenset(provider.client_id_list),
+                    thumbprints=frozenset(provider.thumbprint_list),
                 )
                 for provider in store.open_id_providers.values()
             },

@@ -22,6 +22,7 @@ from sandbox.aws.effective import IamView
 from sandbox.aws.errors import AwsError
 from sandbox.aws.iam_store import check_provider_url
 from sandbox.aws.issuers import IssuerUnreachableError
+from sandbox.aws.policy import Decision, Question, evaluate
 from sandbox.aws.shared import Stale
 from sandbox.aws.sigv4 import Scope
 from sandbox.world import AWS_ACCOUNT
@@ -29,6 +30,7 @@ from sandbox.world import AWS_ACCOUNT
 if t.TYPE_CHECKING:
     import flask
 
+    from sandbox.aws.effective import RoleView
     from sandbox.aws.iam_store import IamStore
     from sandbox.aws.identities import Identity
     from sandbox.aws.requests import AwsRequest
@@ -36,7 +38,7 @@ if t.TYPE_CHECKING:
     from sandbox.world import Json, World
 
 _SCOPE = Scope(service="iam", region="us-east-1")
-_READS = ("Get", "List")
+_READS = ("Get", "List", "Simulate")
 
 # The operations that are served, by the parameter that names the resource; "" where it is the whole account.
 _RESOURCES = {
@@ -85,6 +87,7 @@ _RESOURCES = {
         "UntagPolicy",
         "ListPolicyTags",
     ),
+    "PolicySourceArn": ("SimulatePrincipalPolicy",),
     "PolicyName": ("CreatePolicy",),
     "InstanceProfileName": (
         "CreateInstanceProfile",
@@ -128,6 +131,42 @@ class _Front(IamResponse):
     def remove_client_id_from_open_id_connect_provider(self) -> ActionResult:
         self.backend.remove_client_id(self._get_param("OpenIDConnectProviderArn"), self._get_param("ClientID"))
         return EmptyResult()
+
+    def simulate_principal_policy(self) -> ActionResult:
+        """Of a role, without the organization's policies, which an account does not show
+        (https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html)."""
+        arn = self._get_param("PolicySourceArn")
+        role = IamView.of(self.backend).roles.get(arn)
+        if role is None:
+            raise AwsError("NoSuchEntity", f"The role with name {arn.rpartition('/')[2]} cannot be found.")
+        results = [
+            _simulated(role, action, resource)
+            for action in self._get_param("ActionNames")
+            for resource in self._get_param("ResourceArns") or ["*"]
+        ]
+        return ActionResult({"EvaluationResults": results, "IsTruncated": False})
+
+
+_DECISIONS = {
+    Decision.ALLOW: "allowed",
+    Decision.DENY: "explicitDeny",
+    Decision.IMPLICIT_DENY: "implicitDeny",
+}
+
+
+def _simulated(role: RoleView, action: str, resource: str) -> Json:
+    """One result; a boundary is an upper limit, and what it says is told apart."""
+    question = Question(action=action, resource=resource)
+    own = evaluate(role.policies, question)
+    result: Json = {"EvalActionName": action, "EvalResourceName": resource}
+    if role.boundary is None:
+        return result | {"EvalDecision": _DECISIONS[own]}
+    bound = evaluate([role.boundary], question)
+    both = own if bound is Decision.ALLOW else Decision.DENY if Decision.DENY in (own, bound) else bound
+    return result | {
+        "EvalDecision": _DECISIONS[both],
+        "PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": bound is Decision.ALLOW},
+    }
 
 
 def create_app(world: World, account: Account) -> flask.Flask:

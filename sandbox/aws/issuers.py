@@ -27,10 +27,12 @@ class Issuers:
 
     ``fetch`` gets a URL's JSON over verified TLS; it raises ``OSError`` (``ssl`` errors and those of requests are
     some) or ``ValueError``. ``top_thumbprint`` gives the SHA-1 fingerprint of the last certificate that a URL's host
-    sends; it raises ``OSError``. Without them nothing can be reached.
+    sends; it raises ``OSError``. Without them nothing can be reached. ``authority_is_known`` is false where AWS does
+    not know who certifies the issuers' hosts: then the thumbprints of their providers decide.
     """
 
     def __init__(self) -> None:
+        self.authority_is_known = True
         self.fetch: Callable[[str], Json] = _nowhere
         self.top_thumbprint: Callable[[str], str] = _nowhere
 

@@ -76,10 +76,12 @@ def _key(issuers: Issuers, provider: ProviderView, header: Json) -> jwt.PyJWK:
         "please reference AssumeRoleWithWebIdentity documentation for requirements"
     )
     try:
+        if not issuers.authority_is_known and issuers.thumbprint(provider.url) not in provider.thumbprints:
+            raise _mismatch()
         keys = issuers.keys(provider.url)
     except IssuerUnreachableError as error:
         if error.untrusted:
-            raise _invalid("OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint") from error
+            raise _mismatch() from error
         raise unavailable from error
     key = next((key for key in keys if key.get("kid") == header.get("kid")), None)
     if key is None:
@@ -88,6 +90,10 @@ def _key(issuers: Issuers, provider: ProviderView, header: Json) -> jwt.PyJWK:
         return jwt.PyJWK(key, algorithm=header["alg"])
     except jwt.PyJWTError as error:
         raise unavailable from error
+
+
+def _mismatch() -> AwsError:
+    return _invalid("OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint")
 
 
 def _check_signature(token: str, key: jwt.PyJWK, algorithm: str) -> None:

@@ -106,7 +106,11 @@ def find(workspaces: AmpWorkspaces, params: Params) -> dict[str, str]:
 
     Raises InvalidInput, NotFound, Ambiguous or NotReady.
     """
-    given_id, alias = params.optional_text("workspace_id"), params.optional_text("alias")
+    return find_named(workspaces, params.optional_text("workspace_id"), params.optional_text("alias"))
+
+
+def find_named(workspaces: AmpWorkspaces, given_id: str | None, alias: str | None) -> dict[str, str]:
+    """As :func:`find`, by an id or an exact alias."""
     if given_id is None and alias is None:
         raise errors.InvalidInput("Both workspace_id and alias are empty.", fix="Give one of them.")
     workspace_id = given_id or _find(workspaces, (alias or "").strip())  # the service strips blanks, too

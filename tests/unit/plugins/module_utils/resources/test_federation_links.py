@@ -166,7 +166,7 @@ def test_a_fault_of_the_task_is_not_blamed_on_a_link(error: Exception) -> None:
 
 def test_a_refusal_quotes_the_service_and_says_what_it_means() -> None:
     error = errors.CloudError(service="AWS STS", action="x", code="AccessDenied", detail="Not authorized")
-    link = judge.refused(LinkName.TOKEN_EXCHANGE, error, explain.Explanation("Because.", "Do this."))
+    link = judge.refused(LinkName.TOKEN_EXCHANGE, error, explain.Explanation("reason", "Because.", "Do this."))
 
     assert link.summary == "AWS STS failed while x: AccessDenied: Not authorized. Because."
     assert (link.found, link.fix) == ("Not authorized", "Do this.")
