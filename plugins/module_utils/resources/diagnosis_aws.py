@@ -106,6 +106,9 @@ class Needed:
     action: str
     resource: str
 
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
@@ -160,53 +163,63 @@ class PermissionReader:
 
 def judge_permission(role: Role, needed: Needed, evidence: Evidence) -> Link:
     """Whether the role may do what is needed, with the cause when it may not."""
-    name = LinkName.PERMISSION
-    fine = f"The role's policies allow {needed.action} on {needed.resource}."
-    if evidence.simulation is not None and evidence.simulation.allowed:
-        return links.ok(name, fine, expected=f"{needed.action} on {needed.resource}", found="allowed")
-    if evidence.simulation is not None and evidence.simulation.by_organization is False:
-        return links.judged(name, [_by_organization(role, needed)], fine)
-    hidden = " ".join(evidence.hidden)
-    if evidence.documents is None:
-        if evidence.simulation is None:
-            return links.unknown(name, "What the role is allowed may not be read.", fix=hidden)
-        return links.judged(name, [_unexplained(role, needed, evidence.simulation)], fine)
-    decision = decide(evidence.documents, needed.action, needed.resource)
-    found = _identity_finding(role, needed, decision)
-    findings = [found] if found is not None else []
-    if role.permissions_boundary is not None:
-        if evidence.boundary is None and not findings:
-            return links.unknown(
-                name,
-                f"The role's policies allow {needed.action}, but its permissions boundary {role.permissions_boundary} "
-                "may not be read, and that is an upper limit.",
-                fix=hidden,
-            )
-        if evidence.boundary is not None:
-            bound = decide([evidence.boundary], needed.action, needed.resource)
-            if bound.answer in (Answer.DENIED, Answer.NOT_ALLOWED):
-                findings.append(_bounded(role, needed, bound))
+    name, simulation = LinkName.PERMISSION, evidence.simulation
+    if simulation is not None and simulation.allowed:
+        return links.ok(name, f"The role's policies allow {needed}.", expected=str(needed), found="allowed")
+    if simulation is not None and simulation.by_organization is False:
+        return links.judged(name, [_by_organization(role, needed)], "")
+    if evidence.documents is None and simulation is None:
+        return links.unknown(name, "What the role is allowed may not be read.", fix=" ".join(evidence.hidden))
+    decision = decide(evidence.documents or (), needed.action, needed.resource)
+    findings = _findings(role, needed, evidence, decision)
+    if not findings and simulation is not None and decision.answer is not Answer.CONDITIONAL:
+        findings = [_unexplained(role, needed, simulation)]
     if findings:
-        return links.judged(name, findings, fine)
+        return links.judged(name, findings, "")
+    return _open_question(role, needed, evidence, decision) or links.ok(
+        name,
+        f"The role's policies allow {needed}.",
+        expected=str(needed),
+        found=f"allowed by the {decision.by}",
+    )
+
+
+def _findings(role: Role, needed: Needed, evidence: Evidence, decision: Decision) -> list[Finding]:
+    """What the documents that could be read say against it."""
+    found = _identity_finding(role, needed, decision) if evidence.documents is not None else None
+    findings = [found] if found is not None else []
+    if evidence.boundary is not None:
+        bound = decide([evidence.boundary], needed.action, needed.resource)
+        if bound.answer in (Answer.DENIED, Answer.NOT_ALLOWED):
+            findings.append(_bounded(role, needed, bound))
+    return findings
+
+
+def _open_question(role: Role, needed: Needed, evidence: Evidence, decision: Decision) -> Link | None:
+    """What documents leave open."""
+    if role.permissions_boundary is not None and evidence.boundary is None:
+        return links.unknown(
+            LinkName.PERMISSION,
+            f"The role's policies allow {needed}, but its permissions boundary {role.permissions_boundary} may not be "
+            "read, and that is an upper limit.",
+            fix=" ".join(evidence.hidden),
+        )
     if decision.answer is Answer.CONDITIONAL:
         return links.unknown(
-            name,
+            LinkName.PERMISSION,
             f"The {decision.by} has conditions on {needed.action} that only a real request decides. The remote write "
             "tells.",
         )
-    if evidence.simulation is not None:
-        return links.judged(name, [_unexplained(role, needed, evidence.simulation)], fine)
-    return links.ok(name, fine, expected=f"{needed.action} on {needed.resource}", found=f"allowed by the {decision.by}")
+    return None
 
 
 def _identity_finding(role: Role, needed: Needed, decision: Decision) -> Finding | None:
-    expected = f"{needed.action} on {needed.resource}"
+    expected = str(needed)
     if decision.answer is Answer.DENIED:
         return Finding(
             "permission_denied",
             Severity.HIGH,
-            f"The {decision.by} of the role {role.name} denies {needed.action} on {needed.resource}, and that wins over "
-            "every Allow.",
+            f"The {decision.by} of the role {role.name} denies {needed}, and that wins over every Allow.",
             expected=expected,
             found=f"Deny in the {decision.by}",
             fix="Take the Deny out of that policy, or use a role of its own (aks_amp_role_name).",
@@ -236,9 +249,9 @@ def _bounded(role: Role, needed: Needed, decision: Decision) -> Finding:
     return Finding(
         "permission_boundary",
         Severity.HIGH,
-        f"The permissions boundary of the role {role.name} does not allow {needed.action} on {needed.resource}, and it is "
-        "an upper limit to all of its policies.",
-        expected=f"{needed.action} on {needed.resource}",
+        f"The permissions boundary of the role {role.name} does not allow {needed}, and it is an upper limit to all of its "
+        "policies.",
+        expected=str(needed),
         found=f"{role.permissions_boundary}: {decision.answer.value}",
         fix="Let the boundary allow it, or give another one (aks_amp_permissions_boundary) and run the step "
         "iam_web_identity.",
@@ -260,8 +273,7 @@ def _unexplained(role: Role, needed: Needed, simulation: Simulation) -> Finding:
     return Finding(
         f"permission_{links.UNEXPLAINED}",
         Severity.HIGH,
-        f"IAM's policy simulator says that {role.arn} may not do {needed.action} on {needed.resource}, and no policy that "
-        "may be read explains it.",
+        f"IAM's policy simulator says that {role.arn} may not do {needed}, and no policy that may be read explains it.",
         expected="allowed",
         found=simulation.decision,
         fix=f"{_STEP} If it stays, look at the role's policies in the IAM console.",
