@@ -52,7 +52,8 @@ class Survey:
     """What a cluster shows of the webhook. None stands for what could not be seen.
 
     ``place`` names its Deployment, ``running`` counts its pods that are ready, ``image`` is theirs. ``unreadable`` says
-    of each missing right what to do about it.
+    of each missing right what to do about it. ``since`` is when the configuration was made, ``selects`` whether it
+    takes pods by the label.
     """
 
     configured: bool | None
@@ -61,6 +62,8 @@ class Survey:
     image: str | None = None
     pods: tuple[MutatedPod, ...] = ()
     unreadable: tuple[str, ...] = ()
+    since: str = ""
+    selects: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ as the text or the resource spells them (``remote_write``, ``remoteWrite``).
 from __future__ import annotations
 
 import enum
+import re
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_url
 
@@ -49,6 +50,12 @@ def other_chained_role(role: str, present: str) -> str:
 
 def own_role(role_setting: str, role: str) -> str:
     return f"remove {role_setting} {role}: the pod's web identity is that role already, and {Mistake.OWN_ROLE.value}"
+
+
+def present_in(summary: str) -> str:
+    """What a mistake's sentence says that there is; empty where it names nothing."""
+    found = re.search(r"\(it was (.+)\)$", summary) or re.match(r"remove \S+ (\S+): ", summary)
+    return found[1] if found else ""
 
 
 def mistakes_in(summary: str) -> tuple[Mistake, ...]:

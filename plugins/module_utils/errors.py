@@ -44,7 +44,14 @@ class NotReady(AksAmpError):
 
 
 class Refused(AksAmpError):
-    """What is there contradicts what was asked for, and overwriting it would destroy somebody's intent."""
+    """What is there contradicts what was asked for, and overwriting it would destroy somebody's intent.
+
+    ``kind`` names the contradiction for programs, in snake case; empty where none has to tell it from others.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", kind: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.kind = kind
 
 
 class CheckFailed(AksAmpError):

@@ -346,6 +346,7 @@ def _refuse_other_credentials(entry: Json, asked: Asked, earlier: Json, place: s
             f"{place} has a remoteWrite entry for {asked.write.url} with fields of sigv4 that prometheus-operator does "
             f"not know: {', '.join(strange)}.",
             fix=f"Correct their spelling or remove them; the fields are {', '.join(sorted(_SIGV4_FIELDS))}.",
+            kind="fields_unknown",
         )
     role = sigv4.get("roleArn")
     ours = (asked.write.role_arn, asked.write.chained_role_arn, (earlier.get(_SIGV4) or {}).get("roleArn"))
@@ -357,6 +358,7 @@ def _refuse_other_credentials(entry: Json, asked: Asked, earlier: Json, place: s
             f"{json.dumps(found)}; wanted is {json.dumps({_SIGV4: asked.full[_SIGV4]})}.",
             fix="Remove those credentials or the entry if the pod's web identity shall take over; a different role to "
             "chain to is asked for by chained_role_arn.",
+            kind="other_credentials",
         )
 
 

@@ -127,7 +127,9 @@ def refuse_twins(spec: t.Mapping[str, t.Any], place: str) -> None:
         twins = sorted({name for name in names if names.count(name) > 1})
         if twins:
             raise errors.Refused(
-                f"{place} has several {what} called {', '.join(twins)}.", fix="Give each of them a name of its own."
+                f"{place} has several {what} called {', '.join(twins)}.",
+                fix="Give each of them a name of its own.",
+                kind="twins",
             )
 
 
@@ -216,6 +218,7 @@ class _Planner:
                 f"{self._place} sets {' and '.join(stray)} in the container {self._name}, which the AWS SDK takes "
                 "before the web identity.",
                 fix="Remove them from the pod template; the federated role needs no static credentials.",
+                kind="static_credentials",
             )
         for variables in self._loaded:
             names = [name for name in STRAY_VARIABLES if name in (variables.names or ())]
@@ -227,6 +230,7 @@ class _Planner:
                     f"{self._name}, which the AWS SDK takes before the web identity.",
                     fix="Take them out of there, or no longer load that object; the federated role needs no static "
                     "credentials.",
+                    kind="static_credentials",
                 )
 
     def refuse_doubles(self) -> None:
@@ -237,6 +241,7 @@ class _Planner:
             raise errors.Refused(
                 f"{self._place} sets {' and '.join(twins)} more than once in the container {self._name}.",
                 fix="Keep one of each.",
+                kind="variables_doubled",
             )
 
     def has_equivalent_token(self) -> bool:
@@ -269,6 +274,7 @@ class _Planner:
                 f"{self._place} keeps the Azure webhook from the container {self._name} by the annotation "
                 f"{SKIP_CONTAINERS_ANNOTATION}, so no token would be mounted there.",
                 fix="Take the container out of that annotation, or use token_source: projected.",
+                kind="webhook_kept_out",
             )
         names = [
             volume["name"]
@@ -330,6 +336,7 @@ class _Planner:
             raise errors.Refused(
                 f"{self._place} has a volume {token.volume_name} with other content.",
                 fix="Rename that volume; this name is needed for the web identity token.",
+                kind="volume_taken",
             )
         found = {"expirationSeconds": _DEFAULT_EXPIRATION, **tokens[0]}
         if found == wanted["projected"]["sources"][0]["serviceAccountToken"]:
@@ -352,6 +359,7 @@ class _Planner:
                 f"{self._place} mounts the volume {token.volume_name}, whose token is another one than needed, into "
                 f"{', '.join(others)} too.",
                 fix="Give those containers a volume of another name.",
+                kind="token_shared",
             )
 
     def set_mount(self, token: ProjectedToken) -> None:
@@ -364,6 +372,7 @@ class _Planner:
                     f"{self._place} mounts the volume {mount['name']} at {_path(mount)} in the container {self._name}, "
                     "where the web identity token belongs.",
                     fix="Mount it elsewhere.",
+                    kind="mount_taken",
                 )
             return
         self._mounts.append(token.volume_mount())
@@ -382,6 +391,7 @@ class _Planner:
                 f"{self._place} takes {name} in the container {self._name} from elsewhere ({source}); wanted is the "
                 f"value {value}.",
                 fix=f"Remove the variable {name} from the pod template, or give it that value.",
+                kind="variable_from_elsewhere",
             )
         elif present.get("value", "") == value:
             return

@@ -111,12 +111,26 @@ def merge_remote_writes(
         raise not_usable(place, problem) from None
 
 
+def shortcomings(text: str, entries: t.Sequence[RemoteWrite], *, place: str) -> tuple[str, ...]:
+    """What the configuration lacks of the entries, in the words of the changes that would mend it, whoever added them.
+
+    Nothing is spliced, so a text that can't be changed is judged too. Raises Refused as ``merge_remote_writes`` does.
+    """
+    try:
+        root = top_mapping(compose(text, marks=False))
+        verdicts = [_EntryGoal(wanted, None, place).judge(root, {}) for wanted in entries]
+    except YamlProblem as problem:
+        raise not_usable(place, problem) from None
+    return tuple(summary for verdict in verdicts for summary in verdict.summaries)
+
+
 def not_usable(place: str, problem: YamlProblem) -> errors.Refused:
     """The error for a text that is not one YAML mapping of the right shape."""
     where = f" (line {problem.line}, column {problem.column})" if problem.line else ""
     return errors.Refused(
         f"{place} is not a usable Prometheus configuration: {problem.problem}{where}.",
         fix="Repair it first ('promtool check config' helps); nothing was changed.",
+        kind="unusable",
     )
 
 

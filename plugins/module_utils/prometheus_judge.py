@@ -236,6 +236,7 @@ class _Judge:
                 f"{_shown({_SIGV4: self._asked[_SIGV4]})}.",
                 fix="Remove those credentials or the entry if the pod's web identity shall take over; a different role "
                 "to chain to is asked for by chained_role_arn.",
+                kind="other_credentials",
             )
 
     def _has_foreign_role(self, sigv4: yaml.MappingNode) -> bool:

@@ -56,6 +56,11 @@ _CALM = re.compile(r"(?i)\blevel=(?:info|debug)\b|\"level\":\s*\"(?:info|debug)\
 #: Errors that only say that there was another one.
 _EMPTY_ERRORS = ("one or more errors occurred", "failed to apply config", "see logs")
 
+#: Prometheus has taken up its configuration, credentials included: what was before is over.
+_LOADED = re.compile(r"Completed loading of configuration file")
+#: The address of a remote write queue, in both forms of Prometheus' log.
+_ADDRESS = re.compile(r"""\burl"?[=:]\s*"?(https?://[^\s",}]+)""")
+
 _FIELD = re.compile(r'\b(?P<name>err|error|msg)=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"?|(?P<plain>\S+))')
 _ESCAPED = re.compile(r"\\(.)")
 _SPACE = {"n": " ", "t": " ", "r": " "}
@@ -71,11 +76,15 @@ _WRITE_REFUSAL = re.compile(r"server returned HTTP status (?P<status>\d{3})[^:]*
 
 @dataclasses.dataclass(frozen=True)
 class Cause:
-    """What a log names as the reason. ``fix`` is empty where nothing better is known than the text itself."""
+    """What a log names as the reason. ``fix`` is empty where nothing better is known than the text itself.
+
+    ``kind`` is the reason's name for programs: one of ``explain``'s, one of this module's, or empty.
+    """
 
     text: str
     explanation: str = ""
     fix: str = ""
+    kind: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +94,7 @@ class _Known:
     pattern: re.Pattern[str]
     explanation: str
     fix: str
+    kind: str
 
 
 _KNOWN: t.Final = (
@@ -93,6 +103,7 @@ _KNOWN: t.Final = (
         "The AWS SDK in the container found no web identity and asked the node's metadata service, which is Azure's.",
         "Check that AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are set in the pod's container, and that no admission "
         "webhook takes them out.",
+        "no_web_identity",
     ),
     _Known(
         re.compile(
@@ -101,21 +112,25 @@ _KNOWN: t.Final = (
         ),
         "The token file is not there, or not readable for the user that the container runs as.",
         "Check the volume and the mount of the token in the pod; a container that runs without root needs fsGroup.",
+        "token_file_missing",
     ),
     _Known(
         re.compile(r"field (?P<field>\w+) not found in type (?:sigv4|config)\."),
         "This version of Prometheus does not know the setting {field}.",
         "Update Prometheus, or leave the setting out; see prometheus_version.",
+        "setting_unknown",
     ),
     _Known(
         re.compile(r"region not configured in sigv4"),
         "The entry names no region to sign for.",
         "Run the module again, which adds the region.",
+        "region_missing",
     ),
     _Known(
         re.compile(r"lock DB directory|resource temporarily unavailable"),
         "The old pod still holds the data directory, so the new one can't start beside it.",
         "Give the Deployment the strategy Recreate, or each pod a volume of its own.",
+        "data_locked",
     ),
     _Known(
         re.compile(
@@ -125,11 +140,13 @@ _KNOWN: t.Final = (
         "The pod does not reach AWS.",
         "Let the nodes reach the regional STS endpoint and the workspace's host on port 443; a proxy is set by "
         "HTTPS_PROXY in the container.",
+        "aws_unreachable",
     ),
     _Known(
         re.compile(r"x509: "),
         "The pod does not trust the certificate that it is shown, as behind a proxy that opens TLS.",
         "Give the container the authority's certificate (SSL_CERT_FILE).",
+        "certificate_unknown",
     ),
 )
 
@@ -187,6 +204,34 @@ def cause_of(log: str, chain: explain.Chain) -> Cause | None:
     return None
 
 
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """The last failure of remote write that the log of a running Prometheus shows. ``count`` are the lines of its kind
+    since the configuration was loaded."""
+
+    cause: Cause
+    count: int
+
+
+def last_failure(log: str, chain: explain.Chain, concerns: t.Callable[[str], bool]) -> Failure | None:
+    """What a running Prometheus complains of since it loaded its configuration; None when it is about nothing of ours.
+
+    ``concerns`` tells of an address in a line whether it is that of the workspace.
+    """
+    found: list[Cause] = []
+    for line in log.splitlines():
+        if _LOADED.search(line):
+            found.clear()
+        elif not _CALM.search(line) and any(pattern.search(line) for pattern in _TELLING[:3]):
+            addresses = _ADDRESS.findall(line)
+            text = _error_in(line)
+            if all(map(concerns, addresses)) and text and not text.lower().startswith(_EMPTY_ERRORS):
+                found.append(_explained(text, chain))
+    if not found:
+        return None
+    return Failure(found[-1], sum(cause.kind == found[-1].kind for cause in found))
+
+
 def cause_in(message: str, chain: explain.Chain) -> Cause:
     """The reason in an error text that Prometheus answered with."""
     return _explained(" ".join(message.split()), chain)
@@ -197,15 +242,15 @@ def _explained(text: str, chain: explain.Chain) -> Cause:
     refusal = _STS_REFUSAL.search(text)
     if refusal is not None:
         found = explain.token_exchange(refusal["code"], refusal["message"], chain)
-        return Cause(shown, found.cause, found.fix)
+        return Cause(shown, found.cause, found.fix, found.kind)
     write = _WRITE_REFUSAL.search(text)
     if write is not None:
         found = explain.remote_write(int(write["status"]), write["message"], chain)
-        return Cause(shown, found.cause, found.fix)
+        return Cause(shown, found.cause, found.fix, found.kind)
     for known in _KNOWN:
         match = known.pattern.search(text)
         if match is not None:
-            return Cause(shown, known.explanation.format(**match.groupdict()), known.fix)
+            return Cause(shown, known.explanation.format(**match.groupdict()), known.fix, known.kind)
     return Cause(shown)
 
 

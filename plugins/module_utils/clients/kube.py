@@ -231,8 +231,28 @@ class KubeClient:
         accepted = self._accepted(answer, action, Access.to("create", account, "token"))
         return str(accepted["status"]["token"])
 
-    def log(self, pod: ObjectReference, container: str, *, previous: bool = False) -> str:
+    def delete_whole(self, reference: ObjectReference, *, uid: str) -> None:
+        """Delete an object whatever its version, and in the background all that it owns; one that is gone is no error.
+
+        https://kubernetes.io/docs/concepts/architecture/garbage-collection/#cascading-deletion
+        """
+        action = f"deleting {reference}"
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        answer = self._send("DELETE", reference.path, action, body)
+        if answer.status == 404 and answer.reason == "NotFound":
+            return
+        if not (200 <= answer.status < 300 and answer.body.get("status") == "Success"):
+            self._accepted(answer, action, Access.to("delete", reference))
+
+    def log(self, pod: ObjectReference, container: str, *, previous: bool = False, since: int | None = None) -> str:
         """The end of a container's log, or of the one before its last restart; empty where there is none.
+
+        ``since`` leaves out what is older than so many seconds.
 
         Raises Forbidden without the right, and what else keeps the API server from answering.
         https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-read-log-of-the-specified-pod
@@ -240,6 +260,8 @@ class KubeClient:
         query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
         if previous:
             query["previous"] = "true"
+        if since is not None:
+            query["sinceSeconds"] = str(since)
         action = f"reading the log of the container {container} of {pod}"
         answer = self._transport.ask_pod("GET", f"{pod.path}/log?{urllib.parse.urlencode(query)}", action)
         if answer.status in (400, 404):  # it has not been started, or was not started before

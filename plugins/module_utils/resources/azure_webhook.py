@@ -17,7 +17,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure_workload_
     mutated_pods,
     token_file,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import WebhookToken
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    WORKLOAD_IDENTITY_LABEL,
+    WebhookToken,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
     DEPLOYMENT,
     MUTATING_WEBHOOKS,
@@ -87,7 +90,16 @@ def survey(client: KubeClient, namespace: str) -> Survey:
         image=next((str(item["image"]) for item in _containers(shown)), None),
         pods=mutated_pods(pods),
         unreadable=tuple(dict.fromkeys(unreadable)),
+        since=str(((configuration or {}).get("metadata") or {}).get("creationTimestamp") or ""),
+        selects=configuration is None or _selects_by_label(configuration),
     )
+
+
+def _selects_by_label(configuration: t.Mapping[str, t.Any]) -> bool:
+    """Whether the webhook is asked about labelled pods; releases before 1.0.0 looked at service accounts."""
+    selectors = [webhook.get("objectSelector") or {} for webhook in configuration.get("webhooks") or ()]
+    wanted = {WORKLOAD_IDENTITY_LABEL: "true"}
+    return any((selector.get("matchLabels") or {}).items() <= wanted.items() for selector in selectors)
 
 
 def _namespaces(configuration: t.Mapping[str, t.Any]) -> tuple[str, ...]:

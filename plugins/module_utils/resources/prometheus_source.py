@@ -106,17 +106,20 @@ class TextSource:
                 raise errors.Refused(
                     f"{self.place} unpacks to more than {MAX_TEXT_BYTES // 1024 // 1024} MiB.",
                     fix=f"Correct 'key' or '{self.option}'.",
+                    kind="undecodable",
                 )
             return content.decode()
         except (OSError, EOFError, zlib.error) as error:
             raise errors.Refused(
                 f"{self.place} begins like gzip but can't be unpacked: {error}.",
                 fix=f"Correct 'key' or '{self.option}', or repair its content.",
+                kind="undecodable",
             ) from error
         except UnicodeDecodeError as error:
             raise errors.Refused(
                 f"{self.place} is neither text in UTF-8 nor such text packed with gzip.",
                 fix=f"Correct 'key' or '{self.option}'.",
+                kind="undecodable",
             ) from error
 
 
