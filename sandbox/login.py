@@ -81,6 +81,13 @@ class LoginError(Exception):
         return response
 
 
+class _NoMatchError(LoginError):
+    """No federated identity credential fits the assertion."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(code, message, error="invalid_client", status=401)
+
+
 def _invalid_client(code: int, message: str) -> LoginError:
     return LoginError(code, message, error="invalid_client", status=401)
 
@@ -259,6 +266,7 @@ class _TokenEndpoint:
     def _service_principal(self, client_id: str) -> Principal:
         for principal in self._directory.service_principals():
             if principal["appId"] == client_id:
+                _require_enabled(principal)
                 return Principal(app_id=client_id, object_id=principal["id"])
         raise _invalid_client(
             7000229,
@@ -271,7 +279,15 @@ class _TokenEndpoint:
         and that its issuer signed and has not let expire. Raises LoginError.
         """
         claims = _claims(assertion)
-        _match_credential(claims, credentials)
+        settings = self._world.settings
+        if settings.entra_refusal_code:
+            raise _refused_by_policy(settings.entra_refusal_code, claims)
+        try:
+            _match_credential(claims, credentials)
+        except _NoMatchError as error:
+            if settings.entra_single_mismatch_code:
+                raise _no_match_at_all(claims) from error
+            raise
         self._check_signature(assertion, claims["iss"])
         _check_times(claims)
 
@@ -375,7 +391,7 @@ def _match_credential(claims: Json, credentials: Iterable[Json]) -> None:
     of_subject = [c for c in of_issuer if c["subject"] == claims["sub"]]
     if not of_subject:
         if claims["sub"].casefold() in (c["subject"].casefold() for c in of_issuer):
-            raise _invalid_client(
+            raise _NoMatchError(
                 7002138,
                 "No matching federated identity record found for presented assertion subject "
                 f"'{claims['sub']}'. The subject matches with case-insensitive comparison, but not with "
@@ -388,12 +404,46 @@ def _match_credential(claims: Json, credentials: Iterable[Json]) -> None:
         raise _no_match(700212, "audience", ",".join(presented))
 
 
-def _no_match(code: int, claim: str, value: str) -> LoginError:
-    return _invalid_client(
+def _no_match(code: int, claim: str, value: str) -> _NoMatchError:
+    return _NoMatchError(
         code,
         f"No matching federated identity record found for presented assertion {claim} '{value}'. Check your federated "
         f"identity credential Subject, Audience and Issuer against the presented assertion. {_FEDERATION}",
     )
+
+
+def _no_match_at_all(claims: Json) -> LoginError:
+    """The answer of tenants in which one code stands for all of the above."""
+    presented = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    return LoginError(
+        70021,
+        f"No matching federated identity record found for presented assertion. Assertion Issuer: '{claims['iss']}'. "
+        f"Assertion Subject: '{claims['sub']}'. Assertion Audience: '{','.join(presented)}'. {_FEDERATION}",
+    )
+
+
+def _refused_by_policy(code: int, claims: Json) -> LoginError:
+    """A refusal for which the sandbox has no reason of its own."""
+    texts = {
+        50166: "Request to External OIDC endpoint failed.",
+        501661: "Request to External OIDC endpoint failed.",
+        53003: "Access has been blocked by Conditional Access policies. The access policy does not allow token "
+        "issuance.",
+        900612: "Failed to parse provider signing keys.",
+        7002137: f"No matching federated identity record found for presented assertion subject '{claims['sub']}'. "
+        f"Please make sure the federated identity credential Subject is '/eid1/c/pub/t/{AZURE_TENANT}/a/app/id'.",
+    }
+    return LoginError(code, texts.get(code, "The request was refused."), error="unauthorized_client")
+
+
+def _require_enabled(principal: Json) -> None:
+    """Nobody gets a token for a service principal that is disabled or deactivated. Raises LoginError."""
+    if principal["accountEnabled"] is False or principal["isDisabled"]:
+        raise LoginError(
+            7000112,
+            f"Application '{principal['appId']}'({principal['displayName']}) is disabled.",
+            error="unauthorized_client",
+        )
 
 
 def _check_times(claims: Json) -> None:

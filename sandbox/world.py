@@ -247,6 +247,8 @@ class Settings:
     aks_run_command_seconds: float = 0.1  # how long a command takes that ARM runs in a cluster
     arm_page_size: int = 100
     entra_token_seconds: int = 3599  # lifetime of access tokens
+    entra_refusal_code: int = 0  # AADSTS code that refuses every assertion, for a reason outside of the sandbox
+    entra_single_mismatch_code: bool = False  # AADSTS70021 for what now are several codes
     graph_page_size: int = 100
     graph_replication_seconds: float = 0.0
     iam_propagation_seconds: float = 0.0
@@ -268,6 +270,7 @@ class World:
         self.clusters: list[AksCluster] = []
         self.identities: list[UserAssignedIdentity] = []
         self.client_certificates: dict[str, list[str]] = {}  # PEM, by the application's client id
+        self.missing_rights: set[str] = set()  # that the controller lacks: actions of ARM, permissions of Graph
         self.samples: list[Sample] = []
         self.exchanges: list[Exchange] = []
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may call ARM: the bearer token is checked, and only the controller has a role on the subscription."""
+"""Who may call ARM: the bearer token is checked, and only the controller has a role on the subscription.
+
+The role allows everything but the actions among ``world.missing_rights``.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def require_role(world: World, authorization: str | None, action: str, scope: st
     """Raise ArmError 401 unless the header holds a token for ARM, 403 unless it is the controller's and its role
     covers the scope."""
     principal = authenticated(world, authorization)
-    if not principal.is_controller or not _is_covered(world, scope):
+    if not principal.is_controller or action in world.missing_rights or not _is_covered(world, scope):
         raise gateway(
             403,
             "AuthorizationFailed",

@@ -37,6 +37,7 @@ _CREDENTIAL = f"{_CREDENTIALS}<key('name'):credential>"
 _PRINCIPALS = f"{_VERSION}/servicePrincipals"
 _PRINCIPAL = f"{_PRINCIPALS}<key('appId'):principal>"
 _DELETED = f"{_VERSION}/directory/deletedItems/<object_id>"
+_READ_ALL = "Application.Read.All"
 
 
 def create_app(world: World, directory: Directory) -> flask.Flask:
@@ -129,7 +130,10 @@ class _KeyConverter(BaseConverter):
 
 
 def _require_permission(world: World) -> None:
-    """Raise GraphError 401 unless the request has a token for Graph, 403 unless it is the controller's."""
+    """Raise GraphError 401 unless the request has a token for Graph, 403 unless it is the controller's and may read.
+
+    https://learn.microsoft.com/graph/permissions-reference: reading applications and service principals is one right.
+    """
     try:
         audiences = entra_tokens.graph_audiences(flask.request.host)
         principal = entra_tokens.verify(world, flask.request.headers.get("Authorization"), audiences)
@@ -146,7 +150,7 @@ def _require_permission(world: World) -> None:
         )
         headers = {"WWW-Authenticate": challenge}
         raise errors.GraphError(401, "InvalidAuthenticationToken", message, headers) from refusal
-    if not principal.is_controller:
+    if not principal.is_controller or _READ_ALL in world.missing_rights:
         message = "Insufficient privileges to complete the operation."
         raise errors.GraphError(403, "Authorization_RequestDenied", message)
 

@@ -187,6 +187,13 @@ def test_another_application_has_no_role() -> None:
     assert f"The client '{STRANGER.app_id}' with object id '{STRANGER.object_id}'" in response.text
 
 
+def test_the_controllers_role_may_lack_an_action() -> None:
+    azure = Arm()
+    azure.world.missing_rights.add("Microsoft.ContainerService/managedClusters/write")
+    assert azure.call("GET").status_code == 200
+    assert _code(azure.call("PUT", json=azure.read())) == (403, "AuthorizationFailed")
+
+
 # Writing
 
 

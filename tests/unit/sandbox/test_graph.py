@@ -68,6 +68,12 @@ def test_another_application_has_no_permission() -> None:
     assert writes(azure.world) == []
 
 
+def test_the_controller_may_lack_the_permission_to_read() -> None:
+    azure = GraphClient()
+    azure.world.missing_rights.add("Application.Read.All")
+    assert graph_refusal(azure.call("GET", "/applications")) == (403, "Authorization_RequestDenied")
+
+
 def test_even_an_unknown_path_asks_for_a_token_first() -> None:
     azure = GraphClient()
     assert azure.call("GET", "/nothing", headers={"Authorization": ""}).status_code == 401

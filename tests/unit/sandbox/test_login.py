@@ -325,3 +325,33 @@ def test_no_request_is_a_write_or_leaves_a_secret_in_the_log() -> None:
     assert CONTROLLER_CLIENT_SECRET not in log
     assert assertion not in log
     assert [request.operation for request in azure.world.log.since()] == ["GetToken", "GetToken"]
+
+
+@pytest.mark.parametrize("disabled", [{"accountEnabled": False}, {"isDisabled": True}])
+def test_a_disabled_service_principal_gets_no_token(disabled: Json) -> None:
+    azure = Login()
+    azure.trust()
+    azure.directory.update_service_principal(Key("id", azure.principal["id"]), disabled)
+    response = azure.exchange(azure.assertion())
+    assert _refusal(response) == (400, "unauthorized_client", 7000112)
+    assert f"Application '{azure.application['appId']}'(one) is disabled." in response.text
+
+
+@pytest.mark.parametrize("claims", [{"iss": "https://other/"}, {"sub": "other"}, {"aud": "other"}])
+def test_one_code_for_every_mismatch_as_tenants_once_had(claims: Json) -> None:
+    azure = Login(entra_single_mismatch_code=True)
+    azure.trust()
+    response = azure.exchange(azure.assertion(**claims))
+    assert _refusal(response) == (400, "invalid_request", 70021)
+    assert f"Assertion Subject: '{claims.get('sub', _SUBJECT)}'" in response.text
+    assert azure.exchange(azure.assertion()).status_code == 200
+
+
+@pytest.mark.parametrize(("code", "text"), [(53003, "Conditional Access"), (7002137, _SUBJECT), (99, "refused")])
+def test_a_refusal_for_a_reason_outside_of_the_sandbox(code: int, text: str) -> None:
+    azure = Login(entra_refusal_code=code)
+    azure.trust()
+    response = azure.exchange(azure.assertion())
+    assert _refusal(response) == (400, "unauthorized_client", code)
+    assert text in response.text
+    assert azure.token().status_code == 200
