@@ -10,11 +10,11 @@ import typing as t
 #: Wide tables of a thousand clusters stay quick, because what is out of sight is not laid out.
 STYLE: t.Final = """
 :root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --soft: #57606a; --line: #d0d7de; --panel: #f6f8fa;
-  --ok: #1a7f37; --drifted: #9a6700; --broken: #b3261e; --failed: #8250df; --unknown: #57606a;
-  --minus: #ffebe9; --plus: #dafbe1; --focus: #0969da; }
+  --ok: #1a7f37; --drifted: #8a5a00; --broken: #b3261e; --failed: #7440d0; --unknown: #57606a;
+  --minus: #ffebe9; --plus: #dafbe1; --focus: #0969da; --tint: 12%; }
 @media (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --soft: #9198a1; --line: #3d444d;
   --panel: #151b23; --ok: #3fb950; --drifted: #d29922; --broken: #ff7b72; --failed: #bc8cff; --unknown: #9198a1;
-  --minus: #4b1113; --plus: #0f3a1d; --focus: #58a6ff; } }
+  --minus: #4b1113; --plus: #0f3a1d; --focus: #58a6ff; --tint: 20%; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 90rem; padding: 1rem 1.5rem 3rem; background: var(--bg); color: var(--fg);
   font: 15px/1.45 system-ui, sans-serif; }
@@ -24,10 +24,13 @@ h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; }
 .tiles, .filters { display: flex; flex-wrap: wrap; gap: .5rem; margin: .75rem 0; align-items: center; }
 .tile { border: 1px solid var(--line); border-radius: 6px; padding: .3rem .7rem; background: var(--panel); }
 .tile b { font-size: 1.2rem; }
-.filters { position: sticky; top: 0; background: var(--bg); padding: .5rem 0; z-index: 1; }
+.filters { margin: 0; padding: .5rem 0; }
+.bar { position: sticky; top: 0; background: var(--bg); z-index: 1; }
 input[type=search] { font: inherit; padding: .3rem .5rem; min-width: 18rem; border: 1px solid var(--line);
   border-radius: 6px; background: var(--bg); color: var(--fg); }
-.filters label { border: 1px solid var(--line); border-radius: 6px; padding: .25rem .5rem; cursor: pointer; }
+.filters label, .filters button { border: 1px solid var(--line); border-radius: 6px; padding: .25rem .5rem;
+  cursor: pointer; }
+.filters button { font: inherit; background: var(--panel); color: var(--fg); }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; }
 .row { display: grid; grid-template-columns: minmax(12rem, 2fr) repeat(6, minmax(6.5rem, 1fr)); gap: 0 .5rem;
   padding: .3rem .5rem; align-items: center; }
@@ -38,20 +41,32 @@ details.cluster > summary::-webkit-details-marker { display: none; }
 details.cluster > summary .name::before { content: "\\25B8\\00A0"; color: var(--soft); }
 details.cluster[open] > summary .name::before { content: "\\25BE\\00A0"; }
 details.cluster[open] { background: var(--panel); }
+details.cluster > summary:hover { background: var(--panel); }
 .name { overflow-wrap: anywhere; font-weight: 600; }
 .in_sync { color: var(--ok); } .skipped { color: var(--soft); } .unknown { color: var(--unknown); font-style: italic; }
 .drifted { color: var(--drifted); font-weight: 600; } .broken { color: var(--broken); font-weight: 700; }
 .failed { color: var(--failed); font-weight: 600; }
+.cell { justify-self: start; border-radius: 6px; padding: 0 .4rem; margin-left: -.4rem; }
+.cell.drifted, .cell.broken, .cell.failed { background: color-mix(in srgb, currentColor var(--tint), transparent); }
+.cell::before { content: "\\2713\\00A0"; } .cell.skipped::before { content: "\\2013\\00A0"; }
+.cell.unknown::before { content: "?\\00A0"; } .cell.drifted::before { content: "\\2260\\00A0"; }
+.cell.broken::before { content: "\\2715\\00A0"; } .cell.failed::before { content: "!\\00A0"; }
 .body { padding: .25rem 1.25rem 1rem; }
-.chain { display: flex; flex-wrap: wrap; list-style: none; padding: 0; gap: .25rem; }
-.chain li { border: 1px solid currentColor; border-radius: 6px; padding: .1rem .5rem; }
-.chain li + li::before { content: "\\2192\\00A0"; }
+.chain { display: flex; flex-wrap: wrap; list-style: none; padding: 0; gap: .35rem 0; }
+.chain li > span { border: 1px solid currentColor; border-radius: 6px; padding: .1rem .5rem; display: inline-block; }
+.chain li + li::before { content: "\\2192"; color: var(--soft); padding: 0 .35rem; }
+.chain .link-unknown > span { border-style: dashed; }
+.link { border-left: 4px solid var(--broken); margin: .75rem 0; padding: .1rem .75rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .75rem; margin: .25rem 0; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .link-ok { color: var(--ok); } .link-broken { color: var(--broken); font-weight: 700; }
 .link-unknown { color: var(--unknown); }
 .drift { border-left: 4px solid var(--drifted); margin: .75rem 0; padding: .1rem .75rem; }
 .drift.high { border-color: var(--broken); } .drift.low { border-color: var(--line); }
+.tag.high { color: var(--broken); border-color: currentColor; font-weight: 600; }
+.tag.medium { color: var(--drifted); border-color: currentColor; }
 .tag { border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem; font-size: .85em; }
-.drift p { margin: .25rem 0; overflow-wrap: anywhere; }
+.drift p, .link p { margin: .25rem 0; overflow-wrap: anywhere; }
 table.diff { border-collapse: collapse; width: 100%; table-layout: fixed; margin: .4rem 0;
   font: 12.5px/1.4 ui-monospace, monospace; }
 table.diff th { text-align: left; font-weight: 600; }
@@ -60,8 +75,14 @@ table.diff td { width: 50%; padding: 0 .4rem; vertical-align: top; white-space: 
 td.minus { background: var(--minus); } td.plus { background: var(--plus); }
 td.gap { text-align: center; color: var(--soft); }
 [hidden] { display: none !important; }
-@media print { .filters { display: none; } body { max-width: none; padding: 0; font-size: 11px; }
-  details.cluster { content-visibility: visible; break-inside: avoid-page; } .drift { break-inside: avoid; } }
+@media (max-width: 60rem) { .row { grid-template-columns: repeat(3, 1fr); } .name { grid-column: 1 / -1; }
+  .row.head { display: none; } .bar { position: static; } input[type=search] { min-width: 0; flex: 1 1 12rem; }
+  .cell[title]::after { content: attr(title); display: block; color: var(--soft); font: 11px/1.3 system-ui, sans-serif;
+  overflow-wrap: anywhere; } .body { padding: .25rem .5rem 1rem; } }
+@media print { .filters { display: none; } .bar { position: static; } body { max-width: none; padding: 0;
+  font-size: 11px; } .row { grid-template-columns: minmax(9rem, 2fr) repeat(6, 1fr); } .row.head { display: grid; }
+  .name { grid-column: auto; } .cell[title]::after { content: none; }
+  details.cluster { content-visibility: visible; } summary, .link, .drift, tr { break-inside: avoid; } }
 """
 
 #: Search and filters, which the address keeps; on paper every cluster that is shown is opened.
@@ -71,7 +92,8 @@ SCRIPT: t.Final = """
   var rows = Array.prototype.slice.call(document.querySelectorAll('details.cluster'));
   var search = document.getElementById('search');
   var boxes = Array.prototype.slice.call(document.querySelectorAll('.filters input[type=checkbox]'));
-  var shown = document.getElementById('shown');
+  var shown = document.getElementById('shown'), all = document.getElementById('all');
+  function visible() { return rows.filter(function (row) { return !row.hidden; }); }
   function apply() {
     var text = search.value.trim().toLowerCase(), count = 0;
     var statuses = boxes.filter(function (box) { return box.checked; }).map(function (box) { return box.value; });
@@ -92,9 +114,14 @@ SCRIPT: t.Final = """
   search.value = given.get('q') || '';
   boxes.forEach(function (box) { box.checked = given.getAll('status').indexOf(box.value) >= 0; box.onchange = apply; });
   search.oninput = apply;
+  all.hidden = false;
+  all.onclick = function () {
+    var open = all.getAttribute('aria-pressed') !== 'true';
+    visible().forEach(function (row) { row.open = open; });
+    all.setAttribute('aria-pressed', open);
+  };
   document.addEventListener('keydown', function (event) {
-    var summaries = rows.filter(function (row) { return !row.hidden; })
-      .map(function (row) { return row.firstElementChild; });
+    var summaries = visible().map(function (row) { return row.firstElementChild; });
     var here = summaries.indexOf(document.activeElement);
     if (event.key === '/' && document.activeElement !== search) { event.preventDefault(); search.focus(); }
     else if (event.key === 'Escape' && document.activeElement === search) { search.value = ''; apply(); }

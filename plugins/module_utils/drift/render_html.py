@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import (
     STEPS,
+    ChainLink,
     Cluster,
     Drift,
     Repaired,
@@ -48,8 +49,8 @@ def page(report: Report) -> str:
             f"{_e(sentence(report))}</p>\n",
             _tiles(report),
             "</header>\n<main>\n",
-            _filters(report),
-            f'<div class="row head" aria-hidden="true">{_head(("cluster", *STEPS))}</div>\n',
+            f'<div class="bar">{_filters(report)}',
+            f'<div class="row head" aria-hidden="true">{_head(("cluster", *STEPS))}</div></div>\n',
             *map(_cluster, sorted(report.clusters, key=lambda cluster: cluster.status.rank)),
             _repaired(report),
             f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
@@ -89,6 +90,7 @@ def _filters(report: Report) -> str:
     return (
         '<div class="filters" role="search"><input type="search" id="search" aria-label="Search clusters and findings" '
         f'placeholder="Search clusters and findings ( / )">{boxes}'
+        '<button type="button" id="all" aria-pressed="false" hidden>Open all</button>'
         '<span id="shown" class="soft" role="status"></span></div>\n'
     )
 
@@ -114,23 +116,32 @@ def _cluster(cluster: Cluster) -> str:
 
 def _cell(step: Step) -> str:
     text = f"drifted ({len(step.drifts)})" if step.status is Status.DRIFTED else step.status.title
-    return f'<span class="{step.status.value}" title="{_e(step.name)}">{_e(text)}</span>'
+    return f'<span class="cell {step.status.value}" title="{_e(step.name)}">{_e(text)}</span>'
 
 
 def _chain(cluster: Cluster) -> str:
     if not cluster.chain:
         return ""
     links = "".join(
-        f'<li class="link-{_e(link.status)}" title="{_e(link.summary)}">{_e(link.name.replace("_", " "))}: '
-        f"{_e(link.status)}</li>"
+        f'<li class="link-{_e(link.status)}" title="{_e(link.summary)}"><span>{_e(link.name.replace("_", " "))}: '
+        f"{_e(link.status)}</span></li>"
         for link in cluster.chain
     )
-    details = "".join(
-        f"<p>{_e(link.name.replace('_', ' '))}: {_e(' '.join(filter(None, (link.summary, link.fix))))}</p>"
-        for link in cluster.chain
-        if link.status == "broken"
-    )
+    details = "".join(map(_broken_link, (link for link in cluster.chain if link.status == "broken")))
     return f'<h2>Trust chain</h2><ol class="chain">{links}</ol>{details}'
+
+
+def _broken_link(link: ChainLink) -> str:
+    sides = (("should be", link.expected), ("is", link.found), ("repair", link.fix))
+    return (
+        f'<section class="link"><p><b>{_e(link.name.replace("_", " "))}: {_e(link.summary)}</b></p>'
+        f"{_pairs(sides)}</section>"
+    )
+
+
+def _pairs(pairs: t.Iterable[tuple[str, str]]) -> str:
+    rows = "".join(f"<dt>{_e(name)}</dt><dd>{_e(text)}</dd>" for name, text in pairs if text)
+    return f"<dl>{rows}</dl>" if rows else ""
 
 
 def _step(step: Step) -> str:
@@ -143,11 +154,16 @@ def _step(step: Step) -> str:
 
 def _drift(drift: Drift) -> str:
     age = "new" if drift.new else f"since {drift.since}" if drift.since else ""
-    tags = "".join(f'<span class="tag">{_e(tag)}</span> ' for tag in (drift.severity.value, drift.kind, age) if tag)
+    severity = drift.severity.value
+    tags = "".join(
+        f'<span class="tag {look}">{_e(tag)}</span> '
+        for tag, look in ((severity, severity), (drift.kind, ""), (age, ""))
+        if tag
+    )
+    pairs = (("object", f"{drift.object_kind} {drift.object_name}"), ("repair", drift.repair))
     return (
-        f'<section class="drift {drift.severity.value}"><p><b>{_e(drift.meaning)}</b></p><p>{tags}</p>'
-        f"<p>{_e(drift.object_kind)} {_e(drift.object_name)}. A run would: {_e(drift.repair)}</p>"
-        f"{_diff(drift)}</section>"
+        f'<section class="drift {severity}"><p><b>{_e(drift.meaning)}</b></p><p>{tags}</p>'
+        f"{_pairs(pairs)}{_diff(drift)}</section>"
     )
 
 
