@@ -43,12 +43,14 @@ class ApplicationDraft:
 class ServicePrincipal:
     """An application's identity in the tenant. ``owner_tenant`` is the tenant of the application.
 
-    ``tags`` are its own and its application's: Entra shows the union.
+    ``tags`` are its own and its application's: Entra shows the union. Nobody gets a token for one that is not
+    ``enabled``.
     """
 
     object_id: str
     owner_tenant: str | None
     tags: tuple[str, ...] = ()
+    enabled: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -309,7 +309,7 @@ def login_failure(error: ClientAuthenticationError, action: str) -> errors.AksAm
     text = str(error.message)
     code = re.search(r"AADSTS\d+", text)
     if code:
-        return _refused_login(text, code[0])
+        return refused_by_entra(text, code[0], "logging in", fix=_AADSTS_FIXES.get(code[0], ""))
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (ServiceRequestError, ServiceResponseError)):
@@ -333,18 +333,19 @@ def unreachable(service: str, action: str, detail: str) -> errors.Unreachable:
     )
 
 
-def _refused_login(text: str, code: str) -> errors.CloudError:
+def refused_by_entra(text: str, code: str, action: str, *, fix: str = "") -> errors.CloudError:
+    """The error for a refusal of the login service. ``text`` is its message, ``code`` is ``AADSTS`` and a number."""
     trace = re.search(r"Trace ID: ([0-9a-f-]+)", text)
     # Entra appends its identifiers and a timestamp to the message; the first of them is kept as request id.
     message = re.sub(r"\s*(Trace ID|Correlation ID|Timestamp): .*", "", text, flags=re.DOTALL)
     detail = message.partition(f"{code}:")[2] or message
     return errors.CloudError(
         service=ENTRA,
-        action="logging in",
+        action=action,
         code=code,
         detail=_one_line(detail),
         request_id=trace[1] if trace else "",
-        fix=_AADSTS_FIXES.get(code, ""),
+        fix=fix,
     )
 
 

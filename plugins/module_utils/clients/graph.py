@@ -301,8 +301,13 @@ def _service_principal(value: SdkServicePrincipal | None) -> ServicePrincipal | 
     if value is None:
         return None
     owner = value.app_owner_organization_id
+    # Older versions of the library don't know the property of deactivated applications.
+    deactivated = getattr(value, "is_disabled", None) or value.additional_data.get("isDisabled")
     return ServicePrincipal(
-        object_id=str(value.id), owner_tenant=None if owner is None else str(owner), tags=tuple(value.tags or ())
+        object_id=str(value.id),
+        owner_tenant=None if owner is None else str(owner),
+        tags=tuple(value.tags or ()),
+        enabled=value.account_enabled is not False and not deactivated,
     )
 
 

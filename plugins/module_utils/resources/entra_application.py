@@ -40,6 +40,13 @@ class ApplicationKey(enum.Enum):
 
 APPLICATION_OPTIONS: t.Final = tuple(key.value for key in ApplicationKey)
 
+_KEY_TITLES: t.Final[t.Mapping[ApplicationKey, str]] = {
+    ApplicationKey.OBJECT_ID: "object ID",
+    ApplicationKey.APP_ID: "client ID",
+    ApplicationKey.UNIQUE_NAME: "unique name",
+    ApplicationKey.DISPLAY_NAME: "display name",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class ApplicationChoice:
@@ -56,7 +63,7 @@ class ApplicationChoice:
         return given
 
     def _check(self) -> None:
-        if self.key in (ApplicationKey.OBJECT_ID, ApplicationKey.APP_ID):
+        if self.names_existing:
             try:
                 uuid.UUID(self.value)
             except ValueError as error:
@@ -68,6 +75,14 @@ class ApplicationChoice:
             raise errors.InvalidInput(
                 f"{self.key.value} has {len(self.value)} characters; Entra allows {MAX_DISPLAY_NAME}."
             )
+
+    def __str__(self) -> str:
+        return f"Entra application with the {_KEY_TITLES[self.key]} {self.value}"
+
+    @property
+    def names_existing(self) -> bool:
+        """Whether it is named by an ID, so that it is never created."""
+        return self.key in (ApplicationKey.OBJECT_ID, ApplicationKey.APP_ID)
 
     @property
     def unique_name(self) -> str | None:

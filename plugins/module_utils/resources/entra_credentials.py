@@ -199,7 +199,7 @@ def plan_presence(
     return CredentialPlan(
         changes=(*deletions, *((change,) if change else ())),
         credentials=replaced(left, credential) if change else left,
-        warnings=(*warnings, *_never_matching(left, wish)),
+        warnings=(*warnings, *_never_matching_warnings(left, wish, wish.trust.issuer)),
     )
 
 
@@ -332,16 +332,30 @@ def _plan_creation(
     return _change(Action.CREATE, None, created, summary, operation), created
 
 
-def _never_matching(credentials: t.Sequence[Credential], wish: CredentialWish) -> tuple[str, ...]:
+def never_matching(credentials: t.Sequence[Credential], wish: CredentialWish) -> tuple[Credential, ...]:
     """Credentials of other names that were meant for this trust and can never match a token."""
     chosen, issuer, trust = find(credentials, wish), wish.issuer, wish.trust
     if issuer is None or trust is None or not issuer.known:
         return ()
     return tuple(
-        f"The federated identity credential {other.name} has the issuer '{other.issuer}', which never matches a token "
-        f"of '{issuer.url}'. Delete it if it was meant for that."
+        other
         for other in credentials
         if other is not chosen and other.subject == trust.subject and issuer.differs_by_slash_or_case(other.issuer)
+    )
+
+
+def never_matching_sentence(credential: Credential, issuer: str) -> str:
+    """What is wrong with one of :func:`never_matching`."""
+    return (
+        f"The federated identity credential {credential.name} has the issuer '{credential.issuer}', which never "
+        f"matches a token of '{issuer}'."
+    )
+
+
+def _never_matching_warnings(credentials: t.Sequence[Credential], wish: CredentialWish, issuer: str) -> tuple[str, ...]:
+    return tuple(
+        f"{never_matching_sentence(other, issuer)} Delete it if it was meant for that."
+        for other in never_matching(credentials, wish)
     )
 
 

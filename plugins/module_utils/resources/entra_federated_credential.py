@@ -28,10 +28,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Params, State, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_application, entra_credentials
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+    entra_application,
+    entra_credentials,
+    entra_lookup,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import (
     ApplicationChoice,
-    ApplicationKey,
     CreateApplication,
     CreateServicePrincipal,
     DeleteApplication,
@@ -283,40 +286,13 @@ class EntraFederation:
         if self._lost_creations == 1 and unique_name is not None:
             # Not at each further loss: a deleted application also holds its unique name, and never appears.
             return self._replication.find(lambda: self._graph.application_by_unique_name(unique_name))
-        value = self._choice.value
-        match self._choice.key:
-            case ApplicationKey.OBJECT_ID:
-                return self._existing(self._graph.application_by_object_id(value), "object ID")
-            case ApplicationKey.APP_ID:
-                return self._existing(self._graph.application_by_app_id(value), "client ID")
-            case ApplicationKey.UNIQUE_NAME:
-                return self._graph.application_by_unique_name(value)
-            case ApplicationKey.DISPLAY_NAME:
-                return self._by_display_name(value)
-
-    def _existing(self, application: Application | None, what: str) -> Application | None:
-        if application is None and self._wish.state is State.PRESENT:
+        application = entra_lookup.find_application(self._graph, self._choice)
+        if application is None and self._choice.names_existing and self._wish.state is State.PRESENT:
             raise errors.NotFound(
-                f"There is no Entra application with the {what} {self._choice.value} in the tenant.",
+                f"There is no {self._choice} in the tenant.",
                 fix=f"Correct {self._choice.key.value}, or let display_name or unique_name create one.",
             )
         return application
-
-    def _by_display_name(self, name: str) -> Application | None:
-        found = self._graph.applications_by_display_name(name)
-        exact = [application for application in found if application.display_name == name]
-        if len(exact) == 1:
-            return exact[0]
-        if found:
-            listed = ", ".join(f"{one.display_name} (object ID {one.object_id})" for one in exact or found)
-            problem = f"{len(exact)} of them" if exact else "only others that differ in upper and lower case"
-            raise errors.Ambiguous(
-                f"The display name {name} must fit exactly one Entra application, but there are {problem}: {listed}.",
-                fix="Name the right one by object_id or app_id, or choose another display name.",
-            )
-        # The filter above is eventually consistent and may miss an application that another run has just created.
-        unique_name = self._choice.unique_name
-        return None if unique_name is None else self._graph.application_by_unique_name(unique_name)
 
     # Changing the directory, one request after the other. What Graph has confirmed is waited for, so that the next
     # run sees it, too.
