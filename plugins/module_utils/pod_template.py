@@ -505,6 +505,13 @@ def _objects_in(volume: t.Mapping[str, t.Any], kind: ObjectKind) -> list[str]:
     return [str(item.get("secretName") or item.get("name") or "") for item in found]
 
 
+def token_lifetime(template: t.Mapping[str, t.Any], volume_name: str) -> int | None:
+    """The lifetime in seconds of the token that a volume projects; None without such a volume."""
+    volumes = [volume for volume in template["spec"].get("volumes") or () if volume["name"] == volume_name]
+    tokens = [token for volume in volumes for token in _projected_tokens(volume)]
+    return int(tokens[0].get("expirationSeconds") or _DEFAULT_EXPIRATION) if tokens else None
+
+
 def _projected_tokens(volume: t.Mapping[str, t.Any]) -> list[Json]:
     sources = (volume.get("projected") or {}).get("sources") or ()
     return [source["serviceAccountToken"] for source in sources if source.get("serviceAccountToken")]

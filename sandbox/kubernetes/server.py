@@ -121,14 +121,14 @@ class ApiServer:
         with self._world.lock:
             self._registry.admission.add(webhook)
 
-    def write_log(self, namespace: str, pod: str, text: str, container: str = "") -> None:
-        """Add text to the log of a pod's container. Raises ValueError when there is no such container."""
+    def write_log(self, namespace: str, pod: str, text: str, container: str = "", *, age: float = 0.0) -> None:
+        """Add text, logged so many seconds ago, to a container's log. Raises ValueError for one that is not there."""
         with self._world.lock:
             stored = self._store.find(kinds.PODS, namespace, pod)
             if stored is None:
                 raise ValueError(f"The cluster has no pod {namespace}/{pod}.")
             try:
-                self._logs.append(stored, choose_container(stored, container), text)
+                self._logs.append(stored, choose_container(stored, container), text, age=age)
             except ApiError as error:
                 raise ValueError(error.message) from error
 

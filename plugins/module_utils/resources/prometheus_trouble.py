@@ -75,13 +75,14 @@ class Stuck(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Why a rollout failed. ``cause`` is one sentence."""
+    """Why a rollout failed. ``cause`` is one sentence, ``kind`` the name of the log's cause, empty for none known."""
 
     cause: str
     details: tuple[str, ...]
     fix: str
     events: tuple[str, ...]
     log: tuple[str, ...]
+    kind: str = ""
 
 
 class Reporter:
@@ -110,7 +111,8 @@ class Reporter:
             *self._unread,
         ]
         fix = (cause.fix if cause is not None else "") or stuck.fix
-        return Report(first, tuple(part for part in details if part), fix, events, lines)
+        kind = cause.kind if cause is not None else ""
+        return Report(first, tuple(part for part in details if part), fix, events, lines, kind)
 
     def _cause(self, stuck: Stuck, log: str) -> Cause | None:
         chain = self._subject.chain
