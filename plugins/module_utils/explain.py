@@ -292,6 +292,39 @@ _QUERY: t.Final = (
     ),
 )
 
+_LABELS: t.Final = (
+    *_DATA_PLANE,
+    _Rule(
+        "permission_missing",
+        _codes("403"),
+        "",
+        "The role lacks aps:GetLabels on {workspace_arn}, which a query of label names needs beside aps:RemoteWrite; "
+        "Prometheus does not need it.",
+        "Leave the query of labels out, or allow it (aks_amp_allow_query: true, then the step iam_web_identity).",
+    ),
+)
+
+#: Refusals of AssumeRole with a federated session.
+_CHAINING: t.Final = (
+    _Rule(
+        "not_authorized",
+        _DENIED,
+        "",
+        "The session of {role_arn} may not assume the chained role: that role's trust policy does not name {role_arn}, "
+        "or {role_arn} lacks sts:AssumeRole on it, or the external ID is another one.",
+        "Let the chained role trust exactly {role_arn} (with the external ID, if there is one), and name the chained "
+        "role in aks_amp_assumable_role_arns for the step iam_web_identity.",
+        passing=Passing.SOON,
+    ),
+    _Rule(
+        "session_too_long",
+        _VALIDATION,
+        "DurationSeconds",
+        "The session that was asked for is longer than the chained role's maximum session duration.",
+        "Raise the chained role's maximum session duration to 3600 seconds at least.",
+    ),
+)
+
 _UNKNOWN_ANSWER: t.Final = _Rule(
     "unexplained",
     frozenset(),
@@ -309,6 +342,16 @@ def token_exchange(code: str, message: str, chain: Chain) -> Explanation:
 def remote_write(status: int, message: str, chain: Chain) -> Explanation:
     """Explain the HTTP status and text with which AMP refused a remote write."""
     return _first(_REMOTE_WRITE, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+
+
+def role_chaining(code: str, message: str, chain: Chain) -> Explanation:
+    """Explain STS's refusal of AssumeRole for the chained role by a session of the federated one."""
+    return _first(_CHAINING, code, message, _UNKNOWN_EXCHANGE).explain(chain)
+
+
+def labels(status: int, message: str, chain: Chain) -> Explanation:
+    """Explain the HTTP status and text with which AMP refused a query of label names."""
+    return _first(_LABELS, str(status), message, _UNKNOWN_ANSWER).explain(chain)
 
 
 def query(status: int, message: str, chain: Chain) -> Explanation:

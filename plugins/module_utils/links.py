@@ -37,6 +37,7 @@ class LinkName(enum.Enum):
     CONFIGURATION = "configuration"
     PODS = "pods"
     TOKEN_EXCHANGE = "token_exchange"  # noqa: S105 - a link's name, not a secret
+    CHAINED_ROLE = "chained_role"
     REMOTE_WRITE = "remote_write"
     READ_BACK = "read_back"
     LABELS = "labels"

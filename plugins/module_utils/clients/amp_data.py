@@ -72,6 +72,22 @@ class DataPlane:
                 service=SERVICE, action=action, status=200, detail="the answer is not an instant vector"
             ) from error
 
+    def label_names(self, url: str) -> tuple[str, ...]:
+        """The names of all labels, as the guide's own test asks for them. Raises CloudError, Unreachable.
+
+        https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-APIReference-GetLabels.html
+        """
+        action = f"asking {url} for label names"
+        answer = self._send("GET", url, action, headers={"Accept": "application/json"})
+        if answer.status != 200:
+            raise self._refusal(answer, action)
+        try:
+            return tuple(str(name) for name in json.loads(answer.text())["data"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise errors.CloudError(
+                service=SERVICE, action=action, status=200, detail="the answer is not a list of names"
+            ) from error
+
     def _send(
         self, method: str, url: str, action: str, *, headers: t.Mapping[str, str], body: bytes | None = None
     ) -> Response:

@@ -16,6 +16,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import aws_client, aws_errors
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth
 
 #: The shortest session that STS gives; a proof needs seconds only.
@@ -45,6 +47,7 @@ class TokenExchange:
             regional = dataclasses.replace(regional, endpoint_url=f"https://sts.{region}.amazonaws.com")
             client = aws_client(regional, "sts", unsigned=True)
         self._client = client
+        self._regional = regional
 
     @property
     def endpoint(self) -> str:
@@ -65,8 +68,31 @@ class TokenExchange:
         except errors.CloudError as error:
             # STS quotes parameters that it finds malformed. The cause holds the same text, so it is cut off too.
             raise _without(token, error) from None
-        keys = answer["Credentials"]
-        return SessionCredentials(str(keys["AccessKeyId"]), str(keys["SecretAccessKey"]), str(keys["SessionToken"]))
+        return _session(answer)
+
+    def assume(
+        self, session: SessionCredentials, role_arn: str, session_name: str, external_id: str | None
+    ) -> SessionCredentials:
+        """A session of another role for a session, as Prometheus does for ``sigv4.role_arn``. Raises CloudError."""
+        signing = dataclasses.replace(
+            self._regional,
+            profile=None,
+            access_key=session.access_key,
+            secret_key=session.secret_key,
+            session_token=session.session_token,
+            assume_role_arn=None,
+        )
+        optional = {"ExternalId": external_id} if external_id is not None else {}
+        with aws_errors("sts", f"assuming the chained role {role_arn}"):
+            answer = aws_client(signing, "sts").assume_role(
+                RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=SESSION_SECONDS, **optional
+            )
+        return _session(answer)
+
+
+def _session(answer: Mapping[str, t.Any]) -> SessionCredentials:
+    keys = answer["Credentials"]
+    return SessionCredentials(str(keys["AccessKeyId"]), str(keys["SecretAccessKey"]), str(keys["SessionToken"]))
 
 
 def _without(token: str, error: errors.CloudError) -> errors.CloudError:

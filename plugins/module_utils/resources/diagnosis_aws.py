@@ -249,8 +249,8 @@ def _bounded(role: Role, needed: Needed, decision: Decision) -> Finding:
     return Finding(
         "permission_boundary",
         Severity.HIGH,
-        f"The permissions boundary of the role {role.name} does not allow {needed}, and it is an upper limit to all of its "
-        "policies.",
+        f"The permissions boundary of the role {role.name} does not allow {needed}, and it is an upper limit to "
+        "all of its policies.",
         expected=str(needed),
         found=f"{role.permissions_boundary}: {decision.answer.value}",
         fix="Let the boundary allow it, or give another one (aks_amp_permissions_boundary) and run the step "

@@ -17,35 +17,60 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
     KubeAuth,
     Params,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import DIAGNOSIS_OPTIONS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_probes import (
     Budget,
     Clouds,
     FederationCheck,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import (
+    SCOPE_DIAGNOSIS,
     SCOPE_FULL,
     SCOPE_TOKEN_EXCHANGE,
     Wish,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import AUDIENCE_OPTIONS
+
+_CHAIN = ("issuer", "role_arn")
 
 ARGUMENT_SPEC = ArgumentSpec(
     {
-        "issuer": {"type": "str", "required": True},
+        "issuer": {"type": "str"},
         "namespace": {"type": "str", "required": True},
         "service_account": {"type": "str", "required": True},
-        "role_arn": {"type": "str", "required": True},
+        "role_arn": {"type": "str"},
+        "role_name": {"type": "str"},
+        "chained_role_arn": {"type": "str"},
+        "external_id": {"type": "str"},
         "workspace_arn": {"type": "str"},
+        "workspace_id": {"type": "str"},
+        "workspace_alias": {"type": "str"},
         "remote_write_url": {"type": "str"},
         "query_url": {"type": "str"},
-        "scope": {"type": "str", "choices": [SCOPE_TOKEN_EXCHANGE, SCOPE_FULL], "default": SCOPE_FULL},
+        "scope": {
+            "type": "str",
+            "choices": [SCOPE_TOKEN_EXCHANGE, SCOPE_FULL, SCOPE_DIAGNOSIS],
+            "default": SCOPE_FULL,
+        },
+        "trust_anchors": {"type": "list", "elements": "path", "default": []},
+        "labels_query": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 120},
         "poll_interval": {"type": "float", "default": 2.0},
         "fail_on_broken": {"type": "bool", "default": True},
+        "fail_severity": {
+            "type": "str",
+            "choices": [severity.value for severity in Severity],
+            "default": Severity.HIGH.value,
+        },
     },
-    required_if=(("scope", SCOPE_FULL, ("workspace_arn", "remote_write_url")),),
-).merge(AUDIENCE_OPTIONS, AWS, KUBERNETES, TRANSPORT)
+    mutually_exclusive=(("role_arn", "role_name"), ("workspace_arn", "workspace_id", "workspace_alias")),
+    required_if=(
+        ("scope", SCOPE_TOKEN_EXCHANGE, _CHAIN),
+        ("scope", SCOPE_FULL, (*_CHAIN, "workspace_arn", "remote_write_url")),
+    ),
+).merge(AUDIENCE_OPTIONS, DIAGNOSIS_OPTIONS, AWS, KUBERNETES, TRANSPORT)
 
 
 def run(params: Params, context: Context) -> Result:
@@ -53,12 +78,19 @@ def run(params: Params, context: Context) -> Result:
     patience = 0.0 if context.check_mode else wish.wait_timeout
     budget = Budget(context.monotonic() + patience, wish.poll_interval, context.sleep, context.monotonic)
     clouds = Clouds.of(AwsAuth.from_params(params), KubeAuth.from_params(params), wish.region)
-    check = FederationCheck(wish, clouds, context.check_mode, budget)
-    findings = check.prove()
-    facts = findings.facts()
-    if findings.proof.broken and wish.fail_on_broken and not context.check_mode:
-        raise errors.CheckFailed(findings.proof.failure(wish.account.subject, wish.target), facts=facts)
-    doubt = "" if context.check_mode else findings.proof.doubt()
+    if wish.diagnosis is None:
+        findings = FederationCheck(wish, clouds, context.check_mode, budget).prove()
+    else:
+        # Azure's libraries take half a second to import, which a mere proof does not pay.
+        from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_diagnosis
+
+        diagnosis = federation_diagnosis.Diagnosis(wish, wish.diagnosis, clouds, context.check_mode, budget)
+        wish, findings = diagnosis.findings()
+    proof, facts = findings.proof, findings.facts(wish)
+    failing = proof.broken or proof.from_severity(wish.fail_severity)
+    if failing and wish.fail_on_broken and not context.check_mode:
+        raise errors.CheckFailed(proof.failure(wish.account.subject, wish.target, wish.fail_severity), facts=facts)
+    doubt = "" if context.check_mode else proof.doubt()
     return Result(facts, warnings=(doubt,) if doubt else ())
 
 

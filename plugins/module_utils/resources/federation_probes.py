@@ -19,14 +19,15 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles, Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RoleArn
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RoleArn, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Proof, Status
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import METRIC, Wish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import (
@@ -55,6 +56,8 @@ class Clouds:
     providers: IamProviders
     roles: IamRoles
     sts: TokenExchange
+    aws: AwsSession
+    transport: Transport
 
     @classmethod
     def of(cls, auth: AwsAuth, kube: KubeAuth, region: str | None) -> Clouds:
@@ -69,6 +72,8 @@ class Clouds:
             providers=IamProviders(session),
             roles=IamRoles(session),
             sts=TokenExchange(auth, region),
+            aws=session,
+            transport=auth.transport,
         )
 
 
@@ -101,21 +106,44 @@ class Minted:
 
 
 @dataclasses.dataclass(frozen=True)
+class Seen:
+    """What the proof met on its way, for whoever looks further: the objects in IAM, the token, the last session."""
+
+    provider: Provider | None = None
+    role: Role | None = None
+    minted: Minted | None = None
+    session: SessionCredentials | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Findings:
     """What a proof found: the links, the token's claims and the sample that was stored."""
 
     proof: Proof
     claims: Claims | None
     sample: remote_write.Sample | None
+    seen: Seen = dataclasses.field(default=Seen(), repr=False)
 
-    def facts(self) -> dict[str, object]:
+    def facts(self, wish: Wish) -> dict[str, object]:
         """The module's return values."""
         return {
             "healthy": self.proof.healthy,
+            "chain": self.proof.drawing(),
+            "findings": self.proof.report(),
+            "text": self.proof.text(wish.account.subject, wish.target),
             "links": [link.report() for link in self.proof.links],
             "claims": self.claims.report() if self.claims else None,
             "sample": self.sample.report() if self.sample else None,
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class Lower:
+    """The links of the data plane, the session that writes, and the sample that was stored."""
+
+    links: tuple[Link, ...]
+    session: SessionCredentials | None = dataclasses.field(repr=False)
+    sample: remote_write.Sample | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,22 +162,24 @@ class FederationCheck:
         token, minted = self._token(key_ids)
         role = self.wish.role
         if role is None:
-            upper = [_unknown_role(name) for name in _UPPER]
-            found = [discovery, token, *upper, *self._lower(None, None)[0]]
-            return self._findings(found, minted, None)
-        provider, trust = self._provider(role), self._trust_policy(role)
+            upper = [links.not_tried(name, self.wish.unknown.role) for name in _UPPER]
+            found = [discovery, token, *upper, *self._lower(None, None).links]
+            return self._findings(found, Seen(minted=minted), None)
+        (provider, read_provider), (trust, read_role) = self._provider(role), self._trust_policy(role)
         exchange, session = self._token_exchange(role, minted, (provider, trust))
-        lower, sample = self._lower(role, session)
-        return self._findings([discovery, token, provider, trust, exchange, *lower], minted, sample)
+        lower = self._lower(role, session)
+        seen = Seen(read_provider, read_role, minted, lower.session)
+        return self._findings([discovery, token, provider, trust, exchange, *lower.links], seen, lower.sample)
 
-    def _findings(self, found: t.Sequence[Link], minted: Minted | None, sample: remote_write.Sample | None) -> Findings:
+    def _findings(self, found: t.Sequence[Link], seen: Seen, sample: remote_write.Sample | None) -> Findings:
         proven_by = LinkName.TOKEN_EXCHANGE if self.check_mode else self.wish.proven_by
-        return Findings(Proof(tuple(found), proven_by), minted.claims if minted else None, sample)
+        claims = seen.minted.claims if seen.minted else None
+        return Findings(Proof(settled(found), proven_by), claims, sample, seen)
 
     def _discovery(self) -> tuple[Link, tuple[str, ...]]:
         """The first link, and the IDs of the published keys."""
         if not self.wish.issuer.known:
-            return _unknown_issuer(LinkName.DISCOVERY), ()
+            return links.not_tried(LinkName.DISCOVERY, self.wish.unknown.issuer), ()
         try:
             found = oidc_discovery.discover(self.clouds.http, self.wish.issuer.url)
             key_ids = jwks.signing_key_ids(self.clouds.http, found.jwks_uri)
@@ -161,7 +191,7 @@ class FederationCheck:
         """The second link, and the token when there is one."""
         wish, name = self.wish, LinkName.TOKEN
         if not wish.issuer.known:
-            return _unknown_issuer(name), None
+            return links.not_tried(name, wish.unknown.issuer), None
         try:
             token = self.clouds.kube.create_token(
                 wish.account.namespace, wish.account.name, wish.audience, wish.token_seconds
@@ -176,18 +206,18 @@ class FederationCheck:
             return judge.failed(name, error), None
         return judge.token(minted.claims, wish.expectation, key_ids), minted
 
-    def _provider(self, role: RoleArn) -> Link:
+    def _provider(self, role: RoleArn) -> tuple[Link, Provider | None]:
         wish, name = self.wish, LinkName.PROVIDER
         if not wish.issuer.known:
-            return _unknown_issuer(name)
+            return links.not_tried(name, wish.unknown.issuer), None
         arn = wish.trust(role).provider_arn
         try:
             found = self.clouds.providers.get(arn)
         except judge.ABOUT_A_LINK as error:
-            return judge.failed(name, error)
+            return judge.failed(name, error), None
         if found is None:
-            return judge.no_provider(wish.issuer, arn, self._provider_arns(), check_mode=self.check_mode)
-        return judge.provider(found.client_ids, wish.audience)
+            return judge.no_provider(wish.issuer, arn, self._provider_arns(), check_mode=self.check_mode), None
+        return judge.provider(found.client_ids, wish.audience), found
 
     def _provider_arns(self) -> tuple[str, ...]:
         """All providers, to find one that was meant; none when the caller may not list them."""
@@ -196,18 +226,18 @@ class FederationCheck:
         except judge.ABOUT_A_LINK:
             return ()
 
-    def _trust_policy(self, role: RoleArn) -> Link:
+    def _trust_policy(self, role: RoleArn) -> tuple[Link, Role | None]:
         wish, name = self.wish, LinkName.TRUST_POLICY
         if not wish.issuer.known:
-            return _unknown_issuer(name)
+            return links.not_tried(name, wish.unknown.issuer), None
         try:
             found = self.clouds.roles.get(role.name)
         except judge.ABOUT_A_LINK as error:
-            return judge.failed(name, error)
+            return judge.failed(name, error), None
         if found is None:
             fix = "The step iam_web_identity creates it."
-            return judge.absent(name, f"There is no IAM role {role}.", fix, check_mode=self.check_mode)
-        return judge.trust_policy(role, found.arn, found.trust_policy, wish.trust(role), wish.account)
+            return judge.absent(name, f"There is no IAM role {role}.", fix, check_mode=self.check_mode), None
+        return judge.trust_policy(role, found.arn, found.trust_policy, wish.trust(role), wish.account), found
 
     def _token_exchange(
         self, role: RoleArn, minted: Minted | None, read: tuple[Link, Link]
@@ -248,24 +278,61 @@ class FederationCheck:
             return judge.refused(name, answer, explain.token_exchange(answer.code, answer.detail, chain)), None
         return links.ok(name, "STS gives a session of the role for the service account's token."), answer
 
-    def _lower(
-        self, role: RoleArn | None, session: SessionCredentials | None
-    ) -> tuple[tuple[Link, ...], remote_write.Sample | None]:
-        """The links of the data plane when they are in scope, and the sample that was stored."""
-        if not self.wish.full:
-            return (), None
+    def _lower(self, role: RoleArn | None, session: SessionCredentials | None) -> Lower:
+        """The links of the data plane when they are in scope, and what was stored."""
+        wish = self.wish
+        if not wish.full:
+            return Lower((), session)
+        names = (*((LinkName.CHAINED_ROLE,) if wish.chained_role is not None else ()), *_DATA_PLANE)
         if role is None or session is None:
-            return tuple(links.not_tried(name, _NO_SESSION) for name in _DATA_PLANE), None
+            return Lower(tuple(links.not_tried(name, _NO_SESSION) for name in names), None)
+        chained: tuple[Link, ...] = ()
+        writer: SessionCredentials | None = session
+        if wish.chained_role is not None:
+            link, writer = self._chained_role(role, wish.chained_role, session)
+            chained = (link,)
+        if writer is None:
+            return Lower((*chained, *(links.not_tried(name, _NO_SESSION) for name in _DATA_PLANE)), None)
         if self.check_mode:
             unsent = Link(LinkName.REMOTE_WRITE, Status.UNKNOWN, "Not sent in check mode.", tried=False)
-            return (unsent, links.not_tried(LinkName.READ_BACK, "no sample was sent")), None
-        chain = self.wish.chain(role)
-        data_plane = DataPlane(self.clouds.http, session, self.wish.region or "")
-        sample = self.wish.sample(role, self.now())
+            return Lower((*chained, unsent, links.not_tried(LinkName.READ_BACK, "no sample was sent")), writer)
+        if not is_known(wish.remote_write_url):
+            unsent = links.not_tried(LinkName.REMOTE_WRITE, wish.unknown.workspace)
+            return Lower((*chained, unsent, links.not_tried(LinkName.READ_BACK, "no sample was sent")), writer)
+        chain = wish.chain(wish.chained_role or role)
+        data_plane = DataPlane(self.clouds.http, writer, wish.region or "")
+        sample = wish.sample(role, self.now())
         written = self._remote_write(data_plane, sample, chain)
         if written.status is not Status.OK:
-            return (written, links.not_tried(LinkName.READ_BACK, "no sample was stored")), None
-        return (written, self._read_back(data_plane, sample, chain)), sample
+            return Lower((*chained, written, links.not_tried(LinkName.READ_BACK, "no sample was stored")), writer)
+        return Lower((*chained, written, self._read_back(data_plane, sample, chain)), writer, sample)
+
+    def _chained_role(
+        self, role: RoleArn, chained: RoleArn, session: SessionCredentials
+    ) -> tuple[Link, SessionCredentials | None]:
+        """The link of another role that writes, and its session. Retried as the exchange is."""
+        name, chain = LinkName.CHAINED_ROLE, self.wish.chain(role)
+
+        def attempt() -> SessionCredentials | errors.CloudError:
+            try:
+                return self.clouds.sts.assume(session, str(chained), SESSION_NAME, self.wish.external_id)
+            except errors.CloudError as error:
+                return error
+
+        answer = self.budget.poll(
+            attempt,
+            again=lambda answer: (
+                isinstance(answer, errors.CloudError)
+                and explain.role_chaining(answer.code, answer.detail, chain).passing is Passing.SOON
+            ),
+        )
+        if isinstance(answer, errors.Unreachable):
+            return judge.failed(name, answer), None
+        if isinstance(answer, errors.CloudError):
+            return judge.refused(name, answer, explain.role_chaining(answer.code, answer.detail, chain)), None
+        return links.ok(
+            name, "STS gives a session of the chained role for the federated one.", found=str(chained)
+        ), answer
 
     def _remote_write(self, data_plane: DataPlane, sample: remote_write.Sample, chain: explain.Chain) -> Link:
         """The sixth link. Retried for the same reason: a role's policy takes its time to be known, too."""
@@ -327,11 +394,3 @@ class FederationCheck:
                 fix="Check this machine's clock, and query the workspace for the metric.",
             )
         return links.ok(name, "The sample can be queried.", found=sample.selector())
-
-
-def _unknown_issuer(name: LinkName) -> Link:
-    return links.not_tried(name, "the issuer is known after apply")
-
-
-def _unknown_role(name: LinkName) -> Link:
-    return links.not_tried(name, "the role's ARN is known after apply")

@@ -10,10 +10,12 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    KNOWN_AFTER_APPLY,
     AwsAccount,
     Issuer,
     RoleArn,
     ServiceAccount,
+    TokenSource,
     WebIdentityTrust,
     is_known,
     parse_workspace_arn,
@@ -21,20 +23,36 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import DiagnosisWish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import Expectation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import audience_of
 
 METRIC: t.Final = "aks_amp_federation_check"
 SCOPE_TOKEN_EXCHANGE: t.Final = "token_exchange"  # noqa: S105 - a scope, not a secret
 SCOPE_FULL: t.Final = "full"
+SCOPE_DIAGNOSIS: t.Final = "diagnosis"
 
 #: Kubernetes' shortest lifetime of a token, and its longest.
 _TOKEN_SECONDS: t.Final = (600, 86400)
 
 
 @dataclasses.dataclass(frozen=True)
+class Unknown:
+    """Why a part of the chain is not known: each completes "not tried because"."""
+
+    issuer: str = "the issuer is known after apply"
+    role: str = "the role's ARN is known after apply"
+    workspace: str = "the workspace is known after apply"
+
+
+@dataclasses.dataclass(frozen=True)
 class Wish:
-    """The chain that shall be proven. ``role`` and ``region`` are None while they are not known; times in seconds."""
+    """The chain that shall be proven. ``role`` and ``region`` are None while they are not known; times in seconds.
+
+    ``chained_role`` is another role that writes, assumed with the federated session. ``diagnosis`` is what is looked at
+    beside the chain, None for a mere proof.
+    """
 
     issuer: Issuer
     audience: str
@@ -48,25 +66,59 @@ class Wish:
     wait_timeout: float
     poll_interval: float
     fail_on_broken: bool
+    fail_severity: Severity = Severity.HIGH
+    chained_role: RoleArn | None = None
+    external_id: str | None = None
+    trust_anchors: tuple[str, ...] = ()
+    labels_query: bool = False
+    role_name: str | None = None
+    workspace_id: str | None = None
+    workspace_alias: str | None = None
+    diagnosis: DiagnosisWish | None = None
+    source: TokenSource = TokenSource.PROJECTED
+    unknown: Unknown = Unknown()
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
         """Raises InvalidInput and FederationError for what can't be a chain."""
 
         def known(option: str, step: str) -> str:
-            return require_known(params.text(option), option=option, step=step, check_mode=check_mode)
+            value = params.optional_text(option)
+            if value is None:
+                raise errors.InvalidInput(
+                    f"'{option}' is not given.", fix=f"Take it from the step {step}, or see what scope diagnosis takes."
+                )
+            return require_known(value, option=option, step=step, check_mode=check_mode)
 
-        full = params.text("scope") == SCOPE_FULL
-        role_arn = known("role_arn", "iam_web_identity")
-        arn = known("workspace_arn", "iam_web_identity") if full else params.optional_text("workspace_arn") or ""
-        url = known("remote_write_url", "iam_web_identity") if full else params.optional_text("remote_write_url") or ""
+        scope = params.text("scope")
+        diagnosed = scope == SCOPE_DIAGNOSIS
+        account = ServiceAccount.parse(params.text("namespace"), params.text("service_account"))
+        _refuse_out_of_scope(params, scope)
+
+        def needed(option: str, step: str, *, named_otherwise: bool) -> str:
+            """The value; the placeholder where a diagnosis finds it out."""
+            if params.optional_text(option) is None and diagnosed and named_otherwise:
+                return KNOWN_AFTER_APPLY
+            return known(option, step)
+
+        full = scope != SCOPE_TOKEN_EXCHANGE
+        workspace_id, alias = params.optional_text("workspace_id"), params.optional_text("workspace_alias")
+        by_name = workspace_id is not None or alias is not None
+        role_arn = needed("role_arn", "iam_web_identity", named_otherwise=params.optional_text("role_name") is not None)
+        arn, url = (
+            needed(option, "iam_web_identity", named_otherwise=by_name) if full else params.optional_text(option) or ""
+            for option in ("workspace_arn", "remote_write_url")
+        )
+        chained = params.optional_text("chained_role_arn")
         wait_timeout, poll_interval = params.integer("wait_timeout"), params.number("poll_interval")
         if wait_timeout < 0 or poll_interval <= 0:
             raise errors.InvalidInput("wait_timeout must not be negative, and poll_interval must be greater than zero.")
+        diagnosis = DiagnosisWish.from_params(params, account.namespace) if diagnosed else None
+        has_cluster = diagnosis is not None and diagnosis.azure is not None and diagnosis.azure.cluster is not None
         return cls(
-            issuer=Issuer.parse(known("issuer", "aks_oidc_issuer")),
+            issuer=Issuer.parse(needed("issuer", "aks_oidc_issuer", named_otherwise=has_cluster)),
             audience=audience_of(params),
-            account=ServiceAccount.parse(params.text("namespace"), params.text("service_account")),
+            account=account,
             role=RoleArn.parse(role_arn) if is_known(role_arn) else None,
             region=_region(arn) or params.optional_text("region"),
             workspace_arn=arn,
@@ -76,6 +128,16 @@ class Wish:
             wait_timeout=wait_timeout,
             poll_interval=poll_interval,
             fail_on_broken=params.flag("fail_on_broken"),
+            fail_severity=Severity(params.text("fail_severity")),
+            chained_role=None if chained is None else RoleArn.parse(chained),
+            external_id=params.optional_text("external_id"),
+            trust_anchors=params.texts("trust_anchors"),
+            labels_query=params.flag("labels_query"),
+            role_name=params.optional_text("role_name"),
+            workspace_id=workspace_id,
+            workspace_alias=alias,
+            diagnosis=diagnosis,
+            source=TokenSource(params.text("token_source")),
         )
 
     @property
@@ -120,6 +182,19 @@ class Wish:
             ("service_account", self.account.name),
         )
         return remote_write.Sample(METRIC, labels, value=1.0, timestamp=int(now * 1000))
+
+
+def _refuse_out_of_scope(params: Params, scope: str) -> None:
+    """Raises InvalidInput for what the scope would not look at, so that nobody takes it for checked."""
+    given = [name for name in ("azure", "entra", "inside") if params.optional_item(name) is not None]
+    given += [name for name in ("role_name", "workspace_id", "workspace_alias") if params.optional_text(name)]
+    given += ["prometheus"] if params.items("prometheus") else []
+    if scope != SCOPE_DIAGNOSIS and given:
+        raise errors.InvalidInput(
+            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} given, and the scope is {scope}, which "
+            "does not look at it.",
+            fix=f"Give scope: {SCOPE_DIAGNOSIS}, or leave it out.",
+        )
 
 
 def _region(workspace_arn: str) -> str | None:

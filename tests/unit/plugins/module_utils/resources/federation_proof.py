@@ -128,7 +128,7 @@ class Proof:
         clock = self.runner.clock
         budget = Budget(clock.monotonic() + wish.wait_timeout, wish.poll_interval, clock.sleep, clock.monotonic)
         check = FederationCheck(wish, clouds, check_mode=False, budget=budget, now=lambda: time.time() + seconds)
-        return check.prove().facts()
+        return check.prove().facts(wish)
 
     def set_trust(self, cluster: str, conditions: dict[str, t.Any]) -> None:
         host_and_path = self.sandbox.cluster(cluster).issuer_url.removeprefix("https://")
