@@ -37,6 +37,8 @@ ARGUMENT_SPEC: t.Final[Json] = {
     "previous": {"type": "str"},
     "compare": {"type": "bool", "default": True},
     "merge": {"type": "list", "elements": "str"},
+    "expect": {"type": "list", "elements": "str"},
+    "judge": {"type": "dict"},
     "fail_on_drift": {"type": "bool", "default": True},
     "fail_on_unknown": {"type": "bool", "default": True},
 }
@@ -50,18 +52,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
 
     def run(self, tmp: str | None = None, task_vars: Json | None = None) -> Json:
         result: Json = super().run(tmp, task_vars)
-        _unused, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        _unused, arguments = self.validate_argument_spec(
+            argument_spec=ARGUMENT_SPEC,
+            mutually_exclusive=[["judge", other] for other in ("dest", "previous", "merge", "expect")],
+        )
+        if arguments["judge"] is not None:
+            return {**result, "changed": False, **_judged(arguments)}
         try:
             report = self._report(arguments, task_vars or {})
             written = files.write_report(report, arguments["dest"], arguments["formats"]) if arguments["dest"] else {}
         except (errors.AksAmpError, NotAReport) as error:
             message = error.sentence() if isinstance(error, errors.AksAmpError) else str(error)
             return {**result, "failed": True, "msg": message}
-        return {**result, "changed": False, **_facts(report, written), **_verdict(report, arguments)}
+        facts = _facts(report, written)
+        return {**result, "changed": False, **facts, **_verdict(facts["clusters"], arguments)}
 
     def _report(self, arguments: Json, task_vars: Json) -> Report:
-        if arguments["merge"]:
-            return history.merge([self._part(path) for path in arguments["merge"]])
+        if arguments["merge"] is not None:
+            merged = history.merge([self._part(path) for path in arguments["merge"]])
+            return history.complete(merged, arguments["expect"] or ())
         now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         report = collect.report_of(_hosts(task_vars), now=now)
         if not report.clusters:
@@ -106,26 +115,38 @@ def _hosts(task_vars: Json) -> t.Iterator[collect.Host]:
 
 def _facts(report: Report, written: t.Mapping[str, str]) -> Json:
     values = report.to_json()
-    return {
-        "files": dict(written),
-        "summary": values["summary"],
-        "clusters": {cluster.name: cluster.status.value for cluster in report.clusters},
-    }
-
-
-def _verdict(report: Report, arguments: Json) -> Json:
-    """Failed for drift or a broken link; unreachable for what could not be told, which Ansible ends with 4."""
-    drifted = report.with_status(Status.DRIFTED, Status.BROKEN)
-    untold = report.with_status(Status.FAILED, Status.UNKNOWN)
-    number = len(report.clusters)
+    clusters = {cluster.name: cluster.status.value for cluster in report.clusters}
+    number = len(clusters)
     parts = [f"{number} {'cluster' if number == 1 else 'clusters'}: {sentence(report)}"]
-    if drifted:
-        parts.append(f"Drifted or broken: {', '.join(cluster.name for cluster in drifted)}.")
-    if untold:
-        parts.append(f"Not told: {', '.join(cluster.name for cluster in untold)}.")
-    verdict: Json = {"msg": " ".join(parts)}
-    if drifted and arguments["fail_on_drift"]:
-        return {**verdict, "failed": True}
-    if untold and arguments["fail_on_unknown"]:
-        return {**verdict, "unreachable": True}
-    return verdict
+    for title, names in (("Drifted or broken", _wrong(clusters)), ("Not told", _untold(clusters))):
+        if names:
+            parts.append(f"{title}: {', '.join(names)}.")
+    return {"files": dict(written), "summary": values["summary"], "clusters": clusters, "msg": " ".join(parts)}
+
+
+def _wrong(clusters: t.Mapping[str, str]) -> list[str]:
+    return [name for name, status in clusters.items() if Status(status) in {Status.DRIFTED, Status.BROKEN}]
+
+
+def _untold(clusters: t.Mapping[str, str]) -> list[str]:
+    return [name for name, status in clusters.items() if Status(status) in {Status.FAILED, Status.UNKNOWN}]
+
+
+def _verdict(clusters: t.Mapping[str, str], arguments: Json) -> Json:
+    """Failed for drift or a broken link; unreachable for what could not be told, which Ansible ends with 4."""
+    if arguments["fail_on_drift"] and _wrong(clusters):
+        return {"failed": True}
+    if arguments["fail_on_unknown"] and _untold(clusters):
+        return {"unreachable": True}
+    return {}
+
+
+def _judged(arguments: Json) -> Json:
+    """The verdict on what an earlier run of this action returned."""
+    facts = {name: arguments["judge"].get(name) for name in ("files", "summary", "clusters", "msg")}
+    try:
+        verdict = _verdict(facts["clusters"], arguments)
+    except (AttributeError, ValueError):  # no dictionary, or one with other values
+        message = "'judge' is no result of crosscloud.aks_amp.drift_report. Give what it returned."
+        return {"failed": True, "msg": message}
+    return {**facts, **verdict}

@@ -46,6 +46,19 @@ options:
         collected from hosts.
     type: list
     elements: str
+  expect:
+    description:
+      - With O(merge), the names of the clusters of the fleet. One that no report names, because its part of the job
+        was lost, is then in the merged report with the status V(unknown).
+    type: list
+    elements: str
+  judge:
+    description:
+      - What an earlier task with this module returned. Nothing is collected and nothing is written; only O(fail_on_drift)
+        and O(fail_on_unknown) decide how the task ends. So the result can be used by tasks in between, such as
+        M(ansible.builtin.set_stats), before the run fails.
+      - Mutually exclusive with O(dest), O(previous), O(merge) and O(expect).
+    type: dict
   fail_on_drift:
     description: Whether drift and broken links fail the task.
     type: bool
@@ -80,6 +93,25 @@ EXAMPLES = r"""
   crosscloud.aks_amp.drift_report:
     dest: /var/lib/drift
     formats: [json, html, openmetrics]
+  run_once: true
+
+- name: Make the report, and let nothing fail yet
+  crosscloud.aks_amp.drift_report:
+    dest: /var/lib/drift
+    fail_on_drift: false
+    fail_on_unknown: false
+  register: fleet
+  run_once: true
+
+- name: Hand on how the clusters are
+  ansible.builtin.set_stats:
+    data:
+      fleet_drift: "{{ fleet.clusters }}"
+  run_once: true
+
+- name: End as the report says
+  crosscloud.aks_amp.drift_report:
+    judge: "{{ fleet }}"
   run_once: true
 
 - name: One report of the slices of a job

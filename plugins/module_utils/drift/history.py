@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import (
+    STEPS,
     Cluster,
     Drift,
     Key,
@@ -16,6 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Repaired,
     Report,
     Status,
+    Step,
 )
 
 #: A step with one of these says nothing of what drifted in it before.
@@ -85,4 +87,16 @@ def merge(reports: t.Sequence[Report]) -> Report:
                 key=lambda one: (one.cluster, one.step, one.kind, one.object_kind, one.object_name),
             )
         ),
+    )
+
+
+def complete(report: Report, expected: t.Iterable[str]) -> Report:
+    """The report with every expected cluster: one that no part names is unknown, not silently left out."""
+    known = {cluster.name for cluster in report.clusters}
+    absent = tuple(
+        Cluster(name, tuple(Step(step, Status.UNKNOWN, "No part of the report names this cluster.") for step in STEPS))
+        for name in sorted(set(expected) - known)
+    )
+    return dataclasses.replace(
+        report, clusters=tuple(sorted((*report.clusters, *absent), key=lambda cluster: cluster.name))
     )
