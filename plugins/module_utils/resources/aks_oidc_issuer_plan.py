@@ -30,7 +30,7 @@ _KIND = "AKS cluster"
 _POWER_STOPPED = "Stopped"
 _STATE_SUCCEEDED = "Succeeded"
 #: An operation ended, but not well.
-_STATES_BROKEN = frozenset({"Failed", "Canceled"})
+STATES_BROKEN = frozenset({"Failed", "Canceled"})
 
 #: The issuer that is being enabled: nobody knows its URL yet.
 PENDING: t.Final = Discovery(Issuer(KNOWN_AFTER_APPLY), KNOWN_AFTER_APPLY)
@@ -280,7 +280,7 @@ def _require_changeable(current: Current, wish: Wish) -> tuple[str, ...]:
     if cluster.power_state == _POWER_STOPPED:
         raise errors.NotReady(f"{ref} is stopped and can't be changed.", fix="Start it ('az aks start') and run again.")
     state = cluster.provisioning_state
-    if state in _STATES_BROKEN:
+    if state in STATES_BROKEN:
         raise errors.NotReady(
             f"{ref} is in the provisioning state {state}: its last operation did not succeed, and a change on top of "
             "that could hide or worsen it.",
@@ -298,7 +298,7 @@ def _require_changeable(current: Current, wish: Wish) -> tuple[str, ...]:
 def _misgivings(current: Current) -> tuple[str, ...]:
     """Warnings of a cluster that needs no change."""
     state = current.cluster.provisioning_state
-    if state not in _STATES_BROKEN:
+    if state not in STATES_BROKEN:
         return ()
     failed = f"its last operation did not succeed (provisioning state {state})"
     return (f"{current.ref} needs no change, but {failed}: see its activity log.",)
