@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: federation_check
-short_description: Prove that an AKS cluster's service account can write metrics to an AMP workspace
+short_description: Prove that an AKS cluster's service account can write metrics to an AMP workspace, or say why not
 version_added: "0.1.0"
 description:
   - Tries the trust chain link by link, the way that Prometheus goes, and says of each link whether it is V(ok),
@@ -20,8 +20,25 @@ description:
     wildcard for the service account's name inside its namespace is accepted."
   - "C(token_exchange): STS gives a session of the role for the token, at the workspace's regional endpoint. This call
     is not signed, so it needs no AWS credentials."
+  - "C(chained_role): where O(chained_role_arn) is given, STS gives a session of that role for the federated one."
   - "C(remote_write): the workspace takes one sample, signed with the session."
   - "C(read_back): the sample can be queried, if the role may query."
+  - With O(scope=diagnosis) it also looks at what a proof does not need, so that the cause of a broken link has one name
+    and a fix. What is not given is found out, and what may not be read leaves its link V(unknown) with the missing
+    right.
+  - "C(cluster): the cluster runs, and its OIDC issuer and, where it is needed, workload identity are on."
+  - "C(provider) then also compares the provider's thumbprints with the certificates that the issuer's hosts send."
+  - "C(permission): the role may write to the workspace, by IAM's policy simulator where it may be asked, else by the
+    role's policies and its permissions boundary."
+  - "C(workspace): the workspace that is named exists and is active."
+  - "C(entra): the application or managed identity, its service principal and its federated identity credential."
+  - "C(service_account), C(webhook), C(pod_template), C(configuration) and C(pods): the objects in the cluster, and what
+    the running pods have and log."
+  - "C(labels): the query of label names that guides use as a test, with O(labels_query=true)."
+  - "C(entra_exchange): Microsoft Entra gives an access token for the service account's token."
+  - "C(inside): token exchange and remote write from a Job in the cluster, with O(inside)."
+  - A refusal that follows from what was found earlier in the chain breaks its link, but is no finding of its own. All
+    kinds of findings are described in C(docs/findings.md) of the collection.
   - The sample is C(aks_amp_federation_check) with the value 1 and the labels C(issuer), C(namespace), C(role) and
     C(service_account), which makes one series for each chain.
   - The token and the session's keys never leave the module's memory. Results carry claims only.
@@ -32,8 +49,8 @@ options:
         RV(crosscloud.aks_amp.aks_oidc_issuer#module:issuer).
       - In check mode V(<known after apply>) is accepted here and in O(role_arn); the links that need the value are
         V(unknown) then.
+      - Required unless O(scope=diagnosis) and O(azure) names the cluster.
     type: str
-    required: true
   token_source:
     description:
       - Where the pods of the service account take their token from, which says for which audience it is.
@@ -56,13 +73,45 @@ options:
     type: str
     required: true
   role_arn:
-    description: ARN of the federated role.
+    description:
+      - ARN of the federated role.
+      - Required unless O(scope=diagnosis) and O(role_name) is given.
     type: str
-    required: true
+  role_name:
+    description:
+      - Name of the federated role in the account of the credentials, in place of O(role_arn).
+      - Needs O(scope=diagnosis).
+    type: str
+  chained_role_arn:
+    description:
+      - ARN of a different role that Prometheus assumes with the federated session, as C(sigv4.role_arn). Then that one
+        writes and queries.
+    type: str
+  external_id:
+    description: External ID that the trust policy of O(chained_role_arn) asks for.
+    type: str
   workspace_arn:
     description:
       - ARN of the workspace. Its region is that of the STS endpoint and of the signature.
       - Required if O(scope=full).
+    type: str
+  workspace_id:
+    description:
+      - ID of the workspace in O(region), in place of O(workspace_arn) and O(remote_write_url).
+      - Needs O(scope=diagnosis).
+    type: str
+  workspace_alias:
+    description:
+      - Alias of the workspace in O(region), in place of O(workspace_arn) and O(remote_write_url).
+      - Needs O(scope=diagnosis).
+    type: str
+  workspace_assume_role_arn:
+    description:
+      - ARN of a role in the workspace's account, with which O(workspace_id) or O(workspace_alias) is looked up.
+      - Needs O(scope=diagnosis).
+    type: str
+  workspace_assume_role_external_id:
+    description: External ID that O(workspace_assume_role_arn) asks for.
     type: str
   remote_write_url:
     description:
@@ -77,9 +126,25 @@ options:
       - V(token_exchange) stops after the token exchange and needs no workspace. Prometheus resolves its credentials
         when it loads its configuration, so this must succeed before Prometheus is told to use them.
       - V(full) goes on with a remote write and the read back.
+      - V(diagnosis) does that and looks at everything around it.
     type: str
-    choices: [token_exchange, full]
+    choices: [token_exchange, full, diagnosis]
     default: full
+  trust_anchors:
+    description:
+      - Files with root certificates (PEM) that are trusted beside the public ones where the certificates of the issuer
+        are compared with the provider's thumbprints, for an issuer with an authority of its own.
+      - Used by O(scope=diagnosis).
+    type: list
+    elements: path
+    default: []
+  labels_query:
+    description:
+      - Whether the workspace is asked for its label names. That needs C(aps:GetLabels), which neither Prometheus nor a
+        remote write needs; without it the link is V(unknown).
+      - Used by O(scope=diagnosis).
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds that all retries together may take. Retried is what passes by itself shortly after the objects were
@@ -101,7 +166,17 @@ options:
       - In check mode broken links are reported and never fail the task, because a real run may repair them first.
     type: bool
     default: true
+  fail_severity:
+    description:
+      - The least severity of a finding that fails the task, if O(fail_on_broken=true). A broken link has a finding of
+        V(high) or follows from one.
+      - V(high) is what keeps metrics from flowing or lets in too much, V(medium) what is wrong and hinders nothing now,
+        V(low) what is untidy.
+    type: str
+    choices: [high, medium, low]
+    default: high
 extends_documentation_fragment:
+  - crosscloud.aks_amp.diagnosis
   - crosscloud.aks_amp.aws
   - crosscloud.aks_amp.kubernetes
   - crosscloud.aks_amp.transport
@@ -120,6 +195,11 @@ notes:
   - A missing right makes its link V(unknown) and fails nothing; the token exchange decides. The rights are C(create) on
     C(serviceaccounts/token) in the cluster, and C(iam:GetOpenIDConnectProvider) and C(iam:GetRole) in the role's
     account.
+  - A diagnosis reads more, each as far as it may. In AWS C(iam:SimulatePrincipalPolicy), else C(iam:ListRolePolicies),
+    C(iam:GetRolePolicy), C(iam:ListAttachedRolePolicies), C(iam:GetPolicy) and C(iam:GetPolicyVersion), and
+    C(aps:ListWorkspaces) and C(aps:DescribeWorkspace). In Azure C(Microsoft.ContainerService/managedClusters/read), and
+    C(Application.Read.All) of Microsoft Graph. In the cluster C(get) on service accounts, workloads and their
+    configuration, and C(list) on pods and C(get) on C(pods/log).
   - RV(healthy) is false and a warning says why when no link is broken but the chain could not be proven.
   - The role needs C(aps:RemoteWrite) on the workspace, and for the read back C(aps:QueryMetrics), which Prometheus does
     not need.
@@ -139,6 +219,30 @@ EXAMPLES = r"""
     query_url: "{{ amp.workspace.query_url }}"
     kubeconfig: ~/.kube/aks-prod-1
   register: proof
+
+- name: Say why metrics do not flow, knowing names only
+  crosscloud.aks_amp.federation_check:
+    scope: diagnosis
+    namespace: monitoring
+    service_account: prometheus-sa
+    role_name: AKS-Prometheus-AMP-Role
+    workspace_alias: observability
+    region: eu-west-1
+    kubeconfig: ~/.kube/aks-prod-1
+    azure:
+      resource_group: rg-aks
+      name: aks-prod-1
+    entra:
+      display_name: Prometheus-AMP-Federation
+    prometheus:
+      - workload_name: prometheus
+        configmap: prometheus-config
+    fail_on_broken: false
+  register: diagnosis
+
+- name: Read it
+  ansible.builtin.debug:
+    msg: "{{ diagnosis.text }}"
 
 - name: Wait until the role can be assumed, before Prometheus is told to use it
   crosscloud.aks_amp.federation_check:
@@ -173,6 +277,62 @@ healthy:
       and C(token_exchange) otherwise and in check mode.
   returned: when the options are valid
   type: bool
+issuer:
+  description: The issuer of the chain, V(<known after apply>) where it is not known.
+  returned: when the options are valid
+  type: str
+role_arn:
+  description: ARN of the federated role, V(<known after apply>) where it is not known.
+  returned: when the options are valid
+  type: str
+chain:
+  description: The chain as one line.
+  returned: when the options are valid
+  type: str
+  sample: discovery ok > token ok > provider ok > trust policy BROKEN > token exchange BROKEN > remote write not tried
+findings:
+  description: What is wrong, the gravest first. A link that only follows from another one has none.
+  returned: when the options are valid
+  type: list
+  elements: dict
+  contains:
+    link:
+      description: Name of the link.
+      type: str
+      sample: trust_policy
+    kind:
+      description: Name of what is wrong, for programs; C(docs/findings.md) describes each.
+      type: str
+      sample: trust_policy_audience_open
+    severity:
+      description: V(high), V(medium) or V(low).
+      type: str
+      sample: high
+    cause:
+      description: What is wrong, in sentences.
+      type: str
+    expected:
+      description: What should be there; empty where there is nothing to compare.
+      type: str
+    found:
+      description: What is there; empty where there is nothing to compare.
+      type: str
+    fix:
+      description: What to do.
+      type: str
+      sample: The step iam_web_identity repairs it.
+    source:
+      description: The error's text as a service or a log said it, empty without one.
+      type: str
+    ruled_out:
+      description: Where the cause is not known, the links that are in order.
+      type: list
+      elements: str
+text:
+  description: Chain and findings as lines for a person.
+  returned: when the options are valid
+  type: list
+  elements: str
 links:
   description: The links in their order.
   returned: when the options are valid
@@ -181,8 +341,11 @@ links:
   contains:
     link:
       description:
-        - Name of the link, one of C(discovery), C(token), C(provider), C(trust_policy), C(token_exchange),
-          C(remote_write) and C(read_back).
+        - Name of the link, one of C(cluster), C(discovery), C(token), C(provider), C(trust_policy), C(permission),
+          C(workspace), C(entra), C(service_account), C(webhook), C(pod_template), C(configuration), C(pods),
+          C(token_exchange), C(chained_role), C(remote_write), C(read_back), C(labels), C(entra_exchange) and
+          C(inside). A proof has C(discovery), C(token), C(provider), C(trust_policy), C(token_exchange),
+          C(chained_role), C(remote_write) and C(read_back) only.
       type: str
       sample: trust_policy
     status:

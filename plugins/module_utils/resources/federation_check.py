@@ -47,6 +47,8 @@ ARGUMENT_SPEC = ArgumentSpec(
         "workspace_arn": {"type": "str"},
         "workspace_id": {"type": "str"},
         "workspace_alias": {"type": "str"},
+        "workspace_assume_role_arn": {"type": "str"},
+        "workspace_assume_role_external_id": {"type": "str"},
         "remote_write_url": {"type": "str"},
         "query_url": {"type": "str"},
         "scope": {

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, links
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
@@ -33,7 +34,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_aws as aws_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure as azure_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_entra as entra_side
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_inside as inside_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_kube as kube_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_probes import (
@@ -131,7 +131,17 @@ class Diagnosis:
         wish = self._wish
         if wish.workspace_id is None and wish.workspace_alias is None:
             return []
-        seen = aws_side.look_at_workspace(self._clouds.aws, wish.workspace_id, wish.workspace_alias)
+        session = self._clouds.aws
+        if wish.workspace_role is not None:
+            auth = self._clouds.auth
+            session = AwsSession(
+                dataclasses.replace(
+                    auth,
+                    assume_role_arn=wish.workspace_role,
+                    assume_role_external_id=wish.workspace_role_external_id,
+                )
+            )
+        seen = aws_side.look_at_workspace(session, wish.workspace_id, wish.workspace_alias)
         if seen.facts is None:
             self._because(workspace="the workspace is not known")
             return [seen.link]
@@ -153,7 +163,7 @@ class Diagnosis:
         """The provider's link with what its thumbprints say against the live certificates."""
         if seen.provider is None:
             return found
-        http, transport = self._clouds.http, self._clouds.transport
+        http, transport = self._clouds.http, self._clouds.auth.transport
         try:
             public = read_chains(self._wish.issuer, http, ChainReader(transport, ()))
             trusted = not any(chain.distrust for chain in public)
@@ -266,6 +276,10 @@ class Diagnosis:
             return [links.not_tried(name, "check mode creates no Job")]
         if wish.role is None or wish.region is None:
             return [links.not_tried(name, wish.unknown.role)]
+        from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+            diagnosis_inside as inside_side,
+        )
+
         return [
             inside_side.try_inside(
                 self._clouds.kube,

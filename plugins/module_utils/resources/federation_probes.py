@@ -25,9 +25,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RoleArn, is_known
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    KNOWN_AFTER_APPLY,
+    RoleArn,
+    is_known,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Proof, Status
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import METRIC, Wish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import (
@@ -57,7 +61,7 @@ class Clouds:
     roles: IamRoles
     sts: TokenExchange
     aws: AwsSession
-    transport: Transport
+    auth: AwsAuth
 
     @classmethod
     def of(cls, auth: AwsAuth, kube: KubeAuth, region: str | None) -> Clouds:
@@ -73,7 +77,7 @@ class Clouds:
             roles=IamRoles(session),
             sts=TokenExchange(auth, region),
             aws=session,
-            transport=auth.transport,
+            auth=auth,
         )
 
 
@@ -128,6 +132,8 @@ class Findings:
         """The module's return values."""
         return {
             "healthy": self.proof.healthy,
+            "issuer": wish.issuer.url,
+            "role_arn": str(wish.role) if wish.role is not None else KNOWN_AFTER_APPLY,
             "chain": self.proof.drawing(),
             "findings": self.proof.report(),
             "text": self.proof.text(wish.account.subject, wish.target),

@@ -37,6 +37,10 @@ SCOPE_DIAGNOSIS: t.Final = "diagnosis"
 _TOKEN_SECONDS: t.Final = (600, 86400)
 
 
+#: The options by which a diagnosis finds out what a proof is given.
+_NAMES: t.Final = ("role_name", "workspace_id", "workspace_alias", "workspace_assume_role_arn")
+
+
 @dataclasses.dataclass(frozen=True)
 class Unknown:
     """Why a part of the chain is not known: each completes "not tried because"."""
@@ -74,6 +78,8 @@ class Wish:
     role_name: str | None = None
     workspace_id: str | None = None
     workspace_alias: str | None = None
+    workspace_role: str | None = None
+    workspace_role_external_id: str | None = None
     diagnosis: DiagnosisWish | None = None
     source: TokenSource = TokenSource.PROJECTED
     unknown: Unknown = Unknown()
@@ -86,7 +92,8 @@ class Wish:
             value = params.optional_text(option)
             if value is None:
                 raise errors.InvalidInput(
-                    f"'{option}' is not given.", fix=f"Take it from the step {step}, or see what scope diagnosis takes."
+                    f"The option '{option}' is empty.",
+                    fix=f"Take it from the step {step}, or see what scope diagnosis takes.",
                 )
             return require_known(value, option=option, step=step, check_mode=check_mode)
 
@@ -136,6 +143,8 @@ class Wish:
             role_name=params.optional_text("role_name"),
             workspace_id=workspace_id,
             workspace_alias=alias,
+            workspace_role=params.optional_text("workspace_assume_role_arn"),
+            workspace_role_external_id=params.optional_text("workspace_assume_role_external_id"),
             diagnosis=diagnosis,
             source=TokenSource(params.text("token_source")),
         )
@@ -187,7 +196,7 @@ class Wish:
 def _refuse_out_of_scope(params: Params, scope: str) -> None:
     """Raises InvalidInput for what the scope would not look at, so that nobody takes it for checked."""
     given = [name for name in ("azure", "entra", "inside") if params.optional_item(name) is not None]
-    given += [name for name in ("role_name", "workspace_id", "workspace_alias") if params.optional_text(name)]
+    given += [name for name in _NAMES if params.optional_text(name)]
     given += ["prometheus"] if params.items("prometheus") else []
     if scope != SCOPE_DIAGNOSIS and given:
         raise errors.InvalidInput(

@@ -12,10 +12,12 @@ import yaml
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import options
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import DIAGNOSIS_OPTIONS
 
 FRAGMENTS = {
     "aws": options.AWS,
     "azure": options.AZURE,
+    "diagnosis": DIAGNOSIS_OPTIONS,
     "kubernetes": options.KUBERNETES,
     "transport": options.TRANSPORT,
 }
@@ -35,16 +37,17 @@ def test_a_documentation_fragment_says_what_the_argument_spec_does(name: str) ->
 
 
 @pytest.mark.parametrize("login", ["azure", "transport"])
-def test_the_login_of_the_option_aks_is_described_as_everywhere(login: str) -> None:
+@pytest.mark.parametrize(("fragment", "option"), [("kubernetes", "aks"), ("diagnosis", "azure")])
+def test_a_login_in_suboptions_is_described_as_everywhere(login: str, fragment: str, option: str) -> None:
     """ansible-test reads fragments as literals only, so the text stands there twice."""
 
     def options_of(name: str) -> dict[str, dict[str, object]]:
         module = importlib.import_module(f"ansible_collections.crosscloud.aks_amp.plugins.doc_fragments.{name}")
         return t.cast("dict[str, dict[str, object]]", yaml.safe_load(module.ModuleDocFragment.DOCUMENTATION)["options"])
 
-    suboptions = t.cast("dict[str, object]", options_of("kubernetes")["aks"]["suboptions"])
+    suboptions = t.cast("dict[str, object]", options_of(fragment)[option]["suboptions"])
     for name, described in options_of(login).items():
-        text = re.sub(r"\bO\((?=\w)", "O(aks.", yaml.safe_dump(described, width=10**6))
+        text = re.sub(r"\bO\((?=\w)", f"O({option}.", yaml.safe_dump(described, width=10**6))
         assert suboptions[name] == yaml.safe_load(text), name
 
 
