@@ -142,13 +142,14 @@ def _of_workload(client: KubeClient, chain: ClusterChain, observed: Observed, on
         return _nothing_runs(client, one.reference, one.workload)
     looker = _PodLooker(client, chain, observed, one)
     parts = [looker.look(pod) for pod in one.pods]
-    return dataclasses.replace(together(*parts), findings=_grouped(parts), holds=_holds(one))
+    return dataclasses.replace(together(*parts), findings=_grouped(parts), holds=_holds(one, observed))
 
 
-def _holds(one: Running) -> str:
+def _holds(one: Running, observed: Observed) -> str:
     count = len(one.pods)
     pods = "1 pod runs" if count == 1 else f"{count} pods run"
-    return f"Of {one.reference} {pods} with the web identity."
+    identity = " with the web identity" if observed.has_identity else ""
+    return f"Of {one.reference} {pods}{identity}."
 
 
 def _grouped(parts: t.Sequence[Part]) -> tuple[Finding, ...]:
@@ -207,6 +208,8 @@ class _PodLooker:
         trouble = trouble_of(pod, self._container)
         if trouble is not None:
             return together(self._identity(pod), self._trouble(pod, trouble))
+        if all(item["name"] != self._container for item in pod["spec"]["containers"]):
+            return self._identity(pod)  # a container of another name is told elsewhere
         return together(self._identity(pod), self._version(pod), self._log(pod))
 
     # What it has --------------------------------------------------------------------------------------------------
@@ -216,19 +219,17 @@ class _PodLooker:
         observed, name = self._observed, str(pod["metadata"]["name"])
         workload = self._one.workload or {}
         current = made_from(pod, workload["spec"]["template"], self._container)
-        lacking = self._lacking(pod) if observed.wish is not None and observed.template_part.sound else ()
+        lacking = self._lacking(pod) if observed.has_identity else ()
         if lacking:
             why = (
-                "its template has it, so something changed the pod when it was made (an admission webhook)"
+                "The template is in order, so something changed the pod when it was made (an admission webhook)."
                 if current
-                else "it was made from an older template"
+                else "It was made from an older template."
             )
             fix = self._one.restart
             if current:
                 fix = f"Find out which admission webhook changes pods of this namespace. {fix}"
-            return Part(
-                tuple(dataclasses.replace(item, cause=f"{item.cause[:-1]}: {why}.", fix=fix) for item in lacking)
-            )
+            return Part(tuple(dataclasses.replace(item, cause=f"{item.cause} {why}", fix=fix) for item in lacking))
         if current:
             return Part()
         cause = f"The pod {name} was made from an older template of {self._one.reference}."
@@ -247,15 +248,15 @@ class _PodLooker:
         wish = self._observed.wish
         if wish is None:
             return ()
-        place = f"the pod {pod['metadata']['name']}"
+        name = str(pod["metadata"]["name"])
         shown = {"metadata": pod["metadata"], "spec": pod["spec"]}
         try:
-            change = merge_pod_template(shown, wish, place)
+            change = merge_pod_template(shown, wish, f"Pod {name}")
         except errors.Refused as error:
             return (finding(_NAME, error.kind or "contradictory", error.message, fix=error.fix),)
         except errors.NotFound:  # the container has another name in the template of before
             return ()
-        return template_findings(_NAME, change, place)
+        return template_findings(_NAME, change, f"pod {name}")
 
     def _version(self, pod: Json) -> Part:
         version = PrometheusVersion.of_image(image_of(pod, self._container))

@@ -89,6 +89,11 @@ class Observed:
     container: str = PROMETHEUS
     wish: PodWish | None = None
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether its pod template is as it should be, so that its pods are to be like it."""
+        return self.wish is not None and not self.template_part.findings
+
 
 def observe(
     client: KubeClient,
