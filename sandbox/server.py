@@ -191,6 +191,12 @@ class Sandbox:
             self._write_client_files()
             return api_server
 
+    def add_fleet(self, *names: str) -> None:
+        """Add clusters that are in all like ``finished`` but for their names, which must not be taken."""
+        with self._lock:
+            estate.seed_fleet(self._ground(), names)
+            self._write_client_files()
+
     def close(self) -> None:
         """Free all ports. The folder is the caller's."""
         self._open.close()
@@ -244,15 +250,16 @@ class Sandbox:
     def _seed(self) -> None:
         if self._external:
             external.clear(self._external.values())
-        estate.seed(
-            estate.Ground(
-                world=self.world,
-                aws=self.aws,
-                directory=self.directory,
-                add_cluster=self._connect,
-                issuer_leaf_thumbprint=self.issuer_certificate.leaf_thumbprint,
-                intermediate_thumbprint=self.authority.intermediate_thumbprint,
-            )
+        estate.seed(self._ground())
+
+    def _ground(self) -> estate.Ground:
+        return estate.Ground(
+            world=self.world,
+            aws=self.aws,
+            directory=self.directory,
+            add_cluster=self._connect,
+            issuer_leaf_thumbprint=self.issuer_certificate.leaf_thumbprint,
+            intermediate_thumbprint=self.authority.intermediate_thumbprint,
         )
 
     def _connect(self, cluster: AksCluster) -> ApiServer | ExternalApiServer:

@@ -77,17 +77,17 @@ def _effect(statement: policy.Statement) -> str:
 def _names_action(statement: policy.Statement, action: str) -> bool:
     """Names of actions are compared without case."""
     if "NotAction" in statement:
-        return not any(_fits(pattern.lower(), action.lower()) for pattern in policy.values(statement["NotAction"]))
-    return any(_fits(pattern.lower(), action.lower()) for pattern in policy.values(statement.get("Action", ())))
+        return not any(fits(pattern.lower(), action.lower()) for pattern in policy.values(statement["NotAction"]))
+    return any(fits(pattern.lower(), action.lower()) for pattern in policy.values(statement.get("Action", ())))
 
 
 def _names_resource(statement: policy.Statement, resource: str) -> bool:
     if "NotResource" in statement:
-        return not any(_fits(pattern, resource) for pattern in policy.values(statement["NotResource"]))
-    return any(_fits(pattern, resource) for pattern in policy.values(statement.get("Resource", ())))
+        return not any(fits(pattern, resource) for pattern in policy.values(statement["NotResource"]))
+    return any(fits(pattern, resource) for pattern in policy.values(statement.get("Resource", ())))
 
 
-def _fits(pattern: str, text: str) -> bool:
+def fits(pattern: str, text: str) -> bool:
     """IAM's wildcards: ``*`` for any characters, ``?`` for one."""
     expression = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
     return re.fullmatch(expression, text, re.DOTALL) is not None

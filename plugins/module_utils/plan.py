@@ -28,13 +28,37 @@ class Action(enum.Enum):
     DELETE = "delete"
 
 
+class Told(enum.Enum):
+    """What tells who changed something last."""
+
+    FIELD = "field"  # the service notes who set that field
+    OBJECT = "object"  # it notes who wrote the object, which may have been another change
+    TAG = "tag"  # a tag of the object names its keeper
+
+
+@dataclasses.dataclass(frozen=True)
+class LastChange:
+    """Who changed an object last: a client, a tool or a person by the name that the service has for it.
+
+    ``when`` is a time in ISO 8601, UTC, empty where none is told.
+    """
+
+    who: str
+    when: str
+    how: Told
+
+    def report(self) -> dict[str, str]:
+        """As a module returns it."""
+        return {"who": self.who, "when": self.when, "how": self.how.value}
+
+
 @dataclasses.dataclass(frozen=True)
 class Change(t.Generic[OperationT]):
     """One write and what it does.
 
     ``kind`` and ``name`` identify the object for people ("IAM role", "AKS-Prometheus-AMP-Role"), ``summary`` says in
     one sentence what is changed and why. ``before`` is None for a creation, ``after`` for a deletion. ``operation``
-    is what the resource's ``apply`` executes.
+    is what the resource's ``apply`` executes, ``last_changed_by`` whom the service names, if it does.
     """
 
     action: Action
@@ -44,6 +68,7 @@ class Change(t.Generic[OperationT]):
     before: Document | None
     after: Document | None
     operation: OperationT
+    last_changed_by: LastChange | None = None
 
     def diff(self) -> dict[str, object]:
         """This change as Ansible shows it under ``--diff``."""
@@ -56,9 +81,11 @@ class Change(t.Generic[OperationT]):
             "after": empty if self.after is None else self.after,
         }
 
-    def report(self) -> dict[str, str]:
-        """This change as a module returns it: ``action``, ``kind``, ``name``, ``summary``."""
-        return {"action": self.action.value, "kind": self.kind, "name": self.name, "summary": self.summary}
+    def report(self) -> dict[str, object]:
+        """This change as a module returns it: ``action``, ``kind``, ``name``, ``summary``, and ``last_changed_by``
+        where it is known."""
+        known = {} if self.last_changed_by is None else {"last_changed_by": self.last_changed_by.report()}
+        return {"action": self.action.value, "kind": self.kind, "name": self.name, "summary": self.summary, **known}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -265,6 +265,28 @@ changes:
       returned: success
       type: str
       sample: Add client ID sts.amazonaws.com, without which no token for it is accepted.
+    last_changed_by:
+      description:
+        - Whom the tags of the object name as its keeper, a CloudFormation stack or an owner. IAM itself tells no last
+          writer.
+      returned: where it is told
+      type: dict
+      contains:
+        who:
+          description: The stack or the owner.
+          returned: always
+          type: str
+          sample: CloudFormation stack fleet-iam
+        when:
+          description: Always empty, because a tag has no time.
+          returned: always
+          type: str
+          sample: ""
+        how:
+          description: Always V(tag).
+          returned: always
+          type: str
+          sample: tag
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_oidc_provider

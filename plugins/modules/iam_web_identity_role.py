@@ -358,6 +358,28 @@ changes:
       sample: >-
         Create the role and let system:serviceaccount:monitoring:prometheus-sa assume it with tokens of
         https://westeurope.oic.prod-aks.azure.com/1111/6666/.
+    last_changed_by:
+      description:
+        - Whom the tags of the object name as its keeper, a CloudFormation stack or an owner. IAM itself tells no last
+          writer.
+      returned: where it is told
+      type: dict
+      contains:
+        who:
+          description: The stack or the owner.
+          returned: always
+          type: str
+          sample: CloudFormation stack fleet-iam
+        when:
+          description: Always empty, because a tag has no time.
+          returned: always
+          type: str
+          sample: ""
+        how:
+          description: Always V(tag).
+          returned: always
+          type: str
+          sample: tag
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role

@@ -501,6 +501,30 @@ changes:
       sample: >-
         In prometheus.yml in ConfigMap monitoring/prometheus-config: add a remote_write entry for
         https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write.
+    last_changed_by:
+      description:
+        - Who changed the object last, by what the API server notes of each field. It notes nothing for a client that
+          only takes something away.
+      returned: where it is told
+      type: dict
+      contains:
+        who:
+          description: The client or tool, by its field manager.
+          returned: always
+          type: str
+          sample: kubectl-edit
+        when:
+          description: When, in UTC; empty where no time is told.
+          returned: always
+          type: str
+          sample: "2026-05-04T03:02:01Z"
+        how:
+          description:
+            - V(field) where it is known who set that field; V(object) where it is only known who wrote the object,
+              which may have been another change.
+          returned: always
+          type: str
+          sample: field
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write

@@ -83,6 +83,11 @@ class AwsAccount:
         with self._world.lock:
             self._account.controller_policies = policies
 
+    def set_provider_quota(self, number: int) -> None:
+        """How many OIDC providers the account may have, as AWS raises it on request."""
+        with self._world.lock:
+            self._account.store.providers_quota = number
+
     def create_wsgi(self) -> WSGIApplication:
         """One application for all host names; TLS is terminated before it. Unknown hosts get 421."""
         account = self._account

@@ -61,6 +61,7 @@ class IamStore(IAMBackend):
     def __init__(self, account_id: str, principals: Iterable[str]) -> None:
         super().__init__("aws", account_id)
         self._users = frozenset(principals)
+        self.providers_quota = PROVIDERS_QUOTA
 
     def _init_aws_policies(self) -> list[ManagedPolicy]:
         return [
@@ -78,8 +79,8 @@ class IamStore(IAMBackend):
         host_and_path = url.removeprefix("https://")
         if f"arn:aws:iam::{self.account_id}:oidc-provider/{host_and_path}" in self.open_id_providers:
             raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
-        if len(self.open_id_providers) >= PROVIDERS_QUOTA:
-            raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {PROVIDERS_QUOTA}")
+        if len(self.open_id_providers) >= self.providers_quota:
+            raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {self.providers_quota}")
         provider = super().create_open_id_connect_provider(
             url, _thumbprints(thumbprint_list), list(dict.fromkeys(client_id_list)), tags
         )

@@ -4,7 +4,8 @@
 """``metadata.managedFields``: who last set which field.
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management (format ``FieldsV1``). Only
-the operation ``Update`` occurs, because this server refuses server-side apply.
+the operation ``Update`` occurs, because this server refuses server-side apply. An entry's time is that of its manager's
+last write that set something; who only takes something away leaves no trace, as a real API server shows.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def track(model: str, old: Json, new: Json, manager: Manager, now: str) -> list[
         has = (had | changed) - removed if entry is mine else had - removed - changed
         if has != had:
             entry["fieldsV1"] = _trie(has)
+        if entry is mine and changed:
             entry["time"] = now
     kept = [entry for entry in entries if entry["fieldsV1"]]
     return sorted(kept, key=lambda entry: (entry["time"], entry["manager"], entry.get("subresource", "")))

@@ -13,7 +13,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import clean, drifts_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import drifts_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import (
     STEPS,
     ChainLink,

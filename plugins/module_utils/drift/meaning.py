@@ -9,52 +9,21 @@ A change may mean several things; the one that no rule knows is reported by the 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import policy_meaning
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import Difference, Meaning, clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Drift, Severity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entry_sentences import Mistake, mistakes_in
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 
 Json = dict[str, t.Any]
 
 _HIGH, _MEDIUM, _LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
 #: Longer ones are cut, so that one odd object can't swell the report of a fleet.
 _LONGEST_TEXT = 20_000
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_WILDCARD = re.compile(r"[*?]")
-
-
-@dataclasses.dataclass(frozen=True)
-class Meaning:
-    kind: str
-    severity: Severity
-    text: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Difference:
-    """One planned change with both sides of its diff; a side that does not exist is empty."""
-
-    action: str
-    kind: str
-    name: str
-    summary: str
-    before: t.Any
-    after: t.Any
-
-    def side(self, which: str) -> Json:
-        value = self.before if which == "before" else self.after
-        return value if isinstance(value, dict) else {}
-
-    def differs(self, field: str) -> bool:
-        return bool(self.side("before").get(field) != self.side("after").get(field))
-
-
-def clean(text: object) -> str:
-    """Text of others, fit for terminals and pages: no control characters but line ends and tabs."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
 
 
 def drifts_of(result: t.Mapping[str, t.Any]) -> tuple[Drift, ...]:
@@ -63,7 +32,7 @@ def drifts_of(result: t.Mapping[str, t.Any]) -> tuple[Drift, ...]:
     drifts: list[Drift] = []
     for number, change in enumerate(changes):
         diff = diffs[number] if isinstance(diffs, list) and number < len(diffs) else {}
-        difference = _Difference(
+        difference = Difference(
             action=str(change.get("action", "update")),
             kind=clean(change.get("kind", "")),
             name=clean(change.get("name", "")),
@@ -83,10 +52,21 @@ def drifts_of(result: t.Mapping[str, t.Any]) -> tuple[Drift, ...]:
                 object_name=difference.name,
                 before=before,
                 after=after,
+                last_changed_by=_last_change(change.get("last_changed_by")),
             )
             for meaning in meanings(difference)
         ]
     return tuple(drifts)
+
+
+def _last_change(told: object) -> LastChange | None:
+    if not isinstance(told, dict) or not told.get("who"):
+        return None
+    try:
+        how = Told(told.get("how"))
+    except ValueError:
+        return None
+    return LastChange(clean(told["who"]), clean(told.get("when") or ""), how)
 
 
 def _shown(value: object) -> str:
@@ -97,26 +77,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}\n... ({len(text)} characters)"
 
 
-def meanings(difference: _Difference) -> tuple[Meaning, ...]:
+def meanings(difference: Difference) -> tuple[Meaning, ...]:
     """What the difference means, the gravest first; never empty."""
     found = sorted(_RULES.get(difference.kind, _other)(difference), key=lambda meaning: meaning.severity.rank)
     return tuple(found) or (_unnamed(difference),)
 
 
-def _unnamed(difference: _Difference) -> Meaning:
+def _unnamed(difference: Difference) -> Meaning:
     slug = re.sub(r"[^a-z0-9]+", "_", difference.kind.lower()).strip("_") or "object"
     ending = {"create": "missing", "delete": "surplus"}.get(difference.action, "changed")
     return Meaning(f"{slug}_{ending}", _MEDIUM, difference.summary)
 
 
-def _other(_difference: _Difference) -> list[Meaning]:
+def _other(_difference: Difference) -> list[Meaning]:
     return []
 
 
 # Azure ----------------------------------------------------------------------------------------------------------------
 
 
-def _cluster(change: _Difference) -> list[Meaning]:
+def _cluster(change: Difference) -> list[Meaning]:
     found = []
     if change.differs("oidc_issuer_enabled"):
         text = "The cluster has no OIDC issuer, so AWS can verify none of its tokens."
@@ -128,20 +108,20 @@ def _cluster(change: _Difference) -> list[Meaning]:
     return found
 
 
-def _application(change: _Difference) -> list[Meaning]:
+def _application(change: Difference) -> list[Meaning]:
     if change.action == "create":
         return [Meaning("application_missing", _MEDIUM, f"The Entra application {change.name} does not exist.")]
     return []
 
 
-def _principal(change: _Difference) -> list[Meaning]:
+def _principal(change: Difference) -> list[Meaning]:
     if change.action == "create":
         text = f"The Entra application {change.name} has no service principal, so Entra issues it no token."
         return [Meaning("service_principal_missing", _MEDIUM, text)]
     return []
 
 
-def _credential(change: _Difference) -> list[Meaning]:
+def _credential(change: Difference) -> list[Meaning]:
     if change.action == "create":
         text = (
             f"The federated identity credential {change.name} does not exist, so Entra trusts no token of the cluster."
@@ -165,7 +145,7 @@ def _credential(change: _Difference) -> list[Meaning]:
 # AWS ------------------------------------------------------------------------------------------------------------------
 
 
-def _provider(change: _Difference) -> list[Meaning]:
+def _provider(change: Difference) -> list[Meaning]:
     if change.action == "create":
         text = "IAM has no OIDC provider for the cluster's issuer, so STS accepts none of its tokens."
         return [Meaning("provider_missing", _HIGH, text)]
@@ -184,10 +164,10 @@ def _provider(change: _Difference) -> list[Meaning]:
     if change.differs("thumbprints"):
         text = "The IAM OIDC provider's thumbprints are not those of the issuer's certificates."
         found.append(Meaning("thumbprint_changed", _MEDIUM, text))
-    return [*found, *_tags(change, "The IAM OIDC provider")]
+    return [*found, *policy_meaning.tags(change, "The IAM OIDC provider")]
 
 
-def _role(change: _Difference) -> list[Meaning]:
+def _role(change: Difference) -> list[Meaning]:
     if change.action == "create":
         return [Meaning("role_missing", _HIGH, f"The IAM role {change.name} does not exist.")]
     if change.action == "delete":
@@ -202,129 +182,19 @@ def _role(change: _Difference) -> list[Meaning]:
     if change.differs("description"):
         text = f"The description of the IAM role {change.name} was changed."
         found.append(Meaning("role_description_changed", _LOW, text))
-    return [*found, *_tags(change, f"The IAM role {change.name}")]
-
-
-def _tags(change: _Difference, whose: str) -> list[Meaning]:
-    return [Meaning("tags_changed", _LOW, f"{whose} has other tags.")] if change.differs("tags") else []
-
-
-def _list(value: object) -> list[t.Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _statements(policy: Json) -> list[Json]:
-    return [statement for statement in _list(policy.get("Statement")) if isinstance(statement, dict)]
-
-
-def _federated(statement: Json) -> frozenset[str]:
-    principal = statement.get("Principal")
-    return frozenset(map(str, _list(principal.get("Federated")))) if isinstance(principal, dict) else frozenset()
-
-
-def _claim(statement: Json, claim: str) -> dict[str, frozenset[str]]:
-    """The values that a statement demands of a claim, by the condition's operator in lower case."""
-    demanded: dict[str, frozenset[str]] = {}
-    conditions = statement.get("Condition")
-    for operator, keys in (conditions if isinstance(conditions, dict) else {}).items():
-        for key, values in (keys if isinstance(keys, dict) else {}).items():
-            if str(key).lower().endswith(f":{claim}"):
-                demanded[str(operator).lower()] = frozenset(map(str, _list(values)))
-    return demanded
-
-
-def _trust(change: _Difference) -> list[Meaning]:
-    before, after = _statements(change.side("before")), _statements(change.side("after"))
-    added = [statement for statement in after if statement not in before]
-    removed = [statement for statement in before if statement not in after]
-    found = []
-    for wanted in added:
-        providers = _federated(wanted)
-        found += _statement(wanted, [one for one in removed if _federated(one) & providers])
-    issuers = frozenset[str]().union(*map(_federated, after))
-    if any(_federated(one) and not _federated(one) & issuers for one in removed):
-        text = "The trust policy trusts the tokens of an issuer that it should not trust."
-        found.append(Meaning("trust_foreign_issuer", _HIGH, text))
-    return list({meaning.kind: meaning for meaning in found}.values()) or [
-        Meaning("trust_policy_changed", _MEDIUM, "The trust policy was changed.")
-    ]
-
-
-def _statement(wanted: Json, present: list[Json]) -> list[Meaning]:
-    """What is wrong with the statements that are there for the wanted one's provider."""
-    if not present:
-        text = "The trust policy has no statement for the cluster's issuer, so none of its tokens gets the role."
-        return [Meaning("trust_statement_missing", _HIGH, text)]
-    found = []
-    if not all(_claim(one, "aud") for one in present):
-        text = "The trust policy lost its audience condition: a token for any audience gets the role."
-        found.append(Meaning("trust_lost_audience", _HIGH, text))
-    elif any(_claim(one, "aud") != _claim(wanted, "aud") for one in present):
-        text = "The trust policy demands another audience than that of the cluster's tokens."
-        found.append(Meaning("trust_audience_changed", _HIGH, text))
-    if not all(_claim(one, "sub") for one in present):
-        text = "The trust policy lost its subject condition: every service account of the cluster gets the role."
-        return [*found, Meaning("trust_lost_subject", _HIGH, text)]
-    subjects = frozenset[str]().union(*(values for one in present for values in _claim(one, "sub").values()))
-    trusted = frozenset[str]().union(*_claim(wanted, "sub").values())
-    operators = frozenset(operator for one in present for operator in _claim(one, "sub"))
-    if any(_WILDCARD.search(subject) for subject in subjects) and "stringlike" in operators:
-        text = "The trust policy trusts service accounts by a wildcard."
-        found.append(Meaning("trust_wildcard", _HIGH, text))
-    elif subjects - trusted:
-        names = ", ".join(sorted(subjects - trusted))
-        found.append(Meaning("trust_foreign_subject", _HIGH, f"The trust policy also trusts {names}."))
-    if trusted - subjects:
-        names = ", ".join(sorted(trusted - subjects))
-        found.append(Meaning("trust_subject_missing", _HIGH, f"The trust policy no longer trusts {names}."))
-    return found
-
-
-def _grants(policy: Json) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (str(action).lower(), str(resource))
-        for statement in _statements(policy)
-        for action in _list(statement.get("Action"))
-        for resource in _list(statement.get("Resource"))
-    )
-
-
-def _permission(change: _Difference) -> list[Meaning]:
-    if change.action == "create":
-        text = f"The policy {change.name} does not exist, so the role may not write to the workspace."
-        return [Meaning("permission_missing", _HIGH, text)]
-    if change.action == "delete":
-        return [Meaning("permission_surplus", _MEDIUM, f"The policy {change.name} should not be there.")]
-    before, after = _grants(change.side("before")), _grants(change.side("after"))
-    found = []
-    if after - before:
-        names = ", ".join(sorted({action for action, _resource in after - before}))
-        text = f"The policy {change.name} does not grant {names} on every resource that it should."
-        found.append(Meaning("permission_lost", _HIGH, text))
-    if before - after:
-        names = ", ".join(sorted({action for action, _resource in before - after}))
-        text = f"The policy {change.name} grants more than it should: {names}."
-        found.append(Meaning("permission_too_wide", _HIGH, text))
-    return [*found, *_tags(change, f"The policy {change.name}")]
-
-
-def _resource_policy(change: _Difference) -> list[Meaning]:
-    if change.action == "create":
-        text = "The workspace has no resource policy that lets the role write."
-        return [Meaning("resource_policy_missing", _HIGH, text)]
-    return [Meaning("resource_policy_changed", _HIGH, "The workspace's resource policy was changed.")]
+    return [*found, *policy_meaning.tags(change, f"The IAM role {change.name}")]
 
 
 # Kubernetes -----------------------------------------------------------------------------------------------------------
 
 
-def _namespace(change: _Difference) -> list[Meaning]:
+def _namespace(change: Difference) -> list[Meaning]:
     if change.action == "create":
         return [Meaning("namespace_missing", _HIGH, f"The namespace {change.name} does not exist.")]
     return []
 
 
-def _service_account(change: _Difference) -> list[Meaning]:
+def _service_account(change: Difference) -> list[Meaning]:
     if change.action == "create":
         return [Meaning("service_account_missing", _HIGH, f"The service account {change.name} does not exist.")]
     found = []
@@ -347,12 +217,12 @@ _ENTRY: t.Final = {
 }
 
 
-def _configuration(change: _Difference) -> list[Meaning]:
+def _configuration(change: Difference) -> list[Meaning]:
     named = (_ENTRY[mistake] for mistake in mistakes_in(change.summary))
     return [Meaning(kind, _HIGH, f"{text} ({change.kind} {change.name}).") for kind, text in named]
 
 
-def _workload(change: _Difference) -> list[Meaning]:
+def _workload(change: Difference) -> list[Meaning]:
     before, after = json.dumps(change.side("before")), json.dumps(change.side("after"))
     place = f"{change.kind} {change.name}"
     found = []
@@ -374,7 +244,7 @@ def _workload(change: _Difference) -> list[Meaning]:
     return found
 
 
-_Rule: t.TypeAlias = "t.Callable[[_Difference], list[Meaning]]"
+_Rule: t.TypeAlias = "t.Callable[[Difference], list[Meaning]]"
 
 _RULES: t.Final[t.Mapping[str, _Rule]] = {
     "AKS cluster": _cluster,
@@ -383,10 +253,10 @@ _RULES: t.Final[t.Mapping[str, _Rule]] = {
     "federated identity credential": _credential,
     "IAM OIDC provider": _provider,
     "IAM role": _role,
-    "IAM trust policy": _trust,
-    "IAM inline policy": _permission,
-    "IAM managed policy": _permission,
-    "AMP resource policy": _resource_policy,
+    "IAM trust policy": policy_meaning.trust,
+    "IAM inline policy": policy_meaning.permission,
+    "IAM managed policy": policy_meaning.permission,
+    "AMP resource policy": policy_meaning.resource_policy,
     "Namespace": _namespace,
     "ServiceAccount": _service_account,
     "ConfigMap": _configuration,

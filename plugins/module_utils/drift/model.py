@@ -13,10 +13,11 @@ import dataclasses
 import enum
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 FORMAT: t.Final = "crosscloud.aks_amp/drift-report"
-#: Raised when a reader of the earlier form could no longer read it.
+#: Raised when a reader of the earlier form could no longer read it. Readers pass over keys that they do not know.
 FORMAT_VERSION: t.Final = 1
 
 #: The steps in their order; each is a column of the report.
@@ -66,7 +67,8 @@ class Drift:
 
     ``kind`` is its name for programs, ``meaning`` one sentence for people, ``repair`` what a run would do. ``before``
     and ``after`` are the object as it is and as it should be, as text. ``since`` is the time of the first report in
-    an unbroken row that has it; ``new`` is None when there is no earlier report to compare with.
+    an unbroken row that has it; ``new`` is None when there is no earlier report to compare with. ``last_changed_by`` is
+    None where the service does not tell.
     """
 
     kind: str
@@ -80,16 +82,30 @@ class Drift:
     after: str = ""
     since: str = ""
     new: bool | None = None
+    last_changed_by: LastChange | None = None
 
     def key(self, cluster: str, step: str) -> Key:
         return (cluster, step, self.kind, self.object_kind, self.object_name)
 
     def to_json(self) -> Json:
-        return {**dataclasses.asdict(self), "severity": self.severity.value}
+        last = self.last_changed_by
+        told = {"severity": self.severity.value, "last_changed_by": None if last is None else last.report()}
+        return {**dataclasses.asdict(self), **told}
 
     @classmethod
     def from_json(cls, values: Json) -> Drift:
-        return cls(**{**values, "severity": Severity(values["severity"])})
+        last = values.get("last_changed_by")
+        told = {
+            "severity": Severity(values["severity"]),
+            "last_changed_by": None if last is None else LastChange(last["who"], last["when"], Told(last["how"])),
+        }
+        return cls(**{**_known(cls, values), **told})
+
+
+def _known(kind: type, values: Json) -> Json:
+    """The values of a dataclass's fields; what a later version has added is passed over."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +167,7 @@ class Cluster:
     @classmethod
     def from_json(cls, values: Json) -> Cluster:
         steps = tuple(Step.from_json(step) for step in values["steps"])
-        return cls(values["name"], steps, tuple(ChainLink(**link) for link in values["chain"]))
+        return cls(values["name"], steps, tuple(ChainLink(**_known(ChainLink, link)) for link in values["chain"]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +237,7 @@ class Report:
                 generated_at=values["generated_at"],
                 clusters=tuple(Cluster.from_json(cluster) for cluster in values["clusters"]),
                 compared_with=values["compared_with"],
-                repaired=tuple(Repaired(**repaired) for repaired in values["repaired"]),
+                repaired=tuple(Repaired(**_known(Repaired, repaired)) for repaired in values["repaired"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise NotAReport(f"It is a damaged drift report: {type(error).__name__} {error}.") from None

@@ -26,7 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Step,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.page import SCRIPT, STYLE
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import sentence
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import last_change_sentence, sentence
 
 _CONTEXT_LINES = 3
 _FINE = (Status.IN_SYNC, Status.SKIPPED)
@@ -105,6 +105,7 @@ def _cluster(cluster: Cluster) -> str:
     statuses = " ".join(status.value for status in _statuses(cluster))
     texts = [cluster.name, *(step.note for step in cluster.steps)]
     texts += [f"{drift.kind} {drift.meaning} {drift.object_kind} {drift.object_name}" for drift in cluster.drifts]
+    texts += [drift.last_changed_by.who for drift in cluster.drifts if drift.last_changed_by is not None]
     wrong = cluster.status not in _FINE
     return (
         f'<details class="cluster" data-statuses="{statuses}" data-wrong="{"yes" if wrong else "no"}" '
@@ -160,7 +161,12 @@ def _drift(drift: Drift) -> str:
         for tag, look in ((severity, severity), (drift.kind, ""), (age, ""))
         if tag
     )
-    pairs = (("object", f"{drift.object_kind} {drift.object_name}"), ("repair", drift.repair))
+    last = "" if drift.last_changed_by is None else last_change_sentence(drift.last_changed_by)
+    pairs = (
+        ("object", f"{drift.object_kind} {drift.object_name}"),
+        ("last change", last),
+        ("repair", drift.repair),
+    )
     return (
         f'<section class="drift {severity}"><p><b>{_e(drift.meaning)}</b></p><p>{tags}</p>'
         f"{_pairs(pairs)}{_diff(drift)}</section>"

@@ -21,6 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Status,
     Step,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!()])")
 #: What XML 1.0 does not take, even escaped.
@@ -62,6 +63,16 @@ def sentence(report: Report) -> str:
     return f"{', '.join(counts) or 'none'}.{ending}"
 
 
+def last_change_sentence(last: LastChange) -> str:
+    """Who changed the object of a drift last; what a person must know to read it rightly is said."""
+    when = f" at {last.when}" if last.when else ""
+    return {
+        Told.FIELD: f"Set last by {last.who}{when}.",
+        Told.OBJECT: f"The object was last written by {last.who}{when}, which may have been another change.",
+        Told.TAG: f"A tag names {last.who}.",
+    }[last.how]
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
@@ -90,7 +101,8 @@ def _section(cluster: Cluster) -> list[str]:
         for drift in step.drifts:
             age = "new" if drift.new else f"since {drift.since}" if drift.since else ""
             weight = ", ".join(filter(None, (drift.severity.value, age)))
-            lines.append(f"  - {_escaped(drift.meaning)} ({weight}) Repair: {_escaped(drift.repair)}")
+            last = "" if drift.last_changed_by is None else f" {_escaped(last_change_sentence(drift.last_changed_by))}"
+            lines.append(f"  - {_escaped(drift.meaning)} ({weight}) Repair: {_escaped(drift.repair)}{last}")
     return lines
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     CLIENT_ID_ANNOTATION,
@@ -123,6 +123,7 @@ class Account:
     annotations: StringMap
     uid: str | None = None
     resource_version: str = ""
+    managed_fields: tuple[t.Mapping[str, t.Any], ...] = ()
 
     @classmethod
     def from_object(cls, found: t.Mapping[str, t.Any]) -> Account:
@@ -132,6 +133,7 @@ class Account:
             annotations=dict(metadata.get("annotations") or {}),
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
+            managed_fields=tuple(metadata.get("managedFields") or ()),
         )
 
     def shown(self) -> dict[str, object]:
@@ -236,6 +238,11 @@ def plan_service_account(current: Current, wish: Wish) -> Plan[Operation, Curren
         before=current.account.shown(),
         after=account.shown(),
         operation=PatchAccount(labels, {**annotations, **record}, current.account.resource_version),
+        last_changed_by=last_change.of_entries(
+            current.account.managed_fields,
+            *(("metadata", "labels", name) for name in labels),
+            *(("metadata", "annotations", name) for name in annotations),
+        ),
     )
     return Plan((change,), Current(namespace_exists=True, account=account))
 

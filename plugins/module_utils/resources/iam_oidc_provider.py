@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags, errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags, errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
@@ -341,6 +341,7 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
         before=_document(before.provider),
         after=_document(after.provider),
         operation=operation,
+        last_changed_by=last_change.of_tags(before.provider.tags) if before.provider is not None else None,
     )
 
 

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
     aws_tags,
     errors,
+    last_change,
     policy,
     policy_findings,
     trust_merge,
@@ -307,7 +308,14 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
             documents = (_attachments(before), _attachments(after))
         case _:
             documents = (_settings(before.existing), _settings(after.existing))
-    return Change(action, kind, name, summary, documents[0], documents[1], operation)
+    keeper = last_change.of_tags(_tags(before, operation)) if action is Action.UPDATE else None
+    return Change(action, kind, name, summary, documents[0], documents[1], operation, keeper)
+
+
+def _tags(before: Current, operation: Operation) -> t.Mapping[str, str]:
+    """Those of the object that the operation changes; inline policies and attachments are parts of the role."""
+    owner = before.managed if isinstance(operation, SetManagedPolicy) else before.role
+    return {} if owner is None else owner.tags
 
 
 def _attachments(current: Current) -> dict[str, object]:

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
@@ -198,6 +198,7 @@ def _planned(reference: ObjectReference, resource: Json, change: ResourceChange)
         before=change.before,
         after=change.after,
         operation=operation,
+        last_changed_by=last_change.of_object(resource, *(("spec", name) for name in change.spec)),
     )
 
 

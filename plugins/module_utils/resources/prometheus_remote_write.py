@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtool import (
     Configuration,
@@ -160,6 +160,7 @@ def _configuration_change(current: Current, wish: Wish, merged: Merged) -> tuple
         before=merged.shown_before,
         after=merged.shown_after,
         operation=_text_change(current.config, wish, merged),
+        last_changed_by=last_change.of_object(current.config, *source.fields),
     )
     return (change,)
 
@@ -183,6 +184,8 @@ def _template_change(current: Current, wish: Wish, pod: PodChange) -> tuple[Chan
         before=pod.before,
         after=pod.after,
         operation=PatchTemplate(pod.patch, record, version(current.workload)),
+        # What is missing in a template has no trace of who took it away, so only the whole is told of.
+        last_changed_by=last_change.of_object(current.workload),
     )
     return (change,)
 

@@ -67,6 +67,11 @@ class TextSource:
         """The configuration's place in words."""
         return f"{self.key} in {self.reference}"
 
+    @property
+    def fields(self) -> tuple[tuple[str, ...], ...]:
+        """Where the text may be in the object."""
+        return ((_TEXT, self.key), (_BINARY, self.key))
+
     def text_of(self, found: t.Mapping[str, t.Any]) -> str:
         """The configuration in the object. Raises NotFound without the key, Refused for what is no text."""
         text, binary = found.get(_TEXT) or {}, found.get(_BINARY) or {}

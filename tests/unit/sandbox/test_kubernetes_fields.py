@@ -175,6 +175,27 @@ def test_who_sets_a_field_owns_it(api: Api) -> None:
     assert managers(removed) == {"kubectl": {"f:metadata": {"f:labels": {".": {}, "f:a": {}}}}}
 
 
+def test_a_time_is_that_of_the_managers_last_write_that_set_something(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kube-apiserver has it: who only takes something away leaves no trace."""
+
+    def times(obj: Json) -> dict[str, str]:
+        return {entry["manager"]: entry["time"] for entry in obj["metadata"]["managedFields"]}
+
+    clock = iter(f"2026-01-01T00:00:0{second}Z" for second in range(10))
+    monkeypatch.setattr("sandbox.kubernetes.objects.now", lambda: next(clock))
+    body = config_map() | {"metadata": {"name": "settings", "labels": {"a": "b"}}}
+    api.call("POST", f"{MONITORING}/configmaps?fieldManager=alice", body)
+    created = times(api.get(SETTINGS))["alice"]
+    taken = times(write(api, "bob", {"data": {"key": "new", "mine": "1"}}))
+    assert taken["alice"] == created
+    assert taken["bob"] > created
+    assert times(write(api, "carol", {"data": {"mine": None}})) == taken
+    assert times(write(api, "bob", {"metadata": {"labels": None}})) == taken
+    assert times(write(api, "bob", {"data": {"more": "1"}}))["bob"] > taken["bob"]
+
+
 def test_a_write_that_changes_nothing_owns_nothing(api: Api) -> None:
     created = api.post(f"{MONITORING}/configmaps", config_map())
     assert write(api, "ansible", {"data": {"key": "value"}}) == created

@@ -20,6 +20,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Status,
     Step,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 
 NOW: t.Final = "2026-05-04T03:02:01Z"
 EARLIER: t.Final = "2026-05-03T03:02:01Z"
@@ -56,6 +57,9 @@ _texts = st.one_of(st.text(max_size=20), st.just(HOSTILE))
 _lines = st.lists(st.text(alphabet='ab<&"{} ', max_size=5), max_size=8).map("\n".join)
 
 
+_last_changes = st.none() | st.builds(LastChange, _texts, st.just(EARLIER), st.sampled_from(Told))
+
+
 @st.composite
 def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
     made = []
@@ -75,6 +79,7 @@ def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
                 draw(_lines),
                 since=EARLIER,
                 new=draw(st.sampled_from((None, True, False))),
+                last_changed_by=draw(_last_changes),
             )
             for kind in kinds
             if status in (Status.DRIFTED, Status.FAILED)

@@ -10,10 +10,12 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import clean, drifts_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import drifts_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Severity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_entries import Asked, merge_entries
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import result_values
 from sandbox.testing import running_sandbox
@@ -120,6 +122,9 @@ def _trust(before: Json) -> list[str]:
         (_policy(), ["trust_lost_audience", "trust_lost_subject"]),
         (_policy(aud="api://AzureADTokenExchange", sub=SUBJECT), ["trust_audience_changed"]),
         (_policy("StringLike", aud="sts.amazonaws.com", sub="system:serviceaccount:*:*"), [
+            "trust_audience_changed", "trust_wildcard"
+        ]),
+        (_policy("ForAnyValue:StringLike", aud="sts.amazonaws.com", sub="system:serviceaccount:other:*"), [
             "trust_audience_changed", "trust_wildcard", "trust_subject_missing"
         ]),
         (_policy(aud="sts.amazonaws.com", sub=[SUBJECT, f"{SUBJECT}-b"]), ["trust_foreign_subject"]),
@@ -145,6 +150,11 @@ def test_a_permission_that_was_lost_is_told_from_one_that_is_too_wide() -> None:
     assert kinds(policy("aps:QueryMetrics"), wanted) == ["permission_lost", "permission_too_wide"]
     assert kinds(policy(["aps:RemoteWrite", "aps:QueryMetrics"]), wanted) == ["permission_too_wide"]
     assert kinds(policy([]), wanted) == ["permission_lost"]
+    assert kinds(policy("aps:*"), wanted) == ["permission_too_wide"]
+    assert kinds(policy("aps:RemoteWrite", "*"), wanted) == ["permission_too_wide"]
+    assert kinds(policy("aps:RemoteWrite", "x*"), wanted) == ["permission_lost", "permission_too_wide"]
+    denied = {"Statement": [{**wanted["Statement"], "Effect": "Deny"}]}
+    assert kinds(denied, wanted) == ["permission_lost"]
     assert kinds(policy("aps:remotewrite"), wanted) == ["iam_inline_policy_changed"]
 
 
@@ -205,3 +215,16 @@ def test_each_mistake_in_an_entry_is_named(
     change = {"action": "update", "kind": "ConfigMap", "name": "m/c", "summary": f"In it: {', '.join(summaries)}."}
     found = drifts_of({"changes": [change] if summaries else [], "diff": [{"before": "a", "after": "b"}]})
     assert [drift.kind for drift in found] == kinds
+
+
+def test_a_drift_says_who_changed_the_object_last_where_the_module_knows() -> None:
+    def told(last: object) -> object:
+        change = {"action": "update", "kind": "ConfigMap", "name": "x", "summary": "s", "last_changed_by": last}
+        (found,) = drifts_of({"changes": [change]})
+        return found.last_changed_by
+
+    known = {"who": "kubectl-edit\x1b[31m", "when": "2026-05-01T09:12:44Z", "how": "field"}
+    assert told(known) == LastChange("kubectl-edit\ufffd[31m", "2026-05-01T09:12:44Z", Told.FIELD)
+    assert told({**known, "when": None}) == LastChange("kubectl-edit\ufffd[31m", "", Told.FIELD)
+    for unfit in (None, "somebody", {**known, "who": ""}, {**known, "how": "gossip"}):
+        assert told(unfit) is None

@@ -23,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Status,
     Step,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Told
 from tests.unit.plugins.module_utils.drift.reports import EARLIER, NOW, REPORTS, cluster, drift, drifted
 
 SCHEMA = json.loads((Path(__file__).parents[5] / "docs/schemas/drift-report.schema.json").read_text())
@@ -36,6 +37,7 @@ def test_the_schema_names_what_the_code_knows() -> None:
     assert definitions["step_name"]["enum"] == list(STEPS)
     assert SCHEMA["properties"]["format_version"]["const"] == FORMAT_VERSION
     assert set(definitions["drift"]["properties"]) == {field.name for field in dataclasses.fields(drift())}
+    assert definitions["last_change"]["properties"]["how"]["enum"] == [told.value for told in Told]
 
 
 @given(report=REPORTS)
@@ -113,8 +115,46 @@ def test_slices_merge_to_the_whole(report: Report) -> None:
     assert history.merge(slices[::-1]) == whole
 
 
+@given(report=REPORTS, previous=REPORTS)
+@settings(max_examples=40, deadline=None)
+def test_slices_that_were_compared_merge_to_the_compared_whole(report: Report, previous: Report) -> None:
+    old = history.first(dataclasses.replace(previous, generated_at=EARLIER))
+    whole = dataclasses.replace(report, clusters=tuple(sorted(report.clusters, key=lambda one: one.name)))
+    slices = [dataclasses.replace(whole, clusters=whole.clusters[first::2]) for first in (0, 1)]
+    merged = history.merge([history.compare(one, old) for one in slices])
+    compared = history.compare(whole, old)
+    in_order = sorted(
+        compared.repaired, key=lambda one: (one.cluster, one.step, one.kind, one.object_kind, one.object_name)
+    )
+    assert merged == dataclasses.replace(compared, repaired=tuple(in_order))
+
+
+def test_reports_of_earlier_and_of_later_versions_are_read() -> None:
+    report = history.first(Report(NOW, (drifted("a"),), compared_with=EARLIER))
+    written = report.to_json()
+    (found,) = written["clusters"][0]["steps"][1]["drifts"]
+    del found["last_changed_by"]
+    jsonschema.validate(written, SCHEMA)
+    assert Report.from_json(written) == report
+    found["of_tomorrow"] = written["of_tomorrow"] = written["clusters"][0]["of_tomorrow"] = 1
+    assert Report.from_json(written) == report
+
+
 def test_slices_that_share_a_cluster_are_refused() -> None:
     with pytest.raises(NotAReport, match="The cluster a is in two of the reports"):
         history.merge([Report(NOW, (cluster("a"),)), Report(NOW, (cluster("a"),))])
     with pytest.raises(NotAReport, match="no report"):
         history.merge([])
+
+
+def test_an_expected_cluster_that_no_part_names_is_unknown() -> None:
+    whole = history.complete(history.first(Report(NOW, (drifted("c"),))), ["b", "c", "a"])
+    assert {one.name: one.status for one in whole.clusters} == {
+        "a": Status.UNKNOWN,
+        "b": Status.UNKNOWN,
+        "c": Status.DRIFTED,
+    }
+    assert [one.name for one in whole.clusters] == ["a", "b", "c"]
+    assert {step.note for step in whole.clusters[0].steps} == {"No part of the report names this cluster."}
+    jsonschema.validate(json.loads(json.dumps(whole.to_json())), SCHEMA)
+    assert history.complete(whole, ["c"]) == whole

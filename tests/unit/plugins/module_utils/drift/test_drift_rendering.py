@@ -32,6 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     openmetrics,
     sentence,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 from tests.unit.plugins.module_utils.drift.reports import EARLIER, HOSTILE, NOW, REPORTS, cluster, drift, drifted
 
 JUNIT = xmlschema.XMLSchema11(Path(__file__).with_name("junit.xsd"))
@@ -167,7 +168,7 @@ def test_the_page_shows_chain_diff_and_history() -> None:
     text = page(REPORT)
     assert '<td></td><td class="plus">    &quot;sts.amazonaws.com&quot;</td>' in text
     assert f"Repaired since {EARLIER}" in text
-    assert '<span class="tag">new</span>' in text
+    assert '<span class="tag ">new</span>' in text
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
     assert policy[1].startswith("default-src &#x27;none&#x27;; style-src &#x27;sha256-")
@@ -184,3 +185,19 @@ def test_a_thousand_clusters_make_a_page_of_bounded_size() -> None:
     report = Report(NOW, tuple(cluster(f"cluster-{number:04}") for number in range(1000)))
     assert len(page(report)) < 1_500_000
     assert t.cast("int", openmetrics(report).count("\n")) > 1000 * len(STEPS)
+
+
+def test_who_changed_an_object_last_is_said_with_what_it_is_worth() -> None:
+    lasts = (
+        (LastChange("kubectl-edit", EARLIER, Told.FIELD), f"Set last by kubectl-edit at {EARLIER}."),
+        (
+            LastChange("helm", EARLIER, Told.OBJECT),
+            f"The object was last written by helm at {EARLIER}, which may have ",
+        ),
+        (LastChange("CloudFormation stack iam", "", Told.TAG), "A tag names CloudFormation stack iam."),
+    )
+    for last, sentence_of_it in lasts:
+        report = Report(NOW, (drifted("payments", drift(last_changed_by=last)),))
+        assert sentence_of_it in page(report)
+        assert sentence_of_it in markdown(report).replace("\\", "")
+    assert "last change" not in page(Report(NOW, (drifted("payments"),)))
