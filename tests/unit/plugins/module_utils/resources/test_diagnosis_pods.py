@@ -121,16 +121,16 @@ def test_a_service_account_that_is_missing_keeps_pods_from_being_made(ward: Ward
 CRASHES: t.Final[dict[str, tuple[str, str]]] = {
     "log_not_authorized": (
         (
-            'level=ERROR msg="Failed to apply configuration" err="could not get SigV4 credentials: operation error STS: '
-            "AssumeRoleWithWebIdentity, https response error StatusCode: 403, api error AccessDenied: Not authorized to "
-            f'perform sts:AssumeRoleWithWebIdentity; token {SECRET_TOKEN}"'
+            'level=ERROR msg="Failed to apply configuration" err="could not get SigV4 credentials: operation error '
+            "STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, api error AccessDenied: Not "
+            f'authorized to perform sts:AssumeRoleWithWebIdentity; token {SECRET_TOKEN}"'
         ),
         "iam_web_identity",
     ),
     "log_no_web_identity": (
         (
-            'level=error msg="Error loading config" err="could not get SigV4 credentials: NoCredentialProviders: no valid '
-            'providers in chain"'
+            'level=error msg="Error loading config" err="could not get SigV4 credentials: NoCredentialProviders: no '
+            'valid providers in chain"'
         ),
         "AWS_ROLE_ARN",
     ),
@@ -280,8 +280,8 @@ LOGGED: t.Final[dict[str, tuple[str, Severity, str]]] = {
     # The texts of domain and guide, the kind's ending, and a part of the advice.
     "permission_missing": (
         (
-            'server returned HTTP status 403 Forbidden: {\\"Message\\":\\"User: arn:aws:sts::123456789012:assumed-role/x'
-            '/y is not authorized to perform: aps:RemoteWrite\\"}'
+            'server returned HTTP status 403 Forbidden: {\\"Message\\":\\"User: '
+            'arn:aws:sts::123456789012:assumed-role/x/y is not authorized to perform: aps:RemoteWrite\\"}'
         ),
         Severity.HIGH,
         "aps:RemoteWrite",
@@ -327,8 +327,8 @@ LOGGED: t.Final[dict[str, tuple[str, Severity, str]]] = {
     ),
     "role_chained_to_itself": (
         (
-            "api error AccessDenied: User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: sts:AssumeRole on "
-            "resource: arn:aws:iam::1:role/r"
+            "api error AccessDenied: User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: "
+            "sts:AssumeRole on resource: arn:aws:iam::1:role/r"
         ),
         Severity.HIGH,
         "role_arn",
@@ -340,8 +340,8 @@ LOGGED: t.Final[dict[str, tuple[str, Severity, str]]] = {
     ),
     "token_file_missing": (
         (
-            "WebIdentityErr: failed fetching WebIdentity token: open /var/run/secrets/azure/tokens/azure-identity-token: "
-            "no such file or directory"
+            "WebIdentityErr: failed fetching WebIdentity token: open "
+            "/var/run/secrets/azure/tokens/azure-identity-token: no such file or directory"
         ),
         Severity.HIGH,
         "mount of the token",
