@@ -15,7 +15,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PARTS := lint integration unit sanity types molecule
 
-.PHONY: help demo test test-all test-real lint types unit faults sanity integration e2e molecule lowest down clean
+.PHONY: help demo test test-all test-real lint types unit faults sanity integration e2e fleet images molecule \
+  lowest down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
@@ -23,6 +24,7 @@ help:
 	@echo "make test-all     the same, then 'test-real', 'e2e', 'faults' and 'lowest'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
+	@echo "make fleet        two hundred clusters, of which twenty have drifted (40 minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
@@ -68,6 +70,14 @@ integration: $(VENV)/.tests
 
 e2e: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile -q
+
+# The same test as in 'e2e', with more clusters.
+fleet: $(VENV)/.tests
+	AKS_AMP_FLEET=$${AKS_AMP_FLEET:-200} $(BIN)/python -m pytest tests/e2e/test_fleet_of_clusters.py -q
+
+# The pictures of the drift report in the documentation; needs Chromium.
+images: $(VENV)/.tests
+	PYTHONPATH=.collections:. $(BIN)/python -m tests.real.report_images
 
 molecule: $(VENV)/.tests
 	$(BIN)/molecule test

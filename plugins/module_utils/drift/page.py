@@ -36,7 +36,7 @@ input[type=search] { font: inherit; padding: .3rem .5rem; min-width: 18rem; bord
   padding: .3rem .5rem; align-items: center; }
 .head { font-weight: 600; border-bottom: 2px solid var(--line); overflow-wrap: anywhere; }
 details.cluster { border-bottom: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 2rem; }
-details.cluster > summary { cursor: pointer; list-style: none; }
+details.cluster > summary { cursor: pointer; list-style: none; scroll-margin-top: 8rem; outline-offset: -2px; }
 details.cluster > summary::-webkit-details-marker { display: none; }
 details.cluster > summary .name::before { content: "\\25B8\\00A0"; color: var(--soft); }
 details.cluster[open] > summary .name::before { content: "\\25BE\\00A0"; }
