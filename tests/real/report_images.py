@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m tests.real.report_images``: makes the pictures of the drift report's page that the documentation shows."""
+"""``python -m tests.real.report_images``: makes the pictures of the drift report that the documentation shows."""
 
 from __future__ import annotations
 
