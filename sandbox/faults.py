@@ -56,7 +56,7 @@ class Met:
     def writes(self) -> bool:
         """Whether a request of this kind can change something; AWS's query protocol sends reads by POST too."""
         if self.service in ("iam", "sts"):
-            return not self.operation.startswith(("Get", "List", "Assume"))
+            return not self.operation.startswith(("Get", "List", "Assume", "Simulate"))
         return self.method not in ("GET", "HEAD") and not self.operation.endswith("reviews")
 
 

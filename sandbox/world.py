@@ -253,6 +253,7 @@ class Settings:
     graph_replication_seconds: float = 0.0
     iam_propagation_seconds: float = 0.0
     aps_receiver: str = ""  # URL of a Prometheus on loopback that stores what workspaces take and answers queries
+    sts_refusal_code: str = ""  # code that refuses every identity token, for a reason outside of the sandbox
     sts_longest_session_seconds: int = 0  # sessions end after this time, however long they were asked for; 0: no limit
     identity_write_seconds: float = 0.0  # how long a managed identity takes no second write to its credentials
 

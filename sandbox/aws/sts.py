@@ -100,6 +100,9 @@ class _Front(TokenResponse):
     def assume_role_with_web_identity(self) -> ActionResult:
         asked = self._asked()
         account = self._account
+        refusal = account.world.settings.sts_refusal_code
+        if refusal:
+            raise _refused_outside(refusal)
         iam = account.iam()
         token = web_identity.verify(self._get_param("WebIdentityToken"), iam, account.issuers, account.clock())
         role = iam.roles.get(asked.role_arn)
@@ -198,6 +201,22 @@ class _Front(TokenResponse):
             "AssumedRoleUser": {"AssumedRoleId": identity.user_id, "Arn": identity.arn},
         }
         return answer if asked.packed_percent is None else answer | {"PackedPolicySize": asked.packed_percent}
+
+
+#: Refusals whose reasons the sandbox does not have, with the texts and statuses of the API's description
+#: (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
+_OUTSIDE: t.Final = {
+    "ExpiredTokenException": ("Token expired: current date/time 1 must be before the expiration date/time 0", 400),
+    "IDPCommunicationError": ("The identity provider could not be reached to verify the incoming identity token.", 400),
+    "IDPRejectedClaim": ("The identity provider reported that authentication failed.", 403),
+    "RegionDisabledException": ("STS is not activated in this region for account:123456789012.", 403),
+    "ValidationError": ("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", 400),
+}
+
+
+def _refused_outside(code: str) -> AwsError:
+    message, status = _OUTSIDE.get(code, ("The request was refused.", 400))
+    return AwsError(code, message, status)
 
 
 def _context(asked: _Asked) -> dict[str, tuple[str, ...]]:

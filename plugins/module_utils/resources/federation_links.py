@@ -45,7 +45,7 @@ ABOUT_A_LINK: t.Final = (
     FederationError,
 )
 
-_REPAIR_IAM: t.Final = "The step iam_web_identity repairs it."
+_REPAIR_IAM: t.Final = "Run the step iam_web_identity (federate.yml --tags iam_web_identity)."
 
 
 def failed(name: LinkName, error: Exception) -> Link:

@@ -62,7 +62,11 @@ class Runner:
         }
 
     def run(self, definition: ModuleDefinition, *, check_mode: bool = False, **options: t.Any) -> Result:
-        params = params_of(definition, {**self.connection, **options})
+        return self.run_alone(definition, check_mode=check_mode, **{**self.connection, **options})
+
+    def run_alone(self, definition: ModuleDefinition, *, check_mode: bool = False, **options: t.Any) -> Result:
+        """Run a module with these options only."""
+        params = params_of(definition, options)
         context = Context(check_mode=check_mode, sleep=self.clock.sleep, monotonic=self.clock.monotonic)
         return definition.run(params, context)
 
