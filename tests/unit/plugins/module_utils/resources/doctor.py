@@ -120,4 +120,4 @@ class Doctor(Proof):
         return {"kubeconfig": str(self.sandbox.kubeconfig), "context": cluster}
 
     def _step(self, definition: ModuleDefinition, options: Json) -> None:
-        self.runner.run_alone(definition, **options)
+        self.runner.run_alone(definition, **{name: value for name, value in options.items() if value is not None})
