@@ -17,11 +17,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     STEPS,
     Cluster,
     Report,
-    Severity,
     Status,
     Step,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!()])")
 #: What XML 1.0 does not take, even escaped.

@@ -46,6 +46,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_r
     advance,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_wish import PolicyType, Wish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 ROLE: t.Final = "IAM role"
 TRUST: t.Final = "IAM trust policy"
@@ -91,7 +92,7 @@ def made_of(
         after = advance(state, operation)
         changes.append(_change(wish, operation, summary, state, after))
         state = after
-    grave = (found for found in findings(state, wish) if found.severity is policy_findings.Severity.HIGH)
+    grave = (found for found in findings(state, wish) if found.severity is Severity.HIGH)
     warnings += tuple(f"IAM role {wish.name}, {found.statement}: {found.text}" for found in grave)
     return Plan(tuple(changes), state, warnings)
 

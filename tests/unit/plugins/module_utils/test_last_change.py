@@ -24,7 +24,7 @@ def entry(manager: str, time: str, fields: Json, **more: str) -> Json:
     return {"manager": manager, "operation": "Update", "time": time, "fieldsV1": fields, **more}
 
 
-WHOLE = {"f:data": {".": {}, "f:prometheus.yml": {}, "f:alerts.yml": {}}}
+WHOLE: Json = {"f:data": {".": {}, "f:prometheus.yml": {}, "f:alerts.yml": {}}}
 
 
 def test_it_is_who_set_the_field_and_not_who_wrote_the_object_later() -> None:
@@ -107,7 +107,7 @@ def test_a_change_reports_it_only_where_it_is_told() -> None:
     assert known.report()["last_changed_by"] == {"who": "helm", "when": "", "how": "field"}
 
 
-_fields = st.recursive(
+_fields: st.SearchStrategy[Json] = st.recursive(
     st.just({}), lambda below: st.dictionaries(st.sampled_from(["f:a", "f:b", "k:{}", "."]), below, max_size=3)
 )
 _entries = st.lists(

@@ -16,11 +16,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Cluster,
     Drift,
     Report,
-    Severity,
     Status,
     Step,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 NOW: t.Final = "2026-05-04T03:02:01Z"
 EARLIER: t.Final = "2026-05-03T03:02:01Z"

@@ -19,11 +19,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     STEPS,
     NotAReport,
     Report,
-    Severity,
     Status,
     Step,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from tests.unit.plugins.module_utils.drift.reports import EARLIER, NOW, REPORTS, cluster, drift, drifted
 
 SCHEMA = json.loads((Path(__file__).parents[5] / "docs/schemas/drift-report.schema.json").read_text())

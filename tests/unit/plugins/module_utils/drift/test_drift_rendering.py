@@ -20,7 +20,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     STEPS,
     Repaired,
     Report,
-    Severity,
     Status,
     Step,
 )
@@ -33,6 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     sentence,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from tests.unit.plugins.module_utils.drift.reports import EARLIER, HOSTILE, NOW, REPORTS, cluster, drift, drifted
 
 JUNIT = xmlschema.XMLSchema11(Path(__file__).with_name("junit.xsd"))
