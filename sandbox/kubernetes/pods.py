@@ -4,7 +4,7 @@
 """Pods as the cluster makes and runs them: admission, the token volume, and a kubelet that starts everything at once.
 
 Nothing is executed: a pod that was admitted is running and ready from then on, whatever its image would do, unless a
-fate was set for it (:mod:`sandbox.kubernetes.fates`).
+fate was set for it (:mod:`sandbox.kubernetes.fates`), or a program runs for those that are to end.
 Source: ``plugin/pkg/admission/serviceaccount`` of Kubernetes.
 """
 
@@ -44,6 +44,8 @@ class Pods:
         self.logs = Logs()
         self.fates = Fates()
         self.prometheus = PrometheusPods(store, self.fates, self.logs.append)
+        #: Is given each pod that is to run to its end when it has been started.
+        self.begin_program: t.Callable[[Json], None] | None = None
 
     def nodes(self) -> list[str]:
         """The names of the cluster's nodes, as AKS names virtual machines of its scale sets."""
@@ -133,7 +135,7 @@ class Pods:
         """Let the pods that did not come to run begin anew. Gives their namespaces."""
         namespaces = []
         for pod in self._store.select(kinds.PODS):
-            if not is_ready(pod) and "conditions" in pod["status"]:
+            if not is_ready(pod) and "conditions" in pod["status"] and not is_finished(pod):
                 status = {"phase": "Pending", "qosClass": pod["status"]["qosClass"]}
                 self._writer.update(kinds.PODS, pod, {"status": status}, "kubelet")
                 namespaces.append(pod["metadata"]["namespace"])
@@ -153,9 +155,11 @@ class Pods:
         status = _running(bound, address)
         if fate is not None:
             status = _struck_status(bound, status, fate)
-        self._writer.update(kinds.PODS, bound, {"status": status}, "kubelet")
+        started = self._writer.update(kinds.PODS, bound, {"status": status}, "kubelet")
         if fate is None:
             self.prometheus.started(bound)
+            if self.begin_program is not None and started["spec"]["restartPolicy"] == "Never":
+                self.begin_program(started)
 
     def _strike(self, pod: Json, fate: Fate) -> None:
         """What a fate leaves beside the pod's status: its event, and the log of a container that ends."""
@@ -267,6 +271,11 @@ def _running(pod: Json, address: str) -> Json:
 def is_ready(pod: Json) -> bool:
     conditions = pod["status"].get("conditions", [])
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def is_finished(pod: Json) -> bool:
+    """Whether the pod has run to its end."""
+    return pod["status"].get("phase") in ("Succeeded", "Failed")
 
 
 def _struck_container(pod: Json, fate: Fate) -> Json:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import secrets
+import threading
 import typing as t
 import uuid
 
@@ -30,6 +31,7 @@ from sandbox.kubernetes.listing import ListQuery, list_objects
 from sandbox.kubernetes.logs import choose_container
 from sandbox.kubernetes.objects import SystemWriter
 from sandbox.kubernetes.pods import Pods, is_ready
+from sandbox.kubernetes.programs import Files, Program, token_sources
 from sandbox.kubernetes.registry import Registry
 from sandbox.kubernetes.reviews import Reviews
 from sandbox.kubernetes.store import Store
@@ -60,6 +62,7 @@ class ApiServer:
         self._tokens = Tokens(cluster, self._store)
         self._reviews = Reviews(self._access, self._tokens)
         self._logs = pods.logs
+        self._writer = writer
         self.app = self._make_app()
         self.reset()
 
@@ -72,6 +75,7 @@ class ApiServer:
             self._logs.clear()
             self._pods.fates.clear()
             self._pods.prometheus.clear()
+            self._pods.begin_program = None
             self._access.reset()
             self._registry.admission.clear()
             self._controllers.make_initial_namespaces()
@@ -136,6 +140,34 @@ class ApiServer:
         """Let pods not come to run, see :mod:`sandbox.kubernetes.fates`."""
         with self._world.lock:
             self._pods.fates.add(fate)
+
+    def run_programs(self, program: Program) -> None:
+        """Let pods that are not to be restarted run this program, until the next reset."""
+
+        def begin(pod: Json) -> None:
+            namespace, spec = pod["metadata"]["namespace"], pod["spec"]
+            files = {}
+            for path, token in token_sources(pod):
+                asked = {"audiences": [token["audience"]], "expirationSeconds": token["expirationSeconds"]}
+                answer, _unused = self._tokens.request(namespace, spec["serviceAccountName"], {"spec": asked})
+                files[path] = answer["status"]["token"]
+            # In a thread of its own, because it may ask this very server.
+            arguments = (program, copy.deepcopy(pod), files)
+            threading.Thread(target=self._run_program, args=arguments, name="sandbox-pod", daemon=True).start()
+
+        with self._world.lock:
+            self._pods.begin_program = begin
+
+    def _run_program(self, program: Program, pod: Json, files: Files) -> None:
+        ended = program(pod, files)
+        metadata = pod["metadata"]
+        with self._world.lock:
+            stored = self._store.find(kinds.PODS, metadata["namespace"], metadata["name"])
+            if stored is None or stored["metadata"]["uid"] != metadata["uid"]:
+                return
+            self._logs.append(stored, stored["spec"]["containers"][0]["name"], ended.log)
+            self._writer.update(kinds.PODS, stored, {"status": ended.status_of(stored)}, "kubelet")
+            self._controllers.settle(metadata["namespace"])
 
     def clear_fates(self) -> None:
         """Let all pods run, those too that did not come to."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 import copy
 
 from sandbox.kubernetes import kinds
+from sandbox.kubernetes.conditions import keep_condition
 from sandbox.kubernetes.deployments import Deployments, ReplicaSets
 from sandbox.kubernetes.objects import now
 from sandbox.kubernetes.ownership import REVISION_HASH, Workshop, template_hash, without_zeros
-from sandbox.kubernetes.pods import is_ready
+from sandbox.kubernetes.pods import is_finished, is_ready
 from sandbox.world import Json
 
 
@@ -169,7 +170,7 @@ class DaemonSets:
 
 
 class Jobs:
-    """Starts the pods of jobs. They run for ever: nothing is executed, so nothing is reported to have succeeded."""
+    """Starts the pods of jobs and counts those that came to their end; without a program they run for ever."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
@@ -178,11 +179,34 @@ class Jobs:
         spec = job["spec"]
         wanted = 0 if spec["suspend"] else min(spec["parallelism"], spec.get("completions", spec["parallelism"]))
         self._workshop.fill(kinds.JOBS, job, wanted - len(self._workshop.owned_pods(job)))
-        active = len(self._workshop.owned_pods(job))
-        if active:
+        pods = self._workshop.owned_pods(job)
+        if pods:
             started = job["status"].get("startTime", now())
-            status = {"active": active, "ready": active, "startTime": started, "uncountedTerminatedPods": {}}
+            active = sum(not is_finished(pod) for pod in pods)
+            ended = [pod["status"]["phase"] for pod in pods if is_finished(pod)]
+            counts = {
+                "active": active,
+                "ready": active,
+                "succeeded": ended.count("Succeeded"),
+                "failed": ended.count("Failed"),
+                "conditions": _job_conditions(job, ended),
+            }
+            status = {"startTime": started, "uncountedTerminatedPods": {}, **without_zeros(counts)}
             self._workshop.writer.update(kinds.JOBS, job, {"status": status})
+
+
+def _job_conditions(job: Json, ended: list[str]) -> list[Json]:
+    """https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions"""
+    before: list[Json] = job["status"].get("conditions", [])
+    if ended.count("Succeeded") >= job["spec"].get("completions", 1):
+        return keep_condition(
+            before, "Complete", "True", "CompletionsReached", "Reached expected number of succeeded pods"
+        )
+    if ended.count("Failed") > job["spec"]["backoffLimit"]:
+        return keep_condition(
+            before, "Failed", "True", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
+        )
+    return before
 
 
 def _hash_of(pod: Json) -> str | None:
