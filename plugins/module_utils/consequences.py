@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status
 
 #: By a finding's kind, the links that explain it when they are broken.
-_EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
+EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
     "discovery_unreachable": (LinkName.CLUSTER,),
     "discovery_not_readable": (LinkName.CLUSTER,),
     "token_missing": (LinkName.SERVICE_ACCOUNT,),
@@ -24,12 +24,16 @@ _EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
     "chained_role_not_authorized": (LinkName.PERMISSION,),
     "remote_write_permission_missing": (LinkName.PERMISSION,),
     "remote_write_workspace_not_found": (LinkName.WORKSPACE,),
+    "entra_exchange_no_matching_credential": (LinkName.ENTRA,),
     "entra_exchange_issuer_not_trusted": (LinkName.ENTRA,),
     "entra_exchange_subject_not_trusted": (LinkName.ENTRA,),
     "entra_exchange_audience_not_trusted": (LinkName.ENTRA,),
-    "entra_exchange_no_matching_credential": (LinkName.ENTRA,),
-    "entra_exchange_service_principal_missing": (LinkName.ENTRA,),
-    "entra_exchange_application_missing": (LinkName.ENTRA,),
+    "entra_exchange_subject_form": (LinkName.ENTRA,),
+    "entra_exchange_subject_case": (LinkName.ENTRA,),
+    "entra_exchange_principal_missing": (LinkName.ENTRA,),
+    "entra_exchange_application_unknown": (LinkName.ENTRA,),
+    "entra_exchange_application_disabled": (LinkName.ENTRA,),
+    "entra_exchange_issuer_not_reached": (LinkName.CLUSTER,),
 }
 
 
@@ -43,7 +47,7 @@ def settled(links: t.Sequence[Link]) -> tuple[Link, ...]:
 
 def _settled(link: Link, broken: set[LinkName]) -> Link:
     causes = {
-        finding.kind: [name for name in _EXPLAINED_BY.get(finding.kind, ()) if name in broken]
+        finding.kind: [name for name in EXPLAINED_BY.get(finding.kind, ()) if name in broken]
         for finding in link.findings
     }
     explained = [kind for kind, names in causes.items() if names]

@@ -48,7 +48,7 @@ class Explanation:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Rule:
+class Rule:
     """``codes`` are service codes or HTTP statuses, ``text`` a part of the message ("" fits all); the rest are texts
     with the chain's fields in braces."""
 
@@ -79,8 +79,8 @@ _IDP_REJECTED: t.Final = _codes("IDPRejectedClaim", "IDPRejectedClaimException")
 _VALIDATION: t.Final = _codes("ValidationError", "ValidationException")
 
 #: Refusals of AssumeRoleWithWebIdentity, the special before the general.
-_TOKEN_EXCHANGE: t.Final = (
-    _Rule(
+TOKEN_EXCHANGE: t.Final = (
+    Rule(
         "audience_not_listed",
         _INVALID_TOKEN,
         "Incorrect token audience",
@@ -89,7 +89,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "audience is one of them; the Azure webhook's token has the audience api://AzureADTokenExchange.",
         passing=Passing.IF_LISTED,
     ),
-    _Rule(
+    Rule(
         "no_provider_for_issuer",
         _INVALID_TOKEN,
         "No OpenIDConnect provider found",
@@ -98,7 +98,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "Create the provider with that URL in the account of {role_arn} (the step iam_web_identity does).",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "keys_not_retrieved",
         _INVALID_TOKEN,
         "retrieve verification key",
@@ -108,7 +108,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "and run the check again.",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "thumbprint_mismatch",
         _INVALID_TOKEN,
         "thumbprint",
@@ -117,7 +117,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "Run the step iam_web_identity with the default thumbprints (auto), which pins the last certificate of the "
         "chain that the issuer sends, never the leaf.",
     ),
-    _Rule(
+    Rule(
         "token_invalid",
         _INVALID_TOKEN,
         "",
@@ -126,7 +126,7 @@ _TOKEN_EXCHANGE: t.Final = (
         "Compare the token's claims with the provider, and check that the token comes from the cluster whose issuer "
         "this is.",
     ),
-    _Rule(
+    Rule(
         "token_expired",
         _EXPIRED_TOKEN,
         "",
@@ -134,28 +134,28 @@ _TOKEN_EXCHANGE: t.Final = (
         "Check the clock of the cluster's control plane and of this machine; in a pod, check that the token file is "
         "the projected one, which the kubelet renews.",
     ),
-    _Rule(
+    Rule(
         "token_rejected_by_issuer",
         _IDP_REJECTED,
         "",
         "The issuer reports the token as revoked or expired.",
         "Request a new token; after a rotation of the cluster's keys restart the pods that hold old ones.",
     ),
-    _Rule(
+    Rule(
         "issuer_not_reached_by_sts",
         _IDP_FAILED,
         "",
         "AWS could not reach the issuer {issuer}, even after retries.",
         "Check that it is reachable from the public internet and run the check again.",
     ),
-    _Rule(
+    Rule(
         "role_chained_to_itself",
         _DENIED,
         "sts:AssumeRole on resource",
         "Something asked for sts:AssumeRole, which is not web identity: the federated role may not assume that role.",
         "Remove sigv4.role_arn from Prometheus' configuration unless it names a different role that trusts {role_arn}.",
     ),
-    _Rule(
+    Rule(
         "not_authorized",
         _DENIED,
         "",
@@ -164,21 +164,21 @@ _TOKEN_EXCHANGE: t.Final = (
         "Give the role a statement for exactly this provider, audience and subject (the step iam_web_identity does).",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "sts_region_disabled",
         _codes("RegionDisabledException"),
         "",
         "STS is not active in {region} for this account.",
         "Activate STS for the region in the account settings of IAM, or use a workspace in another region.",
     ),
-    _Rule(
+    Rule(
         "session_too_long",
         _VALIDATION,
         "DurationSeconds",
         "The session that was asked for is longer than the role's maximum session duration.",
         "Raise the role's maximum session duration (max_session_duration) to 3600 seconds at least.",
     ),
-    _Rule(
+    Rule(
         "request_malformed",
         _VALIDATION,
         "",
@@ -187,7 +187,7 @@ _TOKEN_EXCHANGE: t.Final = (
     ),
 )
 
-_UNKNOWN_EXCHANGE: t.Final = _Rule(
+_UNKNOWN_EXCHANGE: t.Final = Rule(
     "unexplained",
     frozenset(),
     "",
@@ -197,21 +197,21 @@ _UNKNOWN_EXCHANGE: t.Final = _Rule(
 
 #: Refusals of a signed request by AMP's data plane that mean the same for writes and queries.
 _DATA_PLANE: t.Final = (
-    _Rule(
+    Rule(
         "url_not_of_the_workspace",
         _codes("403"),
         "Missing Authentication Token",
         "The request did not reach the workspace's API: the URL's path is not one that AMP knows.",
         "Use the workspace's own URL as crosscloud.aks_amp.amp_workspace_info returns it, without a trailing slash.",
     ),
-    _Rule(
+    Rule(
         "signed_for_another_region",
         _codes("403"),
         "Credential should be scoped",
         "The request was signed for another region than the workspace's.",
         "Set the region to that of {workspace_arn} ({region}).",
     ),
-    _Rule(
+    Rule(
         "signature_refused",
         _codes("403"),
         "signature",
@@ -219,21 +219,21 @@ _DATA_PLANE: t.Final = (
         "AWS changes requests.",
         "Check this machine's clock and its proxy.",
     ),
-    _Rule(
+    Rule(
         "session_not_accepted",
         _codes("403"),
         "security token",
         "AMP does not accept the role's session; sessions of the global STS endpoint are invalid in opt-in regions.",
         "Use the regional STS endpoint of {region} (AWS_STS_REGIONAL_ENDPOINTS=regional in the pod).",
     ),
-    _Rule(
+    Rule(
         "workspace_not_found",
         _codes("404"),
         "",
         "There is no such workspace in {region}.",
         "Check the workspace's ID and region: {workspace_arn}.",
     ),
-    _Rule(
+    Rule(
         "quota_exceeded",
         _codes("429"),
         "",
@@ -243,7 +243,7 @@ _DATA_PLANE: t.Final = (
         "Prometheus does not drop what is refused.",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "service_in_trouble",
         _codes("500", "502", "503", "504"),
         "",
@@ -253,9 +253,9 @@ _DATA_PLANE: t.Final = (
     ),
 )
 
-_REMOTE_WRITE: t.Final = (
+REMOTE_WRITE: t.Final = (
     *_DATA_PLANE,
-    _Rule(
+    Rule(
         "permission_missing",
         _codes("403"),
         "",
@@ -263,7 +263,7 @@ _REMOTE_WRITE: t.Final = (
         "Allow aps:RemoteWrite on exactly this workspace in the role's policy (the step iam_web_identity does).",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "sample_refused",
         _codes("400"),
         "",
@@ -273,9 +273,9 @@ _REMOTE_WRITE: t.Final = (
     ),
 )
 
-_QUERY: t.Final = (
+QUERY: t.Final = (
     *_DATA_PLANE,
-    _Rule(
+    Rule(
         "permission_missing",
         _codes("403"),
         "",
@@ -283,7 +283,7 @@ _QUERY: t.Final = (
         "Allow aps:QueryMetrics to have the sample read back as well (allow_query of "
         "crosscloud.aks_amp.iam_web_identity_role).",
     ),
-    _Rule(
+    Rule(
         "query_refused",
         _codes("400", "422"),
         "",
@@ -292,9 +292,9 @@ _QUERY: t.Final = (
     ),
 )
 
-_LABELS: t.Final = (
+LABELS: t.Final = (
     *_DATA_PLANE,
-    _Rule(
+    Rule(
         "permission_missing",
         _codes("403"),
         "",
@@ -305,8 +305,8 @@ _LABELS: t.Final = (
 )
 
 #: Refusals of AssumeRole with a federated session.
-_CHAINING: t.Final = (
-    _Rule(
+CHAINING: t.Final = (
+    Rule(
         "not_authorized",
         _DENIED,
         "",
@@ -316,7 +316,7 @@ _CHAINING: t.Final = (
         "role in aks_amp_assumable_role_arns for the step iam_web_identity.",
         passing=Passing.SOON,
     ),
-    _Rule(
+    Rule(
         "session_too_long",
         _VALIDATION,
         "DurationSeconds",
@@ -325,7 +325,7 @@ _CHAINING: t.Final = (
     ),
 )
 
-_UNKNOWN_ANSWER: t.Final = _Rule(
+_UNKNOWN_ANSWER: t.Final = Rule(
     "unexplained",
     frozenset(),
     "",
@@ -336,28 +336,28 @@ _UNKNOWN_ANSWER: t.Final = _Rule(
 
 def token_exchange(code: str, message: str, chain: Chain) -> Explanation:
     """Explain STS's refusal of AssumeRoleWithWebIdentity by its error code and text."""
-    return _first(_TOKEN_EXCHANGE, code, message, _UNKNOWN_EXCHANGE).explain(chain)
+    return _first(TOKEN_EXCHANGE, code, message, _UNKNOWN_EXCHANGE).explain(chain)
 
 
 def remote_write(status: int, message: str, chain: Chain) -> Explanation:
     """Explain the HTTP status and text with which AMP refused a remote write."""
-    return _first(_REMOTE_WRITE, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+    return _first(REMOTE_WRITE, str(status), message, _UNKNOWN_ANSWER).explain(chain)
 
 
 def role_chaining(code: str, message: str, chain: Chain) -> Explanation:
     """Explain STS's refusal of AssumeRole for the chained role by a session of the federated one."""
-    return _first(_CHAINING, code, message, _UNKNOWN_EXCHANGE).explain(chain)
+    return _first(CHAINING, code, message, _UNKNOWN_EXCHANGE).explain(chain)
 
 
 def labels(status: int, message: str, chain: Chain) -> Explanation:
     """Explain the HTTP status and text with which AMP refused a query of label names."""
-    return _first(_LABELS, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+    return _first(LABELS, str(status), message, _UNKNOWN_ANSWER).explain(chain)
 
 
 def query(status: int, message: str, chain: Chain) -> Explanation:
     """Explain the HTTP status and text with which AMP refused a query."""
-    return _first(_QUERY, str(status), message, _UNKNOWN_ANSWER).explain(chain)
+    return _first(QUERY, str(status), message, _UNKNOWN_ANSWER).explain(chain)
 
 
-def _first(rules: tuple[_Rule, ...], code: str, message: str, otherwise: _Rule) -> _Rule:
+def _first(rules: tuple[Rule, ...], code: str, message: str, otherwise: Rule) -> Rule:
     return next((rule for rule in rules if rule.fits(code, message)), otherwise)

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import dataclasses
+import enum
 import re
 import typing as t
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +29,25 @@ _OTHER_AUDIENCE: t.Final = "any-other-audience"
 _OTHER_NAMESPACE: t.Final = "any-other-namespace"
 
 
+class Kind(enum.Enum):
+    """What can be wrong with a trust policy, by its name for programs."""
+
+    DENIED = "denied"
+    PROVIDER_NOT_TRUSTED = "provider_not_trusted"
+    PROVIDER_MISSPELLED = "provider_misspelled"
+    AUDIENCE_OPEN = "audience_open"
+    AUDIENCE_MISMATCH = "audience_mismatch"
+    SUBJECT_OPEN = "subject_open"
+    SUBJECT_MISMATCH = "subject_mismatch"
+    CONDITION_KEY_MISSPELLED = "condition_key_misspelled"
+    CONDITION_NOT_MET = "condition_not_met"
+
+
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: its name for programs, a sentence, what should be there and what is."""
+    """One thing that is wrong: a sentence, what should be there and what is."""
 
-    kind: str
+    kind: Kind
     summary: str
     expected: str
     found: str
@@ -179,7 +194,7 @@ def _denied(statements: Iterable[_Statement], subjects: _Subjects) -> Verdict | 
         return Verdict(
             findings=(
                 Finding(
-                    "denied", "A Deny statement refuses this service account.", "no such Deny", f"Deny, {conditions}"
+                    Kind.DENIED, "A Deny statement refuses this service account.", "no such Deny", f"Deny, {conditions}"
                 ),
             )
         )
@@ -190,11 +205,11 @@ def _no_statement(statements: Iterable[_Statement], trust: WebIdentityTrust) -> 
     """No Allow names the provider: say which providers are named instead, and whether one was probably meant."""
     others = sorted({name for statement in statements if statement.effect == "allow" for name in statement.federated})
     summary = "No statement allows sts:AssumeRoleWithWebIdentity to the issuer's IAM OIDC provider."
-    kind = "provider_not_trusted"
+    kind = Kind.PROVIDER_NOT_TRUSTED
     for name in others:
         if trust.issuer.differs_by_slash_or_case(name.partition(":oidc-provider/")[2]):
             summary += f" {name} differs from it by a slash or by case, and never matches."
-            kind = "provider_misspelled"
+            kind = Kind.PROVIDER_MISSPELLED
     return Finding(kind, summary, trust.provider_arn, ", ".join(others) or "no federated principal")
 
 
@@ -228,7 +243,7 @@ def _failures(statement: _Statement, subjects: _Subjects) -> tuple[Finding, ...]
 
 def _open_audience(trust: WebIdentityTrust) -> Finding:
     return Finding(
-        "audience_open",
+        Kind.AUDIENCE_OPEN,
         "The trust policy does not pin the audience: a token for any audience in the provider's client IDs would be "
         "accepted.",
         f"StringEquals {trust.issuer.audience_key} {trust.audience}",
@@ -238,7 +253,7 @@ def _open_audience(trust: WebIdentityTrust) -> Finding:
 
 def _open_subject(trust: WebIdentityTrust, account: ServiceAccount) -> Finding:
     return Finding(
-        "subject_open",
+        Kind.SUBJECT_OPEN,
         "The trust policy does not pin the subject: service accounts of other namespaces of the cluster would be "
         "accepted.",
         f"StringEquals {trust.issuer.subject_key} {account.subject}",
@@ -266,21 +281,21 @@ def _failure(condition: _Condition, subjects: _Subjects) -> Finding:
         if condition.key.lower() == key.lower():
             values = ", ".join(condition.values)
             return Finding(
-                "audience_mismatch" if key == issuer.audience_key else "subject_mismatch",
+                Kind.AUDIENCE_MISMATCH if key == issuer.audience_key else Kind.SUBJECT_MISMATCH,
                 f"The trust policy's {condition.operator} on {key} is '{values}', but the token has '{wanted}'.",
                 expected,
                 str(condition),
             )
         if _is_about(condition, key):
             return Finding(
-                "condition_key_misspelled",
+                Kind.CONDITION_KEY_MISSPELLED,
                 f"The trust policy's condition key {condition.key} {_misspelling(condition.key)}, so no token ever "
                 f"matches it; the issuer's own key is {key}.",
                 expected,
                 str(condition),
             )
     return Finding(
-        "condition_not_met",
+        Kind.CONDITION_NOT_MET,
         f"The trust policy's {condition.operator} on {condition.key} asks for what a service account's token does not "
         "carry.",
         f"no condition on {condition.key}",

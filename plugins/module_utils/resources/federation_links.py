@@ -218,7 +218,7 @@ def trust_policy(
     verdict = examine(document, trust, account)
     if verdict.findings:
         found = [
-            Finding(f"{name.value}_{one.kind}", Severity.HIGH, one.summary, one.expected, one.found, fix=_REPAIR_IAM)
+            Finding(f"{name.value}_{one.kind.value}", Severity.HIGH, one.summary, one.expected, one.found, _REPAIR_IAM)
             for one in verdict.findings
         ]
         return judged(name, found, "")

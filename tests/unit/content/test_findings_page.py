@@ -17,7 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import explain_entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
+    consequences,
+    explain,
+    explain_entra,
+    trust_policy,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure, entra_findings
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
@@ -30,7 +35,32 @@ SOURCES = ROOT / "plugins" / "module_utils"
 GENERAL: t.Final = frozenset({"unreachable", "not_readable", "unexplained"})
 
 #: The links whose findings the page describes.
-DESCRIBED: t.Final = (LinkName.CLUSTER, LinkName.ENTRA, LinkName.ENTRA_EXCHANGE)
+DESCRIBED: t.Final = (
+    LinkName.CLUSTER,
+    LinkName.DISCOVERY,
+    LinkName.TOKEN,
+    LinkName.PROVIDER,
+    LinkName.TRUST_POLICY,
+    LinkName.PERMISSION,
+    LinkName.WORKSPACE,
+    LinkName.ENTRA,
+    LinkName.TOKEN_EXCHANGE,
+    LinkName.CHAINED_ROLE,
+    LinkName.REMOTE_WRITE,
+    LinkName.READ_BACK,
+    LinkName.LABELS,
+    LinkName.ENTRA_EXCHANGE,
+)
+
+#: The tables of what AWS refuses, by the link whose findings are made from them.
+REFUSALS: t.Final = {
+    LinkName.TOKEN_EXCHANGE: explain.TOKEN_EXCHANGE,
+    LinkName.CHAINED_ROLE: explain.CHAINING,
+    LinkName.REMOTE_WRITE: explain.REMOTE_WRITE,
+    # Without the right to query these links are unknown, since Prometheus does not need it.
+    LinkName.READ_BACK: [rule for rule in explain.QUERY if rule.codes != {"403"}],
+    LinkName.LABELS: [rule for rule in explain.LABELS if rule.codes != {"403"}],
+}
 
 _ROW = re.compile(r"^\| `(?P<kind>\w+)` \| (?P<severity>[^|]+) \| (?P<when>[^|]+) \| (?P<fix>[^|]+) \|$", re.MULTILINE)
 
@@ -51,6 +81,8 @@ def tables() -> set[str]:
         *(kind.value for kind in diagnosis_azure.Kind),
         *(kind.value for kind in entra_findings.Kind),
         *(f"{LinkName.ENTRA_EXCHANGE.value}_{rule.kind}" for rule in explain_entra.RULES),
+        *(f"{LinkName.TRUST_POLICY.value}_{kind.value}" for kind in trust_policy.Kind),
+        *(f"{name.value}_{rule.kind}" for name, rules in REFUSALS.items() for rule in rules),
     }
 
 
@@ -58,12 +90,15 @@ class _Calls(ast.NodeVisitor):
     """The kinds of findings that a file makes with a name that stands in the call.
 
     ``Finding("<kind>", ...)``; ``broken(<link>, ..., kind="<end>")`` and ``absent(<link>, ...)``;
-    ``finding(<link>, "<end>", ...)``. The link is written out, or the value of a variable.
+    ``finding(<link>, "<end>", ...)``. The link is written out, or the value of a variable. In a file that judges one
+    link, ``prefix``, findings have the end only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
         self.kinds: set[str] = set()
+        self._prefix = prefix
         self._links: list[dict[str, str]] = [{}]
+        self._texts: dict[str, set[str]] = {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._links.append({})
@@ -88,6 +123,8 @@ class _Calls(ast.NodeVisitor):
             link = self._link(bound)
             if isinstance(name, ast.Name) and link:
                 self._links[-1][name.id] = link
+            if isinstance(name, ast.Name) and isinstance(bound, ast.Constant) and isinstance(bound.value, str):
+                self._texts.setdefault(name.id, set()).add(bound.value)
 
     def _link(self, node: ast.expr) -> str:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "LinkName":
@@ -96,14 +133,25 @@ class _Calls(ast.NodeVisitor):
             return next((known[node.id] for known in reversed(self._links) if node.id in known), "")
         return ""
 
+    def _texts_of(self, node: ast.expr) -> set[str]:
+        """The texts that an expression may be."""
+        match node:
+            case ast.Constant(value=str(text)):
+                return {text}
+            case ast.IfExp():
+                return self._texts_of(node.body) | self._texts_of(node.orelse)
+            case ast.Name():
+                return self._texts.get(node.id, set())
+        return set()
+
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         texts = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
         link = self._link(node.args[0]) if node.args else ""
         ending: object = None
         match called:
-            case "Finding" if texts and isinstance(texts[0], str) and "_" in texts[0]:
-                self.kinds.add(texts[0])
+            case "Finding" if node.args:
+                self.kinds |= {self._prefix + text for text in self._texts_of(node.args[0])}
             case "broken":
                 kinds = [one.value for one in node.keywords if one.arg == "kind"]
                 ending = kinds[0].value if kinds and isinstance(kinds[0], ast.Constant) else None
@@ -119,11 +167,13 @@ class _Calls(ast.NodeVisitor):
 @functools.cache
 def emitted() -> frozenset[str]:
     """All kinds but the general ones."""
-    calls = _Calls()
+    made: set[str] = set()
     for path in sorted(SOURCES.rglob("*.py")):
+        calls = _Calls(f"{LinkName.TRUST_POLICY.value}_" if path.name == "trust_policy.py" else "")
         calls.visit(ast.parse(path.read_text(encoding="utf-8")))
+        made |= calls.kinds
     prefixes = tuple(f"{name.value}_" for name in LinkName)
-    found = {kind for kind in calls.kinds if kind.startswith(prefixes)} | tables()
+    found = {kind for kind in made if kind.startswith(prefixes)} | tables()
     return frozenset(kind for kind in found if not kind.endswith(tuple(f"_{one}" for one in GENERAL)))
 
 
@@ -152,6 +202,11 @@ def test_a_row_says_how_grave_when_and_what_to_do() -> None:
         assert {word.strip() for word in row["severity"].split(" or ")} <= known, row["kind"]
         assert len(row["when"]) > 10, row["kind"]
         assert len(row["fix"]) > 5, row["kind"]
+
+
+def test_what_only_follows_is_named_by_kinds_that_there_are() -> None:
+    general = {f"{name.value}_{ending}" for name in LinkName for ending in GENERAL}
+    assert set(consequences.EXPLAINED_BY) <= emitted() | general
 
 
 def test_every_row_of_the_tables_is_read() -> None:
