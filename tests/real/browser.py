@@ -16,13 +16,13 @@ import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import time
 import typing as t
 
-from tests.real.cache import PartMissing
+from tests.real import chromium_part
+from tests.real.parts import parts_of_this_run
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,8 +30,6 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-#: What distributions and Google call it.
-NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
 _FLAGS = (
     "--headless",
     "--no-sandbox",  # it can't make one as root; the page that is opened is our own
@@ -58,11 +56,8 @@ _TYPED = {"Enter": "\r", " ": " ", "/": "/"}
 
 
 def chromium() -> str:
-    """The first Chromium on the path. Raises PartMissing."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        raise PartMissing(f"Chromium: none of {', '.join(NAMES)} is on the path (Debian's package is chromium).")
-    return found
+    """A Chromium: the one on the path, else the real parts' own. Raises PartMissing."""
+    return chromium_part.on_path() or str(parts_of_this_run().program(chromium_part.NAME, chromium_part.NAME))
 
 
 class BrowserError(Exception):

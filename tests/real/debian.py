@@ -116,6 +116,29 @@ class Suite:
         run(f"{package} of Debian {self.name}", "dpkg", "-x", archive, target, cwd=self.folder, seconds=120)
         archive.unlink()
 
+    def unpack_with_libraries(self, package: str, target: Path, besides: str) -> None:
+        """Download a binary package with all that it depends on, and lay the files out below ``target``, but for those
+        of the packages that ``besides``, a regular expression, matches."""
+        nothing = self.folder / "nothing-installed"
+        nothing.touch()
+        options = (
+            "-o",
+            f"Dir::State::status={nothing}",
+            "-o",
+            "APT::Install-Recommends=false",
+            "-o",
+            "Debug::NoLocking=1",
+        )
+        self._apt(
+            "apt-get", "-qq", "--yes", "--download-only", *options, "install", package, seconds=2 * _DOWNLOAD_SECONDS
+        )
+        for archive in sorted((self.folder / "cache" / "archives").glob("*.deb")):
+            if not re.match(besides, archive.name):
+                run(
+                    f"{archive.name} of Debian {self.name}", "dpkg", "-x", archive, target, cwd=self.folder, seconds=120
+                )
+            archive.unlink()
+
     def source_archive(self, package: str, version: str) -> Path:
         """Download a source package, and give its original archive."""
         self._apt("apt-get", "-qq", "source", "--download-only", f"{package}={version}", seconds=_DOWNLOAD_SECONDS)

@@ -12,7 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from tests.real import kube_build, wheels
+from tests.real import chromium_part, kube_build, wheels
 from tests.real.cache import Cache, PartMissing, Say, cache_folder, locked
 from tests.real.debian import Suite, choose
 
@@ -122,9 +122,14 @@ def _recipes(say: Say) -> list[tuple[str, str, Callable[[Path], None]]]:
         say(f"awx.awx: downloading {wheels.AWX_COLLECTION}")
         wheels.install_awx_collection(target)
 
+    def chromium(target: Path) -> None:
+        say("chromium: downloading Debian's with its libraries, because none is on the path")
+        chromium_part.install(target)
+
     return [
         ("etcd", f"etcd-{wheels.ETCD.version}", etcd),
         ("awx.awx", f"awx-collection-{wheels.AWX_COLLECTION}", awx_collection),
         *((part.name, part.name, installed(part)) for part in DEBIAN_PARTS),
+        *([] if chromium_part.on_path() else [(chromium_part.NAME, chromium_part.NAME, chromium)]),
         ("kubernetes", kube_build.RECIPE, lambda target: kube_build.build(target, say)),
     ]

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 import yaml
 
-from tests.real import mapped, wheels
+from tests.real import chromium_part, mapped, parts, wheels
 from tests.real.cache import Cache, PartMissing, cache_folder, locked, run
 from tests.real.debian import choose, mirror
 from tests.real.webhook import RELEASES, mutated
@@ -228,3 +228,25 @@ def test_the_command_knows_no_other_mode_than_auto(monkeypatch: pytest.MonkeyPat
     )
     assert finished.returncode == 2
     assert finished.stderr.startswith("REAL can be 'auto'")
+
+
+def test_chromium_is_obtained_only_where_none_is_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked: list[str] = []
+
+    def part(_cache: Cache, name: str, _make: object) -> Path:
+        asked.append(name)
+        return tmp_path / name
+
+    monkeypatch.setattr(Cache, "part", part)
+    assert parts.obtain(asked.append).program("chromium", "chromium") == tmp_path / "chromium" / "chromium"
+    assert "chromium" in asked
+    program = tmp_path / "chromium-browser"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    asked.clear()
+    assert chromium_part.on_path() == str(program)
+    parts.obtain(asked.append)
+    assert asked
+    assert "chromium" not in asked
