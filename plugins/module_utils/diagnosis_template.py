@@ -51,8 +51,8 @@ def template_findings(
 
 
 def refusal(name: LinkName, error: errors.Refused) -> Finding:
-    """What the step would not overwrite."""
-    return finding(name, error.kind or "contradictory", error.message, fix=error.fix)
+    """What the step would not overwrite; a refusal without a name is about reading."""
+    return finding(name, error.kind or "not_readable", error.message, fix=error.fix)
 
 
 def _account(name: LinkName, before: Json, after: Json, place: str, fix: str) -> list[Finding]:

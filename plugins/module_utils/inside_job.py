@@ -71,6 +71,16 @@ element() {
   esac
 }
 
+# The keys of a session in an answer, and these for curl; the shell writes them itself, so no command line has them.
+take_keys() {
+  access_key=$(element "$1" AccessKeyId)
+  secret_key=$(element "$1" SecretAccessKey)
+  session=$(element "$1" SessionToken)
+}
+keys() {
+  printf 'user = "%s:%s"\nheader = "x-amz-security-token: %s"\n' "$access_key" "$secret_key" "$session"
+}
+
 ask() {
   curl --silent --show-error --connect-timeout 10 --max-time 25 --write-out '\n%{http_code}' "$@" 2>"$WORK/error"
 }
@@ -107,17 +117,33 @@ if [ "$code" -ne 0 ] || [ "$status" != 200 ]; then
   printf 'done\n'
   exit 0
 fi
-access_key=$(element "$body" AccessKeyId)
-secret_key=$(element "$body" SecretAccessKey)
-session=$(element "$body" SessionToken)
+take_keys "$body"
+
+if [ -n "$CHAINED_ROLE" ]; then
+  set -- --data-urlencode 'Action=AssumeRole' --data-urlencode 'Version=2011-06-15' \
+    --data-urlencode "RoleArn=$CHAINED_ROLE" --data-urlencode "RoleSessionName=$SESSION_NAME" \
+    --data-urlencode 'DurationSeconds=900'
+  [ -z "$EXTERNAL_ID" ] || set -- "$@" --data-urlencode "ExternalId=$EXTERNAL_ID"
+  answer=$(keys | ask --config - --aws-sigv4 "aws:amz:$REGION:sts" "$@" "$STS_URL")
+  code=$?
+  status=${answer##*"$newline"}
+  body=${answer%"$newline"*}
+  report chain "$code" "$status"
+  if [ "$code" -ne 0 ] || [ "$status" != 200 ]; then
+    printf 'chain code %s\n' "$(shown "$(element "$body" Code)")"
+    printf 'chain message %s\n' "$(shown "$(element "$body" Message)")"
+    printf 'done\n'
+    exit 0
+  fi
+  take_keys "$body"
+fi
 
 if [ -n "$WRITE_URL" ]; then
   # The body is the shell's own notation of bytes, so that nothing else is needed to make it.
   printf "$BODY" >"$WORK/body"
-  answer=$(printf 'user = "%s:%s"\nheader = "x-amz-security-token: %s"\n' "$access_key" "$secret_key" "$session" |
-    ask --config - --aws-sigv4 "aws:amz:$REGION:aps" --header 'Content-Type: application/x-protobuf' \
-      --header 'Content-Encoding: snappy' --header 'X-Prometheus-Remote-Write-Version: 0.1.0' \
-      --data-binary "@$WORK/body" "$WRITE_URL")
+  answer=$(keys | ask --config - --aws-sigv4 "aws:amz:$REGION:aps" --header 'Content-Type: application/x-protobuf' \
+    --header 'Content-Encoding: snappy' --header 'X-Prometheus-Remote-Write-Version: 0.1.0' \
+    --data-binary "@$WORK/body" "$WRITE_URL")
   code=$?
   status=${answer##*"$newline"}
   report write "$code" "$status"
@@ -132,7 +158,10 @@ printf 'done\n'
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """What is tried. ``write_url`` is empty where only the exchange is; ``body`` is the write's. Times in seconds."""
+    """What is tried. ``write_url`` is empty where only the exchange is; ``body`` is the write's. Times in seconds.
+
+    ``chained_role_arn`` is a role that writes, assumed with the session; empty without one.
+    """
 
     service_account: str
     audience: str
@@ -143,6 +172,8 @@ class Attempt:
     body: bytes
     image: str
     deadline: int
+    chained_role_arn: str = ""
+    external_id: str = ""
 
     def manifest(self) -> Json:
         """The job, without name and namespace, fit for the restricted pod security standard
@@ -205,6 +236,8 @@ class Attempt:
             "TOKEN_FILE": f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
             "WORK": _WORK,
             "WRITE_URL": self.write_url,
+            "CHAINED_ROLE": self.chained_role_arn,
+            "EXTERNAL_ID": self.external_id,
             "BODY": "".join(f"\\{byte:03o}" for byte in self.body),
         }
         return {
@@ -250,16 +283,17 @@ class Answered:
 
 @dataclasses.dataclass(frozen=True)
 class Tried:
-    """What a job's log says. ``write`` is None where none was sent; ``finished`` is false for a log that breaks off."""
+    """What a job's log says. What was not asked for is None; ``finished`` is false for a log that breaks off."""
 
     has_curl: bool = True
     has_token: bool = True
     exchange: Answered | None = None
+    chaining: Answered | None = None
     write: Answered | None = None
     finished: bool = False
 
 
-_LINE = re.compile(r"(?P<call>sts|write) (?P<what>exit|status|code|message|error) ?(?P<value>.*)")
+_LINE = re.compile(r"(?P<call>sts|chain|write) (?P<what>exit|status|code|message|error) ?(?P<value>.*)")
 _ENTITIES: t.Final = {"&apos;": "'", "&quot;": '"'}
 _JSON_MESSAGE = re.compile(r'"(?:[Mm]essage|error)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
@@ -267,7 +301,7 @@ _JSON_MESSAGE = re.compile(r'"(?:[Mm]essage|error)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 def read_log(log: str) -> Tried:
     """Read the program's log; lines that are not the program's are passed over."""
     lines = log.splitlines()
-    found: dict[str, dict[str, str]] = {"sts": {}, "write": {}}
+    found: dict[str, dict[str, str]] = {"sts": {}, "chain": {}, "write": {}}
     for line in lines:
         match = _LINE.fullmatch(line)
         if match is not None:
@@ -276,6 +310,7 @@ def read_log(log: str) -> Tried:
         has_curl="image without curl" not in lines,
         has_token="token missing" not in lines,
         exchange=_answered(found["sts"]),
+        chaining=_answered(found["chain"]),
         write=_answered(found["write"]),
         finished="done" in lines or "image without curl" in lines or "token missing" in lines,
     )

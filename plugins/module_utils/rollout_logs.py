@@ -88,7 +88,7 @@ class Cause:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Known:
+class Known:
     """A text that has one meaning."""
 
     pattern: re.Pattern[str]
@@ -97,15 +97,15 @@ class _Known:
     kind: str
 
 
-_KNOWN: t.Final = (
-    _Known(
+KNOWN: t.Final = (
+    Known(
         re.compile(r"NoCredentialProviders|no EC2 IMDS role found|failed to refresh cached credentials|EC2RoleRequest"),
         "The AWS SDK in the container found no web identity and asked the node's metadata service, which is Azure's.",
         "Check that AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are set in the pod's container, and that no admission "
         "webhook takes them out.",
         "no_web_identity",
     ),
-    _Known(
+    Known(
         re.compile(
             r"(?:unable to read file at|open) \S*token\S*.*(?:no such file|permission denied)|WebIdentityErr: "
             r"failed (?:fetching WebIdentity token|to read token)"
@@ -114,25 +114,25 @@ _KNOWN: t.Final = (
         "Check the volume and the mount of the token in the pod; a container that runs without root needs fsGroup.",
         "token_file_missing",
     ),
-    _Known(
+    Known(
         re.compile(r"field (?P<field>\w+) not found in type (?:sigv4|config)\."),
         "This version of Prometheus does not know the setting {field}.",
         "Update Prometheus, or leave the setting out; see prometheus_version.",
         "setting_unknown",
     ),
-    _Known(
+    Known(
         re.compile(r"region not configured in sigv4"),
         "The entry names no region to sign for.",
         "Run the module again, which adds the region.",
         "region_missing",
     ),
-    _Known(
+    Known(
         re.compile(r"lock DB directory|resource temporarily unavailable"),
         "The old pod still holds the data directory, so the new one can't start beside it.",
         "Give the Deployment the strategy Recreate, or each pod a volume of its own.",
         "data_locked",
     ),
-    _Known(
+    Known(
         re.compile(
             r"(?:sts|aps-workspaces)[\w.-]*.*(?:no such host|i/o timeout|connection refused|network is "
             r"unreachable|context deadline exceeded)"
@@ -142,7 +142,7 @@ _KNOWN: t.Final = (
         "HTTPS_PROXY in the container.",
         "aws_unreachable",
     ),
-    _Known(
+    Known(
         re.compile(r"x509: "),
         "The pod does not trust the certificate that it is shown, as behind a proxy that opens TLS.",
         "Give the container the authority's certificate (SSL_CERT_FILE).",
@@ -247,7 +247,7 @@ def _explained(text: str, chain: explain.Chain) -> Cause:
     if write is not None:
         found = explain.remote_write(int(write["status"]), write["message"], chain)
         return Cause(shown, found.cause, found.fix, found.kind)
-    for known in _KNOWN:
+    for known in KNOWN:
         match = known.pattern.search(text)
         if match is not None:
             return Cause(shown, known.explanation.format(**match.groupdict()), known.fix, known.kind)

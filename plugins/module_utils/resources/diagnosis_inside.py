@@ -58,18 +58,20 @@ _GRACE_SECONDS: t.Final = 20.0
 #: The shortest time that a job is given, in seconds: two requests with their time limits.
 _SHORTEST_SECONDS: t.Final = 60
 
-_WAITING: t.Final = {
+#: The end of a kind for what keeps the pod from starting.
+WAITING: t.Final = {
     "Unschedulable": "not_scheduled",
     "ImagePullBackOff": "image_not_pulled",
     "ErrImagePull": "image_not_pulled",
     "ErrImageNeverPull": "image_not_pulled",
     "InvalidImageName": "image_not_pulled",
 }
+OTHERWISE: t.Final = "pod_not_started"
 _IMAGE: t.Final = "Give 'inside.image' an image with a shell and curl 7.75 or later, such as curlimages/curl."
 
 #: What curl's exit codes mean for the way to AWS: the end of a kind, the cause, and the advice
 #: (https://curl.se/libcurl/c/libcurl-errors.html).
-_UNREACHED: t.Final[dict[int, tuple[str, str, str]]] = {
+UNREACHED: t.Final[dict[int, tuple[str, str, str]]] = {
     5: ("proxy_unknown", "its proxy has no address", "Correct the proxy of the nodes."),
     6: (
         "no_address",
@@ -97,7 +99,7 @@ _UNREACHED: t.Final[dict[int, tuple[str, str, str]]] = {
         "Something opens TLS connections on their way: exempt {host} from it, or give the pods its authority.",
     ),
 }
-_NO_ANSWER: t.Final = (
+NO_ANSWER: t.Final = (
     "no_answer",
     "{host} gives no answer there",
     "Let the nodes reach {host} on port 443, and see what stands between them.",
@@ -112,12 +114,16 @@ def try_inside(
     sleep: Callable[[float], None],
     monotonic: Callable[[], float],
     now: Callable[[], float] = time.time,
+    chained_role_arn: str | None = None,
+    external_id: str | None = None,
 ) -> Link:
     """Run the job and judge what it found. Role and region are known. The job is deleted whatever happens.
 
-    A right that is missing leaves the link unknown, and nothing is made.
+    ``chained_role_arn`` is another role that writes, assumed with the federated session. A right that is missing leaves
+    the link unknown, and nothing is made.
     """
-    trial = _Trial(client, chain, look, sleep, monotonic)
+    chaining = (chained_role_arn or "", external_id or "")
+    trial = _Trial(client, chain, look, sleep, monotonic, chaining)
     missing = trial.missing_rights()
     if missing:
         return links.unknown(
@@ -138,12 +144,15 @@ class _Trial:
         look: InsideLook,
         sleep: Callable[[float], None],
         monotonic: Callable[[], float],
+        chaining: tuple[str, str],
     ) -> None:
+        """``chaining`` are the chained role and its external ID, empty without."""
         self._client = client
         self._chain = chain
         self._look = look
         self._sleep = sleep
         self._monotonic = monotonic
+        self._chained_role, self._external_id = chaining
         self._job = JOB.at(f"{NAME_PREFIX}{secrets.token_hex(4)}", chain.account.namespace)
 
     def missing_rights(self) -> list[Access]:
@@ -211,6 +220,8 @@ class _Trial:
             body=remote_write.body(sample),
             image=self._look.image,
             deadline=max(_SHORTEST_SECONDS, int(self._look.wait_timeout * 60)),
+            chained_role_arn=self._chained_role,
+            external_id=self._external_id,
         )
 
     # Waiting ------------------------------------------------------------------------------------------------------
@@ -228,7 +239,7 @@ class _Trial:
             trouble = trouble_of(pod, CONTAINER) if pod is not None else None
             if pod is not None and trouble is not None:
                 first = since.setdefault(trouble.reason, self._monotonic())
-                lasts = trouble.reason in _WAITING and self._monotonic() - first >= _GRACE_SECONDS
+                lasts = trouble.reason in WAITING and self._monotonic() - first >= _GRACE_SECONDS
                 if late or lasts or trouble.urgency is Urgency.NOW:
                     return self._stuck(trouble, pod)
             elif pod is None:
@@ -254,7 +265,7 @@ class _Trial:
 
     def _stuck(self, trouble: Trouble, pod: Json) -> Link:
         events = self._events(str(pod["metadata"].get("uid") or ""))
-        ending = _WAITING.get(trouble.reason, "pod_not_started")
+        ending = WAITING.get(trouble.reason, OTHERWISE)
         fix = _IMAGE if ending == "image_not_pulled" else "See that a node takes the pod, and that it may start there."
         if ending == "image_not_pulled":
             fix = f"See that the nodes may pull it from its registry. {_IMAGE}"
@@ -280,7 +291,7 @@ class _Trial:
         if tried.finished:
             return self._judged(tried)
         statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-        ended = next(
+        ended: Json = next(
             (item["state"]["terminated"] for item in statuses if (item.get("state") or {}).get("terminated")), {}
         )
         code, reason = ended.get("exitCode", "none"), clean(str(ended.get("reason") or ""))
@@ -299,15 +310,19 @@ class _Trial:
                 "See what changes pods of this namespace (admission webhooks), and that the kubelet serves tokens.",
             )
         chain = self._chain.explained()
-        exchange, write = tried.exchange, tried.write
+        exchange, chaining, write = tried.exchange, tried.chaining, tried.write
+        host = _host(sts_url(self._chain.role.partition if self._chain.role else "", chain.region))
         if not exchange.accepted:
-            host = _host(sts_url(self._chain.role.partition if self._chain.role else "", chain.region))
             explained = explain.token_exchange(exchange.code, exchange.message, chain)
             return _refused("exchange", "STS", host, exchange, explained)
+        if chaining is not None and not chaining.accepted:
+            explained = explain.role_chaining(chaining.code, chaining.message, chain)
+            return _refused("chaining", "STS", host, chaining, explained)
         if write is None:
             return links.ok(_NAME, "A pod of the service account got a session of the role from STS.")
         if not write.accepted:
-            explained = explain.remote_write(write.status, write.message, chain)
+            writer = dataclasses.replace(chain, role_arn=self._chained_role or chain.role_arn)
+            explained = explain.remote_write(write.status, write.message, writer)
             return _refused("write", "AMP", _host(self._chain.remote_write_url), write, explained)
         return links.ok(
             _NAME,
@@ -337,7 +352,7 @@ def _refused(step: str, service: str, host: str, answered: Answered, explained: 
     if answered.exit_code == 2:
         return _broken("curl_too_old", f"The curl of the image does not sign requests: {answered.error}.", _IMAGE)
     if answered.exit_code != 0:
-        ending, what, fix = _UNREACHED.get(answered.exit_code, _NO_ANSWER)
+        ending, what, fix = UNREACHED.get(answered.exit_code, NO_ANSWER)
         cause = f"A pod of the cluster does not reach {service}: {what.format(host=host)}."
         return _broken(f"{step}_{ending}", cause, fix.format(host=host), answered.error, expected=f"{host}:443 reached")
     source = ": ".join(part for part in (answered.code or f"HTTP {answered.status}", answered.message) if part)

@@ -16,7 +16,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part 
     finding,
     together,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_template import template_findings
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_template import (
+    refusal,
+    template_findings,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_same_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
     EVENT,
@@ -67,7 +70,7 @@ _PASSING: t.Final = frozenset({"quota_exceeded", "service_in_trouble", "sample_r
 _DOUBTFUL: t.Final = frozenset({"aws_unreachable"})
 
 #: The end of a kind for what keeps a container from starting.
-_WAITING: t.Final = {
+WAITING: t.Final = {
     "Unschedulable": "unschedulable",
     "ImagePullBackOff": "image_not_pulled",
     "ErrImagePull": "image_not_pulled",
@@ -75,6 +78,9 @@ _WAITING: t.Final = {
     "InvalidImageName": "image_not_pulled",
     "CreateContainerConfigError": "object_missing",
 }
+NOT_READY: t.Final = "not_ready"
+CRASHING: t.Final = "crashing"
+VOLUME_NOT_MOUNTED: t.Final = "volume_not_mounted"
 _MOUNT_EVENTS: t.Final = ("FailedMount", "FailedAttachVolume")
 
 
@@ -253,7 +259,7 @@ class _PodLooker:
         try:
             change = merge_pod_template(shown, wish, f"Pod {name}")
         except errors.Refused as error:
-            return (finding(_NAME, error.kind or "contradictory", error.message, fix=error.fix),)
+            return (refusal(_NAME, error),)
         except errors.NotFound:  # the container has another name in the template of before
             return ()
         return template_findings(_NAME, change, f"pod {name}")
@@ -273,13 +279,13 @@ class _PodLooker:
         subject = Subject((self._one.reference,), self._container, None, ExpectedEntries(), self._chain)
         stuck = Stuck("", trouble=trouble, pod=pod, about=self._one.reference)
         report = Reporter(self._client, subject).report(stuck)
-        ending = _WAITING.get(trouble.reason, "not_ready")
+        ending = WAITING.get(trouble.reason, NOT_READY)
         if report.kind:
             ending = f"log_{report.kind}"
         elif trouble.crashed:
-            ending = "crashing"
+            ending = CRASHING
         elif any(event.startswith(_MOUNT_EVENTS) for event in report.events):
-            ending = "volume_not_mounted"
+            ending = VOLUME_NOT_MOUNTED
         grave = trouble.crashed or not self._some_ready
         said = report.log[-1:] if trouble.crashed else report.events[:1]
         one = finding(

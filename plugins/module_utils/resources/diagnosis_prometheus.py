@@ -62,7 +62,7 @@ _CONFIGURATION: t.Final = LinkName.CONFIGURATION
 _VARIABLES: t.Final = {"configmap": "aks_amp_prometheus_configmap", "config_secret": "aks_amp_prometheus_secret"}
 
 #: The end of a kind for each mistake of an entry, and what it means.
-_MISTAKES: t.Final = {
+MISTAKES: t.Final = {
     Mistake.MISSING: ("entry_missing", "has no remote_write entry for the workspace, so nothing is sent to it"),
     Mistake.URL: ("url_misspelled", "spells the workspace's URL otherwise than AMP knows it"),
     Mistake.UNSIGNED: ("unsigned", "sends to the workspace without signing (no sigv4), which AMP refuses"),
@@ -245,7 +245,7 @@ def _judged(place: str, summaries: t.Sequence[str], wanted: RemoteWrite) -> Part
 
 
 def _mistake(place: str, mistake: Mistake, summary: str, wanted: RemoteWrite) -> Finding:
-    ending, what = _MISTAKES[mistake]
+    ending, what = MISTAKES[mistake]
     present = present_in(summary)
     expected = {
         Mistake.MISSING: wanted.url,

@@ -225,6 +225,61 @@ def test_the_job_asks_for_no_more_than_it_needs(ward: Ward) -> None:
     assert seen[0]["metadata"]["labels"]["aks-amp.crosscloud.io/managed-by"]
 
 
+# --- a chained role ---------------------------------------------------------------------------------------------------
+
+WRITER = f"arn:aws:iam::{AWS_ACCOUNT}:role/AMP-Writer"
+
+
+def seed_chain(ward: Ward, *, external_id: str = "") -> None:
+    """A second role that writes, which the federated one may assume; the federated one may not write itself."""
+    proof = Proof(ward.sandbox)
+    condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
+    trust = {"Effect": "Allow", "Principal": {"AWS": ward.role}, "Action": "sts:AssumeRole", **condition}
+    write = {"Effect": "Allow", "Action": "aps:RemoteWrite", "Resource": proof.workspace_arn}
+    ward.sandbox.aws.seed_role(
+        "AMP-Writer",
+        trust={"Version": "2012-10-17", "Statement": [trust]},
+        inline_policies={"write": {"Version": "2012-10-17", "Statement": [write]}},
+    )
+    proof.set_permissions(ward.cluster, ["sts:AssumeRole"], WRITER)
+    settle(ward.sandbox)
+
+
+def through(ward: Ward, external_id: str | None = None) -> Link:
+    link = try_inside(
+        ward.client(),
+        ward.chain(),
+        InsideLook(IMAGE, 1),
+        sleep=time.sleep,
+        monotonic=time.monotonic,
+        chained_role_arn=WRITER,
+        external_id=external_id,
+    )
+    assert_presentable(link)
+    assert left_behind(ward) == []
+    return link
+
+
+@needs_curl
+@pytest.mark.parametrize("external_id", [None, "fleet=7/a:b"])
+def test_a_chained_role_writes(ward: Ward, external_id: str | None) -> None:
+    seed_chain(ward, external_id=external_id or "")
+    cell = Cell(ward)
+    assert through(ward, external_id).status is Status.OK
+    assert "chain status 200" in cell.logs[0]
+    assert len(samples(ward)) == 1
+
+
+@needs_curl
+def test_a_chained_role_that_may_not_be_assumed(ward: Ward) -> None:
+    seed_chain(ward, external_id="the-right-one")
+    Cell(ward)
+    link = through(ward, "another")
+    assert kind_of(link) == "inside_chaining_not_authorized"
+    assert "sts:AssumeRole" in link.findings[0].source
+    assert through(ward, "the-right-one").status is Status.OK
+
+
 # --- AWS refuses ------------------------------------------------------------------------------------------------------
 
 
