@@ -228,7 +228,9 @@ class Diagnosis:
         identity: entra_side.EntraSeen | None = None
         if azure is not None and entra is not None:
             if wish.issuer.known:
-                identity = entra_side.look_at_entra(azure, entra, wish.issuer, wish.account)
+                identity = entra_side.look_at_entra(
+                    azure, entra, wish.issuer, wish.account, check_mode=self._check_mode
+                )
             else:
                 identity = entra_side.EntraSeen(links.not_tried(LinkName.ENTRA, wish.unknown.issuer), "", "")
         chain = self._cluster_chain(identity.client_id if identity is not None else "")

@@ -237,7 +237,7 @@ def test_without_a_login_the_link_is_unknown(estate: AzureEstate, auth: dict[str
 def test_a_service_in_trouble_says_nothing_about_the_cluster(
     estate: AzureEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda _self, _seconds: None)
     estate.sandbox.faults.add(Fault(FaultKind.ERROR, service="arm", times=None))
     link = look(estate).link
     assert (link.status, link.findings) == (Status.UNKNOWN, ())
