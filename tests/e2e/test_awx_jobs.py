@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import jsonschema
 import pytest
 import yaml
 
-from demo.runs import clean_environment
+from demo.runs import ROOT, clean_environment
 from sandbox import estate as seeded
 from sandbox import world
 from tests.unit.plugins.module_utils.drift.test_drift_model import SCHEMA
@@ -208,6 +211,36 @@ def test_a_failed_cluster_is_in_what_is_handed_on(launcher: Launcher) -> None:
     (cluster,) = job.artifacts["aks_amp_verify_41"]["clusters"].values()
     assert cluster["status"] == "failed"
     assert cluster["broken_links"]
+
+
+def test_the_inventory_of_awx_lists_the_fleet_by_the_injected_login(estate: Estate, launcher: Launcher) -> None:
+    """As AWX updates an inventory: the source's file in the project, the credential for Azure in the environment."""
+    body = copy.deepcopy(estate.sandbox.cluster("fresh").body)
+    estate.sandbox.add_cluster("tagged", {**body, "tags": {"prometheus": "amp"}})
+    way = {"HTTPS_PROXY": estate.sandbox.proxy_url, "REQUESTS_CA_BUNDLE": str(estate.sandbox.folder.ca_file)}
+    finished = subprocess.run(  # noqa: S603  # the project's own
+        (
+            str(Path(sys.executable).parent / "ansible-inventory"),
+            "-i",
+            settings()["aks_amp_awx_inventory_path"],
+            "--list",
+        ),
+        cwd=ROOT,
+        env={**os.environ, **launcher.credentials, **way, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    found = json.loads(finished.stdout)
+    assert found["aks"]["hosts"] == ["tagged"]
+    assert found["_meta"]["hostvars"]["tagged"]["aks_amp_cluster_name"] == "tagged"
+    assert not any(secret in finished.stdout + finished.stderr for secret in SECRETS)
+
+
+def settings() -> Json:
+    found: Json = yaml.safe_load((ROOT / "awx" / "settings.yml").read_text(encoding="utf-8"))
+    return found
 
 
 def test_one_cluster_is_reached_by_the_bearer_token_of_awx(estate: Estate, launcher: Launcher) -> None:
