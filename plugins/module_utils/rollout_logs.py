@@ -140,7 +140,7 @@ KNOWN: t.Final = (
         "The pod does not reach AWS.",
         "Let the nodes reach the regional STS endpoint and the workspace's host on port 443; a proxy is set by "
         "HTTPS_PROXY in the container.",
-        "aws_unreachable",
+        "aws_not_reached",
     ),
     Known(
         re.compile(r"x509: "),

@@ -67,7 +67,7 @@ RECURRING: t.Final = 3
 #: Failures of remote write that hinder something now and then, or only some samples.
 _PASSING: t.Final = frozenset({"quota_exceeded", "service_in_trouble", "sample_refused", ""})
 #: Failures that Prometheus overcomes by itself, unless they recur.
-_DOUBTFUL: t.Final = frozenset({"aws_unreachable"})
+_DOUBTFUL: t.Final = frozenset({"aws_not_reached"})
 
 #: The end of a kind for what keeps a container from starting.
 WAITING: t.Final = {

@@ -21,10 +21,17 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
     consequences,
     explain,
     explain_entra,
+    rollout_logs,
     trust_policy,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure, entra_findings
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+    diagnosis_azure,
+    diagnosis_inside,
+    diagnosis_pods,
+    diagnosis_prometheus,
+    entra_findings,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,12 +51,18 @@ DESCRIBED: t.Final = (
     LinkName.PERMISSION,
     LinkName.WORKSPACE,
     LinkName.ENTRA,
+    LinkName.SERVICE_ACCOUNT,
+    LinkName.WEBHOOK,
+    LinkName.POD_TEMPLATE,
+    LinkName.CONFIGURATION,
+    LinkName.PODS,
     LinkName.TOKEN_EXCHANGE,
     LinkName.CHAINED_ROLE,
     LinkName.REMOTE_WRITE,
     LinkName.READ_BACK,
     LinkName.LABELS,
     LinkName.ENTRA_EXCHANGE,
+    LinkName.INSIDE,
 )
 
 #: The tables of what AWS refuses, by the link whose findings are made from them.
@@ -83,7 +96,72 @@ def tables() -> set[str]:
         *(f"{LinkName.ENTRA_EXCHANGE.value}_{rule.kind}" for rule in explain_entra.RULES),
         *(f"{LinkName.TRUST_POLICY.value}_{kind.value}" for kind in trust_policy.Kind),
         *(f"{name.value}_{rule.kind}" for name, rules in REFUSALS.items() for rule in rules),
+        *_tables_of_the_cluster(),
+        *_template_kinds(),
     }
+
+
+def _tables_of_the_cluster() -> t.Iterator[str]:
+    """What is looked up in the tables of the links that a cluster shows."""
+    yield from (f"configuration_{ending}" for ending, _what in diagnosis_prometheus.MISTAKES.values())
+    yield from (f"pods_{ending}" for ending in diagnosis_pods.WAITING.values())
+    yield from (
+        f"pods_{ending}"
+        for ending in (diagnosis_pods.NOT_READY, diagnosis_pods.CRASHING, diagnosis_pods.VOLUME_NOT_MOUNTED)
+    )
+    refusals = (*explain.TOKEN_EXCHANGE, *explain.REMOTE_WRITE)
+    yield from (f"pods_log_{rule.kind}" for rule in refusals)
+    yield from (f"pods_log_{known.kind}" for known in rollout_logs.KNOWN)
+    yield from (f"inside_{ending}" for ending in (*diagnosis_inside.WAITING.values(), diagnosis_inside.OTHERWISE))
+    unreached = (*diagnosis_inside.UNREACHED.values(), diagnosis_inside.NO_ANSWER)
+    steps = {"exchange": explain.TOKEN_EXCHANGE, "chaining": explain.CHAINING, "write": explain.REMOTE_WRITE}
+    for step, rules in steps.items():
+        yield from (f"inside_{step}_{ending}" for ending, _what, _fix in unreached)
+        yield from (f"inside_{step}_{rule.kind}" for rule in rules)
+
+
+#: Where a refusal's name is that of a finding: the files, and the links.
+_REFUSING: t.Final = {
+    "pod_template.py": ("pod_template", "pods"),
+    "prometheus_config.py": ("configuration",),
+    "prometheus_judge.py": ("configuration",),
+    "operator_entries.py": ("configuration",),
+    "prometheus_source.py": ("configuration",),
+}
+#: What can't be found in a pod, because its record is that of its workload.
+_OF_THE_TEMPLATE_ONLY: t.Final = frozenset({"pods_token_volume_surplus"})
+
+
+def _template_kinds() -> set[str]:
+    """The kinds of what a pod template or a pod lacks, and of what a step would not overwrite."""
+    found = {
+        f"{link}_{ending}"
+        for ending in _endings(SOURCES / "diagnosis_template.py", "finding")
+        for link in _REFUSING["pod_template.py"]
+    }
+    for path in SOURCES.rglob("*.py"):
+        found |= {f"{link}_{one}" for link in _REFUSING.get(path.name, ()) for one in _endings(path, "Refused")}
+    return found - _OF_THE_TEMPLATE_ONLY
+
+
+def _endings(path: Path, called: str) -> set[str]:
+    """The ends of kinds in the calls of a function: its second argument, or ``kind``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        given = [one.value for one in node.keywords if one.arg == "kind"]
+        if name == called:
+            found |= {text for one in (*node.args[1:2], *given) for text in _texts(one)}
+    return {text for text in found if " " not in text}
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """The text that an expression is, or those between which it chooses."""
+    if isinstance(node, ast.IfExp):
+        return [*_texts(node.body), *_texts(node.orelse)]
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 class _Calls(ast.NodeVisitor):
@@ -149,6 +227,7 @@ class _Calls(ast.NodeVisitor):
         texts = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
         link = self._link(node.args[0]) if node.args else ""
         ending: object = None
+        self.kinds |= self._of_own_helpers(node, called)
         match called:
             case "Finding" if node.args:
                 self.kinds |= {self._prefix + text for text in self._texts_of(node.args[0])}
@@ -162,6 +241,17 @@ class _Calls(ast.NodeVisitor):
         if link and isinstance(ending, str):
             self.kinds.add(f"{link}_{ending}")
         self.generic_visit(node)
+
+    def _of_own_helpers(self, node: ast.Call, called: str) -> set[str]:
+        """``note("<end>", ...)`` and ``_broken("<end>", ...)``, whose link is the file's own; ``finding`` with a choice
+        of ends."""
+        own = self._links[0].get("_NAME", "")
+        if called in ("note", "_broken") and own and node.args:
+            return {f"{own}_{text}" for text in _texts(node.args[0])}
+        if called == "finding" and len(node.args) > 1 and isinstance(node.args[1], ast.IfExp):
+            link = self._link(node.args[0])
+            return {f"{link}_{text}" for text in _texts(node.args[1])} if link else set()
+        return set()
 
 
 @functools.cache

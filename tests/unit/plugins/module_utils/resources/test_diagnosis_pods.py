@@ -413,7 +413,7 @@ def test_a_network_that_fails_once_is_no_more_than_that(ward: Ward, times: int, 
     for _unused in range(times):
         ward.say(complaint(ward, error, "WARN"))
     found = the_only(ward)
-    assert (found.kind, found.severity) == ("pods_log_aws_unreachable", severity)
+    assert (found.kind, found.severity) == ("pods_log_aws_not_reached", severity)
     assert "port 443" in found.fix
 
 
