@@ -123,7 +123,7 @@ class Account:
     annotations: StringMap
     uid: str | None = None
     resource_version: str = ""
-    managed_fields: tuple[t.Mapping[str, t.Any], ...] = ()
+    managed_fields: tuple[t.Mapping[str, t.Any], ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @classmethod
     def from_object(cls, found: t.Mapping[str, t.Any]) -> Account:

@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federated_service_account as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federated_service_account import (
     Account,
@@ -97,6 +98,21 @@ def test_a_record_that_is_none_undoes_nothing(broken: str) -> None:
 
 def without_record(account: Account) -> dict[str, str]:
     return {name: value for name, value in account.annotations.items() if name != RECORD_ANNOTATION}
+
+
+def test_a_change_names_who_set_what_it_changes() -> None:
+    fields = {"f:metadata": {"f:annotations": {f"f:{CLIENT_ID}": {}}}}
+    entry = {"manager": "kubectl-annotate", "time": "2026-05-01T09:12:44Z", "fieldsV1": fields}
+    metadata = {"uid": "u", "resourceVersion": "1", "labels": {USE: "true"}, "managedFields": [entry]}
+
+    def last(annotations: dict[str, str]) -> LastChange | None:
+        account = Account.from_object({"metadata": {**metadata, "annotations": annotations}})
+        (change,) = plan_service_account(Current(namespace_exists=True, account=account), WISH).changes
+        return change.last_changed_by
+
+    assert last({CLIENT_ID: "another"}) == LastChange("kubectl-annotate", "2026-05-01T09:12:44Z", Told.FIELD)
+    entry["fieldsV1"] = {"f:metadata": {"f:labels": {f"f:{USE}": {}}}}
+    assert last({}) == LastChange("kubectl-annotate", "2026-05-01T09:12:44Z", Told.OBJECT)
 
 
 def test_on_an_empty_cluster_both_objects_are_planned() -> None:

@@ -21,7 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, LastChange, Plan, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role, iam_role_absent
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_operations as write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan as resource
@@ -127,6 +127,16 @@ def test_settings_are_managed_only_when_given() -> None:
         write.SetSettings("ours", 7200),
         write.SetBoundary(BOUNDARY + "2"),
     ]
+
+
+def test_a_change_of_the_role_names_whom_its_tags_name() -> None:
+    owned = with_role(trust_policy={"Version": "2012-10-17", "Statement": []}, tags={"Owner": "platform"})
+    (change,) = resource.plan(owned, WISH).changes
+    assert change.last_changed_by == LastChange("platform", "", Told.TAG)
+    (change,) = resource.plan(
+        dataclasses.replace(owned, role=with_role(tags={"Owner": "x"}).role, inline={}), WISH
+    ).changes
+    assert change.last_changed_by is None  # the policy does not exist, so nobody has changed it
 
 
 def test_tags_and_the_mark() -> None:

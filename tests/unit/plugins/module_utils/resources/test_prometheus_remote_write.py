@@ -16,7 +16,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Plan, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import rollout
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_remote_write import (
@@ -84,6 +84,17 @@ def kinds(plan: Plan[t.Any, t.Any]) -> list[str]:
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------
+
+
+def test_changes_name_who_wrote_the_configuration_and_the_workload() -> None:
+    found = current()
+    fields = {"f:data": {"f:prometheus.yml": {}}}
+    found.config["metadata"]["managedFields"] = [{"manager": "helm", "time": "t", "fieldsV1": fields}]
+    found.workload["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "time": "u", "fieldsV1": {"f:spec": {}}}]
+    assert [change.last_changed_by for change in plan_remote_write(found, wish()).changes] == [
+        LastChange("helm", "t", Told.FIELD),
+        LastChange("kubectl-edit", "u", Told.OBJECT),
+    ]
 
 
 def test_both_objects_are_changed_the_configuration_first() -> None:
