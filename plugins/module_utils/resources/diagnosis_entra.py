@@ -90,7 +90,10 @@ def look_at_entra(
             seen = look.at_application(entra.holder)
     except ABOUT_A_LINK as error:
         seen = look.unseen(entra.holder, error)
-    return dataclasses.replace(seen, link=_to_be_created(seen.link)) if check_mode else seen
+    by_id = isinstance(entra.holder, ApplicationChoice) and entra.holder.names_existing
+    if not check_mode or (by_id and seen.link.missing):  # what is named by an ID is never created
+        return seen
+    return dataclasses.replace(seen, link=_to_be_created(seen.link))
 
 
 def _to_be_created(link: Link) -> Link:

@@ -322,6 +322,14 @@ def test_in_check_mode_a_credential_may_be_yet_to_come_but_not_a_wrong_one(ward:
     assert ward.exchange(seen).tried is False
 
 
+@pytest.mark.parametrize("key", [ApplicationKey.OBJECT_ID, ApplicationKey.APP_ID])
+def test_in_check_mode_an_application_that_is_named_by_an_id_must_be_there(
+    ward: EntraWard, key: ApplicationKey
+) -> None:
+    link = ward.look(ward.choice(key, str(uuid.uuid4())), check_mode=True).link
+    assert (link.status, kinds(link)) == (Status.BROKEN, [Kind.APPLICATION_MISSING.value])
+
+
 def test_an_issuer_that_is_not_known_yet(ward: EntraWard) -> None:
     before = ward.estate.last_request()
     seen = ward.look(issuer=Issuer.parse(KNOWN_AFTER_APPLY))
