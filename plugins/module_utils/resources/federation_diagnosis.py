@@ -289,6 +289,8 @@ class Diagnosis:
                 look,
                 sleep=self._budget.sleep,
                 monotonic=self._budget.monotonic,
+                chained_role_arn=None if wish.chained_role is None else str(wish.chained_role),
+                external_id=wish.external_id,
             )
         ]
 

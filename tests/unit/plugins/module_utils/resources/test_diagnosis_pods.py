@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
     Finding,
     LinkName,
@@ -456,3 +457,15 @@ def test_events_that_may_not_be_read_are_named_and_hinder_nothing(ward: Ward) ->
     assert link.status is Status.BROKEN
     assert [one.kind for one in link.findings] == ["pods_not_made"]
     assert "'list' on 'events' in namespace 'monitoring'" in link.fix
+
+
+def test_a_complaint_that_an_earlier_link_explains_is_no_finding_of_its_own(ward: Ward) -> None:
+    ward.change_text(("    sigv4:\n      region: eu-west-1\n", "    sigv4:\n      region: us-east-1\n"))
+    error = "server returned HTTP status 403 Forbidden: Credential should be scoped to a valid region."
+    ward.say(complaint(ward, error))
+    links = ward.look()
+    assert kinds_of(links) == ["configuration_other_region", "pods_log_signed_for_another_region"]
+    left = {link.name: link for link in settled(tuple(links.values()))}
+    assert kinds_of(left) == ["configuration_other_region"]
+    assert left[LinkName.PODS].status is Status.BROKEN
+    assert "It follows from what is wrong with the configuration." in left[LinkName.PODS].summary
