@@ -219,6 +219,16 @@ def test_it_fits_a_narrow_window(page: Browser) -> None:
     page.call("Emulation.clearDeviceMetricsOverride")
 
 
+def test_paper_is_light_even_for_who_likes_it_dark(page: Browser) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.prefer("dark")
+    assert page.evaluate(ground) == "rgb(13, 17, 23)"
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    page.call("Emulation.setEmulatedMedia", media="print", features=dark)
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    page.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_on_paper_what_is_wrong_is_opened(page: Browser, report: Report) -> None:
     page.click("input[value=failed]")
     failed = len(_with(report, Status.FAILED))

@@ -12,7 +12,7 @@ STYLE: t.Final = """
 :root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --soft: #57606a; --line: #d0d7de; --panel: #f6f8fa;
   --ok: #1a7f37; --drifted: #8a5a00; --broken: #b3261e; --failed: #7440d0; --unknown: #57606a;
   --minus: #ffebe9; --plus: #dafbe1; --focus: #0969da; --tint: 12%; }
-@media (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --soft: #9198a1; --line: #3d444d;
+@media screen and (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --soft: #9198a1; --line: #3d444d;
   --panel: #151b23; --ok: #3fb950; --drifted: #d29922; --broken: #ff7b72; --failed: #bc8cff; --unknown: #9198a1;
   --minus: #4b1113; --plus: #0f3a1d; --focus: #58a6ff; --tint: 20%; } }
 * { box-sizing: border-box; }
@@ -80,7 +80,8 @@ td.gap { text-align: center; color: var(--soft); }
   .cell[title]::after { content: attr(title); display: block; color: var(--soft); font: 11px/1.3 system-ui, sans-serif;
   overflow-wrap: anywhere; } .body { padding: .25rem .5rem 1rem; } }
 @media print { .filters { display: none; } .bar { position: static; } body { max-width: none; padding: 0;
-  font-size: 11px; } .row { grid-template-columns: minmax(9rem, 2fr) repeat(6, 1fr); } .row.head { display: grid; }
+  font-size: 11px; } h2 { font-size: 13px; }
+  table.diff { font-size: 9.5px; } .row { grid-template-columns: minmax(9rem, 2fr) repeat(6, 1fr); } .row.head { display: grid; }
   .name { grid-column: auto; } .cell[title]::after { content: none; }
   details.cluster { content-visibility: visible; } summary, .link, .drift, tr { break-inside: avoid; } }
 """
