@@ -80,8 +80,8 @@ td.gap { text-align: center; color: var(--soft); }
   .cell[title]::after { content: attr(title); display: block; color: var(--soft); font: 11px/1.3 system-ui, sans-serif;
   overflow-wrap: anywhere; } .body { padding: .25rem .5rem 1rem; } }
 @media print { .filters { display: none; } .bar { position: static; } body { max-width: none; padding: 0;
-  font-size: 11px; } h2 { font-size: 13px; }
-  table.diff { font-size: 9.5px; } .row { grid-template-columns: minmax(9rem, 2fr) repeat(6, 1fr); } .row.head { display: grid; }
+  font-size: 11px; } h2 { font-size: 13px; } table.diff { font-size: 9.5px; }
+  .row { grid-template-columns: minmax(9rem, 2fr) repeat(6, 1fr); } .row.head { display: grid; }
   .name { grid-column: auto; } .cell[title]::after { content: none; }
   details.cluster { content-visibility: visible; } summary, .link, .drift, tr { break-inside: avoid; } }
 """
