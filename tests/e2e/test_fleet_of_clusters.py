@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-CLUSTERS = int(os.environ.get("AKS_AMP_FLEET", "30"))
+CLUSTERS = int(os.environ.get("AKS_AMP_FLEET", "24"))
 WHO = "kubectl-edit"
 SERVICE_ACCOUNT = f"/api/v1/namespaces/{manifests.NAMESPACE}/serviceaccounts/{estate.SERVICE_ACCOUNT}"
 CONFIG_MAP = f"/api/v1/namespaces/{manifests.NAMESPACE}/configmaps/{manifests.CONFIG_MAP}"
