@@ -22,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_templ
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_same_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+    DEPLOYMENT,
     EVENT,
     POD,
     ObjectReference,
@@ -115,8 +116,19 @@ def running(client: KubeClient, observed: Observed) -> tuple[Running, ...]:
 def _with_pods(client: KubeClient, reference: ObjectReference, workload: Json | None) -> Running:
     if workload is None:
         return Running(reference, None)
-    pods = tuple(pod for pod in pods_of(client, reference, workload) if not is_going(pod))
+    pods = tuple(pod for pod in pods_of(client, reference, workload) if _counts(pod, reference))
     return Running(reference, workload, pods)
+
+
+def _counts(pod: Json, reference: ObjectReference) -> bool:
+    """Whether a pod is one that the workload runs: not one that goes or has ended, as evicted ones that are left have,
+    nor another one that a Deployment's selector finds too."""
+    if is_going(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return False
+    if reference.kind != DEPLOYMENT:
+        return True
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(one.get("kind") == "ReplicaSet" and one["name"].startswith(f"{reference.name}-") for one in owners)
 
 
 def pods_part(client: KubeClient, chain: ClusterChain, observed: Observed, found: t.Sequence[Running]) -> Part:

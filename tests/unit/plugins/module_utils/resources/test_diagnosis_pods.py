@@ -166,6 +166,19 @@ def test_a_crash_is_explained_by_the_log_of_the_run_that_ended(ward: Ward, endin
     assert healthy(ward.look())
 
 
+def test_pods_that_were_evicted_and_pods_of_nobody_are_left_out(ward: Ward) -> None:
+    """Kubernetes keeps evicted pods for a while; a copy for debugging may have the labels of the workload."""
+    (pod,) = ward.pods()
+    labels, spec = pod["metadata"]["labels"], {"containers": [{"name": "prometheus", "image": "busybox:1"}]}
+    for name in ("prometheus-debug", "prometheus-evicted"):
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
+        ward.server.seed({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    evicted = next(one for one in ward.pods() if one["metadata"]["name"] == "prometheus-evicted")
+    evicted["metadata"]["ownerReferences"] = pod["metadata"]["ownerReferences"]
+    evicted["status"] = {"phase": "Failed", "reason": "Evicted"}
+    assert healthy(ward.look())
+
+
 # --- pods that lack something -----------------------------------------------------------------------------------------
 
 
