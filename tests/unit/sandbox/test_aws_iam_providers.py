@@ -194,6 +194,8 @@ def test_an_account_has_a_hundred_providers_at_most(aws: Aws) -> None:
         aws.account.seed_provider(f"https://issuer{number}.example/", [], [THUMBPRINT])
     expected = (409, "LimitExceeded", "Cannot exceed quota for OpenIdConnectProvidersPerAccount: 100")
     assert failure(lambda: create(aws)) == expected
+    aws.account.set_provider_quota(101)
+    assert create(aws)
 
 
 def test_tags(aws: Aws) -> None:

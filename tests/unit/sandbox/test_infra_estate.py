@@ -309,3 +309,33 @@ def test_the_bodies_are_well_formed(sandbox: Sandbox) -> None:
         assert cluster.body["type"] == "Microsoft.ContainerService/ManagedClusters"
         assert urllib.parse.urlsplit(f"https://{cluster.body['properties']['fqdn']}").hostname
         assert len(cluster.body["properties"]) > 25
+
+
+def test_a_fleet_is_as_finished_in_all_but_the_names(sandbox: Sandbox) -> None:
+    sandbox.add_fleet("one", "two")
+    iam = _aws(sandbox, "iam")
+    arns = set()
+    for name in ("one", "two"):
+        cluster = sandbox.cluster(name)
+        host_and_path = cluster.issuer_url.removeprefix("https://")
+        assert cluster.issuer_enabled
+        provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER + host_and_path)
+        assert provider["ClientIDList"] == ["sts.amazonaws.com"]
+        role = iam.get_role(RoleName=f"{ROLE}{name}")["Role"]
+        arns.add(role["Arn"])
+        condition = role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+        assert condition["StringEquals"] == {
+            f"{host_and_path}:aud": "sts.amazonaws.com",
+            f"{host_and_path}:sub": SUBJECT,
+        }
+        for kind, object_name in (("ConfigMap", "prometheus-config"), ("Deployment", "prometheus")):
+            its = sandbox.api_server(name).get(kind, "monitoring", object_name)
+            model = sandbox.api_server("finished").get(kind, "monitoring", object_name)
+            assert its is not None
+            assert model is not None
+            content = json.dumps([its.get("data"), its.get("spec")])
+            assert content == json.dumps([model.get("data"), model.get("spec")]).replace("finished", name)
+    assert len(arns) == 2
+    inventory = yaml.safe_load(sandbox.folder.inventory.read_text())
+    assert {"one", "two", "finished"} <= set(inventory["aks"]["hosts"])
+    assert [request for request in sandbox.world.log.since() if request.write] == []
