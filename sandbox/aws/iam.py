@@ -138,7 +138,7 @@ class _Front(IamResponse):
         arn = self._get_param("PolicySourceArn")
         role = IamView.of(self.backend).roles.get(arn)
         if role is None:
-            raise AwsError("NoSuchEntity", f"The role with name {arn.rpartition('/')[2]} cannot be found.")
+            raise AwsError("NoSuchEntity", f"The role with name {arn.rpartition('/')[2]} cannot be found.", 404)
         results = [
             _simulated(role, action, resource)
             for action in self._get_param("ActionNames")

@@ -476,3 +476,45 @@ def test_no_policy_of_a_role_may_be_unknown_and_ten_are_the_most(aws: Aws) -> No
     for arn in arns[:10]:
         iam.attach_role_policy(RoleName=ROLE, PolicyArn=arn)
     assert failure(lambda: iam.attach_role_policy(RoleName=ROLE, PolicyArn=arns[10]))[:2] == (409, "LimitExceeded")
+
+
+def _simulated(aws: Aws, resource: str = "*") -> Json:
+    answer = aws.iam().simulate_principal_policy(
+        PolicySourceArn=ROLE_ARN, ActionNames=["aps:RemoteWrite"], ResourceArns=[resource]
+    )
+    (result,) = answer["EvaluationResults"]
+    return dict(result)
+
+
+def test_what_a_role_may_do_is_simulated(aws: Aws) -> None:
+    create(aws)
+    assert _simulated(aws)["EvalDecision"] == "implicitDeny"
+    aws.iam().put_role_policy(
+        RoleName=ROLE, PolicyName="write", PolicyDocument=json.dumps(policy(allow("aps:RemoteWrite")))
+    )
+    result = _simulated(aws, "arn:aws:aps:eu-west-1:123456789012:workspace/ws-1")
+    assert result["EvalDecision"] == "allowed"
+    assert "PermissionsBoundaryDecisionDetail" not in result
+    denial = {**allow("aps:*"), "Effect": "Deny"}
+    aws.iam().put_role_policy(RoleName=ROLE, PolicyName="deny", PolicyDocument=json.dumps(policy(denial)))
+    assert _simulated(aws)["EvalDecision"] == "explicitDeny"
+
+
+def test_a_boundary_is_simulated_and_told_apart(aws: Aws) -> None:
+    create(aws)
+    iam = aws.iam()
+    iam.put_role_policy(RoleName=ROLE, PolicyName="write", PolicyDocument=json.dumps(policy(allow("aps:RemoteWrite"))))
+    bounds = iam.create_policy(PolicyName="Bounds", PolicyDocument=json.dumps(policy(allow("s3:*"))))["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=bounds)
+    result = _simulated(aws)
+    assert result["EvalDecision"] == "implicitDeny"
+    assert result["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": False}
+
+
+def test_only_roles_that_there_are_and_with_the_right_are_simulated(aws: Aws) -> None:
+    assert failure(lambda: _simulated(aws)) == NO_SUCH_ROLE
+    create(aws)
+    aws.account.set_controller_policies(policy(allow("iam:Get*")))
+    status, code, message = failure(lambda: _simulated(aws))
+    assert (status, code) == (403, "AccessDenied")
+    assert "iam:SimulatePrincipalPolicy" in message

@@ -229,6 +229,25 @@ def test_a_certificate_of_an_unknown_authority(aws: Aws, wrap: t.Callable[[Excep
     )
 
 
+def test_where_the_authority_is_not_known_thumbprints_decide(aws: Aws) -> None:
+    aws.federate()
+    aws.account.set_authority_of_issuers_known(known=False)
+    aws.account.set_thumbprint_fetcher(lambda _url: "CD" * 20)
+    assert refused(aws)[2] == "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+    aws.iam().update_open_id_connect_provider_thumbprint(
+        OpenIDConnectProviderArn=PROVIDER_ARN, ThumbprintList=["cd" * 20]
+    )
+    assert aws.assume()["Provider"] == PROVIDER_ARN
+
+
+def test_a_refusal_for_a_reason_outside_of_the_sandbox(aws: Aws) -> None:
+    aws.federate()
+    aws.world.settings.sts_refusal_code = "RegionDisabledException"
+    status, code, message = refused(aws)
+    assert (status, code) == (403, "RegionDisabledException")
+    assert "not activated" in message
+
+
 def test_without_a_way_to_issuers_no_token_is_verified(aws: Aws) -> None:
     world = World()
     lonely = Aws()
