@@ -34,6 +34,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_aws as aws_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure as azure_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_entra as entra_side
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_inside as inside_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_kube as kube_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_probes import (
@@ -278,10 +279,6 @@ class Diagnosis:
             return [links.not_tried(name, "check mode creates no Job")]
         if wish.role is None or wish.region is None:
             return [links.not_tried(name, wish.unknown.role)]
-        from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
-            diagnosis_inside as inside_side,
-        )
-
         return [
             inside_side.try_inside(
                 self._clouds.kube,
