@@ -167,7 +167,13 @@ def _meta(job_id: int) -> Json:
 def _machine() -> dict[str, str]:
     """The programs of this environment, first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "ANSIBLE_RETRY_FILES_ENABLED": "False"}
+    # AWX takes the project's own path out of its ansible.cfg as it stands there.
+    collections = ("/runner/requirements_collections", ".collections", "/usr/share/ansible/collections")
+    return {
+        "PATH": path,
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(collections),
+    }
 
 
 def rendered_templates(folder: Path, settings: Json) -> dict[str, Json]:

@@ -166,7 +166,7 @@ def test_two_slices_of_a_look_become_the_report_of_the_whole(estate: Estate, lau
 
 
 def test_a_slice_that_was_lost_is_told(launcher: Launcher) -> None:
-    one = launcher.launch("drift", 21, part=(2, 2))
+    one = launcher.launch("drift", 21, part=(2, 2), limit="fresh")
     merged = launcher.launch("drift report", 22, handed_on=one.artifacts)
     clusters = merged.artifacts["aks_amp_drift_of_fleet_22"]["clusters"]
     assert clusters == {"finished": "unknown", "fresh": "drifted", "halfdone": "unknown"}
@@ -211,6 +211,7 @@ def test_a_failed_cluster_is_in_what_is_handed_on(launcher: Launcher) -> None:
     (cluster,) = job.artifacts["aks_amp_verify_41"]["clusters"].values()
     assert cluster["status"] == "failed"
     assert cluster["broken_links"]
+    assert "provider_audience_not_listed" in cluster["findings"]
 
 
 def test_the_inventory_of_awx_lists_the_fleet_by_the_injected_login(estate: Estate, launcher: Launcher) -> None:

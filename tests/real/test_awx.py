@@ -92,7 +92,7 @@ def test_settings_change_what_is_there(awx: tuple[Awx, str], apply: Callable[...
         "aks_amp_awx_slices": 4,
         "aks_amp_awx_kubernetes_credential": True,
         "aks_amp_awx_notification_url": "https://alerts.example.com/drift",
-        "aks_amp_awx_survey": {"aks_amp_aws_region": "eu-central-1"},
+        "aks_amp_awx_survey": {},
     }
     assert apply(**settings).changed("localhost") > 0
     objects.writes.clear()
@@ -103,9 +103,10 @@ def test_settings_change_what_is_there(awx: tuple[Awx, str], apply: Callable[...
     assert json.loads(federate["extra_vars"]) == {
         "aks_amp_name_suffix": "-{{ aks_amp_cluster_name | default(inventory_hostname) }}"
     }
-    assert [(one["variable"], one["default"]) for one in objects.surveys[federate["id"]]["spec"]] == [
-        ("aks_amp_aws_region", "eu-central-1")
-    ]
+    # Nothing is asked any more but what a teardown asks.
+    assert not federate["survey_enabled"]
+    teardown = objects.named("job_templates", "AKS-AMP teardown")
+    assert [one["variable"] for one in objects.surveys[teardown["id"]]["spec"]] == ["aks_amp_teardown_confirmation"]
     assert "AKS-AMP Kubernetes" in objects.names_in("job_templates", "AKS-AMP federate", "credentials")
     told = "notification_templates_error"
     assert objects.names_in("workflow_job_templates", "AKS-AMP drift of the fleet", told) == ["AKS-AMP drift"]
