@@ -11,8 +11,8 @@ version_added: "0.1.0"
 description:
   - Collects what the steps of this collection found in check mode on each cluster, names each difference by its meaning
     and severity, compares it with the report before, and writes it as JSON, Markdown, HTML, JUnit XML and OpenMetrics.
-  - A drift says who changed the object last, where its service tells it; C(docs/drift-reports.md) in this collection says
-    what that is worth.
+  - A drift says who changed the object last, where its service tells it; C(docs/drift-reports.md) in this collection
+    says what that is worth.
   - The playbook C(crosscloud.aks_amp.drift) runs the steps and ends with this.
   - Fails when a cluster has drifted or a link of its trust chain is broken, so that C(ansible-playbook) ends with 2.
     When nothing has drifted but something could not be told, the task is unreachable, and C(ansible-playbook) ends
@@ -56,9 +56,9 @@ options:
     elements: str
   judge:
     description:
-      - What an earlier task with this module returned. Nothing is collected and nothing is written; only O(fail_on_drift)
-        and O(fail_on_unknown) decide how the task ends. So the result can be used by tasks in between, such as
-        M(ansible.builtin.set_stats), before the run fails.
+      - What an earlier task with this module returned. Nothing is collected and nothing is written; only
+        O(fail_on_drift) and O(fail_on_unknown) decide how the task ends. So the result can be used by tasks in
+        between, such as M(ansible.builtin.set_stats), before the run fails.
       - Mutually exclusive with O(dest), O(previous), O(merge) and O(expect).
     type: dict
   fail_on_drift:
