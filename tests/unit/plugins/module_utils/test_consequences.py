@@ -28,3 +28,11 @@ def test_what_is_not_broken_explains_nothing() -> None:
 def test_a_refusal_of_another_kind_is_not_explained_by_it() -> None:
     expired = broken(LinkName.TOKEN_EXCHANGE, "STS refused.", kind="token_expired")
     assert settled([TRUST, expired]) == (TRUST, expired)
+
+
+def test_what_prometheus_logs_of_a_known_cause_is_no_finding_either() -> None:
+    logged = broken(LinkName.PODS, "Its log says AccessDenied.", kind="log_not_authorized")
+    trust, pods = settled([TRUST, logged])
+    assert (trust.findings, pods.findings) == (TRUST.findings, ())
+    assert pods.status is Status.BROKEN
+    assert settled([logged]) == (logged,)
