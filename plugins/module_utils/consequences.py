@@ -10,44 +10,20 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status
 
-#: What STS says, whoever asked, and the links that explain it.
-_EXCHANGE: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
-    "audience_not_listed": (LinkName.PROVIDER,),
-    "no_provider_for_issuer": (LinkName.PROVIDER,),
-    "thumbprint_mismatch": (LinkName.PROVIDER,),
-    "keys_not_retrieved": (LinkName.DISCOVERY,),
-    "not_authorized": (LinkName.TRUST_POLICY,),
-}
-#: What the workspace says, whoever wrote.
-_WRITE: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
-    "permission_missing": (LinkName.PERMISSION,),
-    "workspace_not_found": (LinkName.WORKSPACE,),
-}
-#: What else Prometheus logs when its pod or its configuration is wrong.
-_LOGS: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
-    "token_file_missing": (LinkName.POD_TEMPLATE,),
-    "no_web_identity": (LinkName.POD_TEMPLATE,),
-    "role_chained_to_itself": (LinkName.CONFIGURATION,),
-    "region_missing": (LinkName.CONFIGURATION,),
-    "signed_for_another_region": (LinkName.CONFIGURATION,),
-    "url_not_of_the_workspace": (LinkName.CONFIGURATION,),
-}
-
-
-def _after(prefix: str, *tables: t.Mapping[str, tuple[LinkName, ...]]) -> dict[str, tuple[LinkName, ...]]:
-    return {f"{prefix}_{ending}": names for table in tables for ending, names in table.items()}
-
-
 #: By a finding's kind, the links that explain it when they are broken.
 EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
     "discovery_unreachable": (LinkName.CLUSTER,),
     "discovery_not_readable": (LinkName.CLUSTER,),
     "token_missing": (LinkName.SERVICE_ACCOUNT,),
     "token_claims_differ": (LinkName.CLUSTER,),
-    **_after("token_exchange", _EXCHANGE),
+    "token_exchange_audience_not_listed": (LinkName.PROVIDER,),
+    "token_exchange_no_provider_for_issuer": (LinkName.PROVIDER,),
+    "token_exchange_thumbprint_mismatch": (LinkName.PROVIDER,),
+    "token_exchange_keys_not_retrieved": (LinkName.DISCOVERY,),
+    "token_exchange_not_authorized": (LinkName.TRUST_POLICY,),
     "chained_role_not_authorized": (LinkName.PERMISSION,),
-    **_after("remote_write", _WRITE),
-    **_after("pods_log", _EXCHANGE, _WRITE, _LOGS),
+    "remote_write_permission_missing": (LinkName.PERMISSION,),
+    "remote_write_workspace_not_found": (LinkName.WORKSPACE,),
     "entra_exchange_no_matching_credential": (LinkName.ENTRA,),
     "entra_exchange_issuer_not_trusted": (LinkName.ENTRA,),
     "entra_exchange_subject_not_trusted": (LinkName.ENTRA,),
@@ -58,9 +34,32 @@ EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
     "entra_exchange_application_unknown": (LinkName.ENTRA,),
     "entra_exchange_application_disabled": (LinkName.ENTRA,),
     "entra_exchange_issuer_not_reached": (LinkName.CLUSTER,),
-    **_after("inside_exchange", _EXCHANGE),
+    "pods_not_made": (LinkName.SERVICE_ACCOUNT, LinkName.WEBHOOK),
+    "pods_log_audience_not_listed": (LinkName.PROVIDER, LinkName.POD_TEMPLATE),
+    "pods_log_no_provider_for_issuer": (LinkName.PROVIDER,),
+    "pods_log_thumbprint_mismatch": (LinkName.PROVIDER,),
+    "pods_log_keys_not_retrieved": (LinkName.DISCOVERY,),
+    "pods_log_not_authorized": (LinkName.TRUST_POLICY,),
+    "pods_log_no_web_identity": (LinkName.POD_TEMPLATE,),
+    "pods_log_token_file_missing": (LinkName.WEBHOOK, LinkName.POD_TEMPLATE),
+    "pods_log_role_chained_to_itself": (LinkName.CONFIGURATION, LinkName.PERMISSION),
+    "pods_log_region_missing": (LinkName.CONFIGURATION,),
+    "pods_log_url_not_of_the_workspace": (LinkName.CONFIGURATION,),
+    "pods_log_signed_for_another_region": (LinkName.CONFIGURATION,),
+    "pods_log_permission_missing": (LinkName.PERMISSION,),
+    "pods_log_workspace_not_found": (LinkName.WORKSPACE,),
+    "inside_pod_refused": (LinkName.SERVICE_ACCOUNT,),
+    "inside_exchange_audience_not_listed": (LinkName.PROVIDER, LinkName.TOKEN_EXCHANGE),
+    "inside_exchange_no_provider_for_issuer": (LinkName.PROVIDER, LinkName.TOKEN_EXCHANGE),
+    "inside_exchange_thumbprint_mismatch": (LinkName.PROVIDER, LinkName.TOKEN_EXCHANGE),
+    "inside_exchange_keys_not_retrieved": (LinkName.DISCOVERY, LinkName.TOKEN_EXCHANGE),
+    "inside_exchange_not_authorized": (LinkName.TRUST_POLICY, LinkName.TOKEN_EXCHANGE),
     "inside_chaining_not_authorized": (LinkName.PERMISSION, LinkName.CHAINED_ROLE),
-    **_after("inside_write", _WRITE),
+    "inside_write_permission_missing": (LinkName.PERMISSION, LinkName.REMOTE_WRITE),
+    "inside_write_workspace_not_found": (LinkName.WORKSPACE, LinkName.REMOTE_WRITE),
+    "inside_write_url_not_of_the_workspace": (LinkName.REMOTE_WRITE,),
+    "inside_write_quota_exceeded": (LinkName.REMOTE_WRITE,),
+    "inside_write_service_in_trouble": (LinkName.REMOTE_WRITE,),
 }
 
 

@@ -158,7 +158,8 @@ def test_what_is_not_explained_says_what_was_ruled_out() -> None:
 
 
 def test_the_text_draws_the_chain_and_puts_both_sides_under_each_other() -> None:
-    proof = _proof(GOOD[0], judged(LinkName.PROVIDER, [WRONG], ""), unknown(LinkName.TRUST_POLICY, "No right.", fix="G."))
+    unread = unknown(LinkName.TRUST_POLICY, "No right.", fix="G.")
+    proof = _proof(GOOD[0], judged(LinkName.PROVIDER, [WRONG], ""), unread)
     assert proof.text("the account", "the role") == [
         "From the account to the role:",
         "discovery ok > provider BROKEN > trust policy unknown",
