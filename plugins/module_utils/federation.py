@@ -126,9 +126,9 @@ class Issuer:
     def differs_by_slash_or_case(self, other: str) -> bool:
         """True for a URL or host and path that was probably meant to be this one but is not: it never matches."""
         mine, theirs = self.host_and_path, other
-        while theirs.startswith("https://"):
-            theirs = theirs.removeprefix("https://")
-        return mine != theirs and mine.rstrip("/").lower() == theirs.rstrip("/").lower()
+        while theirs[:8].lower() == "https://":
+            theirs = theirs[8:]
+        return other not in (self.url, mine) and mine.rstrip("/").lower() == theirs.rstrip("/").lower()
 
 
 @dataclasses.dataclass(frozen=True, order=True)

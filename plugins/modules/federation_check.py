@@ -320,7 +320,7 @@ findings:
     fix:
       description: What to do.
       type: str
-      sample: The step iam_web_identity repairs it.
+      sample: Run the step iam_web_identity (federate.yml --tags iam_web_identity).
     source:
       description: The error's text as a service or a log said it, empty without one.
       type: str
@@ -373,7 +373,7 @@ links:
     fix:
       description: What to do; empty for a link that is in order.
       type: str
-      sample: The step iam_web_identity repairs it.
+      sample: Run the step iam_web_identity (federate.yml --tags iam_web_identity).
 claims:
   description: Claims of the token that the cluster issued, null without a token.
   returned: when the options are valid

@@ -94,6 +94,7 @@ def test_what_is_found_is_what_the_login_service_says(
 
 @settings(deadline=None)
 @given(credentials())
+@example((Credential("1", "n", ISSUER.upper(), ACCOUNT.subject, (ENTRA_AUDIENCE,)),))
 def test_an_issuer_is_asked_about_only_where_that_matters(held: tuple[Credential, ...]) -> None:
     judge = CredentialJudge(TRUST, Holder("application x", marks=True), held)
     assert set(judge.doubtful_issuers()) <= {OTHER}
