@@ -186,6 +186,11 @@ options:
         description: Image with C(sh) and C(curl) 7.75 or newer, for example V(curlimages/curl) with a tag.
         type: str
         required: true
+      https_proxy:
+        description:
+          - URL of the HTTP proxy through which pods reach AWS, where they do it by one. Nothing is taken over from the
+            container of Prometheus. It stands in the Job as it is given, so it must hold no password.
+        type: str
       wait_timeout:
         description: Minutes that the Job may take.
         type: float

@@ -174,6 +174,7 @@ class Attempt:
     deadline: int
     chained_role_arn: str = ""
     external_id: str = ""
+    https_proxy: str = ""
 
     def manifest(self) -> Json:
         """The job, without name and namespace, fit for the restricted pod security standard
@@ -239,6 +240,7 @@ class Attempt:
             "CHAINED_ROLE": self.chained_role_arn,
             "EXTERNAL_ID": self.external_id,
             "BODY": "".join(f"\\{byte:03o}" for byte in self.body),
+            **({"HTTPS_PROXY": self.https_proxy} if self.https_proxy else {}),
         }
         return {
             "name": CONTAINER,

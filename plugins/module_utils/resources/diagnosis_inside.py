@@ -69,6 +69,11 @@ WAITING: t.Final = {
 OTHERWISE: t.Final = "pod_not_started"
 _IMAGE: t.Final = "Give 'inside.image' an image with a shell and curl 7.75 or later, such as curlimages/curl."
 
+_LET_THROUGH: t.Final = (
+    "Let the nodes reach {host} on port 443 (firewall, network security group, network policy), or name their proxy by "
+    "'inside.https_proxy' (aks_amp_inside_https_proxy)."
+)
+
 #: What curl's exit codes mean for the way to AWS: the end of a kind, the cause, and the advice
 #: (https://curl.se/libcurl/c/libcurl-errors.html).
 UNREACHED: t.Final[dict[int, tuple[str, str, str]]] = {
@@ -81,12 +86,12 @@ UNREACHED: t.Final[dict[int, tuple[str, str, str]]] = {
     7: (
         "refused",
         "the connection to {host} is refused there",
-        "Let the nodes reach {host} on port 443 (firewall, network security group, network policy).",
+        _LET_THROUGH,
     ),
     28: (
         "timeout",
         "{host} does not answer there in time",
-        "Let the nodes reach {host} on port 443 (firewall, network security group, network policy).",
+        _LET_THROUGH,
     ),
     35: (
         "tls_failed",
@@ -222,6 +227,7 @@ class _Trial:
             deadline=max(_SHORTEST_SECONDS, int(self._look.wait_timeout * 60)),
             chained_role_arn=self._chained_role,
             external_id=self._external_id,
+            https_proxy=self._look.https_proxy or "",
         )
 
     # Waiting ------------------------------------------------------------------------------------------------------

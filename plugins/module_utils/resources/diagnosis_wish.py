@@ -83,6 +83,7 @@ DIAGNOSIS_OPTIONS: t.Final = ArgumentSpec(
             "type": "dict",
             "options": {
                 "image": {"type": "str", "required": True},
+                "https_proxy": {"type": "str"},
                 "wait_timeout": {"type": "float", "default": 3.0},
             },
         },
@@ -123,10 +124,12 @@ class PrometheusLook:
 
 @dataclasses.dataclass(frozen=True)
 class InsideLook:
-    """The pod in which the exchange is tried: an image with a shell and curl. ``wait_timeout`` is in minutes."""
+    """The pod in which the exchange is tried: an image with a shell and curl. ``wait_timeout`` is in minutes,
+    ``https_proxy`` the URL of the proxy through which pods reach AWS, if it is one."""
 
     image: str
     wait_timeout: float
+    https_proxy: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _prometheus(params: Params, namespace: str) -> PrometheusLook:
 
 
 def _inside(params: Params) -> InsideLook:
-    look = InsideLook(params.text("image"), params.number("wait_timeout"))
+    look = InsideLook(params.text("image"), params.number("wait_timeout"), params.optional_text("https_proxy"))
     if look.wait_timeout <= 0:
         raise errors.InvalidInput("inside: wait_timeout must be greater than zero.")
     return look

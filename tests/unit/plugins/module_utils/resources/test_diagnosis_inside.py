@@ -85,9 +85,11 @@ class Cell:
         return ended
 
 
-def inside(ward: Ward, *, token: str | None = None, minutes: float = 1.0, **changes: t.Any) -> Link:
+def inside(
+    ward: Ward, *, token: str | None = None, minutes: float = 1.0, proxy: str | None = None, **changes: t.Any
+) -> Link:
     """One trial, in real time, because a real program runs. Nothing of it may be left."""
-    look = InsideLook(IMAGE, minutes)
+    look = InsideLook(IMAGE, minutes, proxy)
     link = try_inside(ward.client(token), ward.chain(**changes), look, sleep=time.sleep, monotonic=time.monotonic)
     assert_presentable(link)
     assert left_behind(ward) == []
@@ -359,6 +361,12 @@ def test_a_network_that_refuses(ward: Ward) -> None:
 
 
 @needs_curl
+def test_the_proxy_of_the_nodes_is_used_where_it_is_named(ward: Ward) -> None:
+    Cell(ward, {"https_proxy": ""})  # nothing leads to the clouds by itself
+    assert kind_of(inside(ward)) == "inside_exchange_no_address"
+    assert inside(ward, proxy=ward.sandbox.proxy_url).status is Status.OK
+
+
 def test_a_certificate_that_the_pods_do_not_know(ward: Ward, tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text(_other_authority())
