@@ -165,7 +165,9 @@ def _seeds() -> list[t.Any]:
     """The configurations of the sandbox's estate and of the corpus."""
     files = sorted(path for path in CORPUS.rglob("*.y*ml") if path.is_file())
     own = [
-        pytest.param(text.format(region="eu-west-1", workspace="ws-a", account="123456789012", role="R"), id=name)
+        pytest.param(
+            text.format(name="own", region="eu-west-1", workspace="ws-a", account="123456789012", role="R"), id=name
+        )
         for name, text in vars(estate).items()
         if name.endswith("_PROMETHEUS_YML")
     ]
