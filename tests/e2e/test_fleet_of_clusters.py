@@ -4,7 +4,8 @@
 """A fleet in which some clusters have drifted: the report names those, each by its kind, and nothing is written.
 
 A cluster costs about twenty seconds of a core, nearly all of it for starting Ansible's workers and loading SDKs, so
-the number of clusters is chosen by ``AKS_AMP_FLEET``: ``make fleet`` looks at two hundred.
+the number of clusters is chosen by ``AKS_AMP_FLEET``: ``make fleet`` looks at two hundred, of which two drift by each of
+ten kinds. In a small fleet one does by each.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-CLUSTERS = int(os.environ.get("AKS_AMP_FLEET", "24"))
+CLUSTERS = int(os.environ.get("AKS_AMP_FLEET", "12"))
 WHO = "kubectl-edit"
 SERVICE_ACCOUNT = f"/api/v1/namespaces/{manifests.NAMESPACE}/serviceaccounts/{estate.SERVICE_ACCOUNT}"
 CONFIG_MAP = f"/api/v1/namespaces/{manifests.NAMESPACE}/configmaps/{manifests.CONFIG_MAP}"
@@ -178,7 +179,7 @@ DRIFTS: dict[Callable[[Cluster], None], set[str]] = {
 
 
 def test_all_drifts_of_a_fleet_are_found_and_no_others(tmp_path: Path) -> None:
-    spoilers = [*DRIFTS, *DRIFTS]
+    spoilers = [*DRIFTS, *DRIFTS] if len(DRIFTS) * 2 < CLUSTERS else [*DRIFTS]
     names = [f"fleet-{number:03}" for number in range(max(CLUSTERS, len(spoilers) + 1))]
     step = len(names) // len(spoilers)
     spoiled = {names[number * step]: spoil for number, spoil in enumerate(spoilers)}
@@ -216,7 +217,10 @@ def test_all_drifts_of_a_fleet_are_found_and_no_others(tmp_path: Path) -> None:
         for drift in step["drifts"]
         if drift["kind"] == "remote_write_self_role"
     }
-    assert [(one["who"], one["how"]) for one in writers.values()] == [(WHO, "field")] * 2
+    twice_assumed = [name for name, spoil in spoiled.items() if spoil is role_assumed_twice]
+    assert {name: (one["who"], one["how"]) for name, one in writers.items()} == dict.fromkeys(
+        twice_assumed, (WHO, "field")
+    )
     healthy = [cluster["status"] for cluster in report["clusters"] if cluster["name"] not in spoiled]
     assert set(healthy) == {"in_sync"}
     assert report["summary"]["in_sync"] == len(names) - len(spoiled)
