@@ -10,10 +10,25 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status
 
+#: What nobody can look at while the cluster is stopped or gone.
+_OF_THE_CLUSTER: t.Final = (
+    LinkName.DISCOVERY,
+    LinkName.TOKEN,
+    LinkName.SERVICE_ACCOUNT,
+    LinkName.WEBHOOK,
+    LinkName.POD_TEMPLATE,
+    LinkName.CONFIGURATION,
+    LinkName.PODS,
+    LinkName.INSIDE,
+)
+
 #: By a finding's kind, the links that explain it when they are broken.
 EXPLAINED_BY: t.Final[t.Mapping[str, tuple[LinkName, ...]]] = {
-    "discovery_unreachable": (LinkName.CLUSTER,),
-    "discovery_not_readable": (LinkName.CLUSTER,),
+    **{
+        f"{name.value}_{ending}": (LinkName.CLUSTER,)
+        for name in _OF_THE_CLUSTER
+        for ending in ("unreachable", "not_readable")
+    },
     "token_missing": (LinkName.SERVICE_ACCOUNT,),
     "token_claims_differ": (LinkName.CLUSTER,),
     "token_exchange_audience_not_listed": (LinkName.PROVIDER,),

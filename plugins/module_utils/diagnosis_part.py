@@ -6,24 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import failed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, judged
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
-
-#: Errors that say something about what is looked at. Missing libraries and wrong options are faults of the task.
-ABOUT_A_LINK: t.Final = (
-    errors.Ambiguous,
-    errors.CloudError,
-    errors.MissingCredentials,
-    errors.NotFound,
-    errors.NotReady,
-    errors.Refused,
-    FederationError,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +45,12 @@ def link_of(name: LinkName, *parts: Part) -> Link:
 
 def failed_part(name: LinkName, error: Exception) -> Part:
     """What an error while reading says: a missing right leaves things unseen, all else is a finding."""
-    message, fix = (error.message, error.fix) if isinstance(error, errors.AksAmpError) else (str(error), "")
-    if isinstance(error, errors.Forbidden | errors.MissingCredentials):
-        return Part(unseen=(clean(message),), rights=(fix,) if fix else ())
-    ending = "unreachable" if isinstance(error, errors.Unreachable) else "not_readable"
-    source = clean(error.detail) if isinstance(error, errors.CloudError) else ""
-    return Part((finding(name, ending, clean(message), fix=fix, source=source),))
+    link = failed(name, error)
+    if not link.findings:
+        return Part(unseen=(clean(link.summary),), rights=(link.fix,) if link.fix else ())
+    return Part(
+        tuple(dataclasses.replace(one, cause=clean(one.cause), source=clean(one.source)) for one in link.findings)
+    )
 
 
 def finding(

@@ -14,7 +14,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     WORKLOAD_IDENTITY_LABEL,
     is_known,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName, run_step
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import TOKEN_FILE
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 Json = t.Mapping[str, t.Any]
 
-STEP: t.Final = "Run the step prometheus_remote_write (federate.yml --tags prometheus_remote_write)."
+STEP: t.Final = run_step("prometheus_remote_write")
 
 #: Without these the SDK finds no web identity; the others only choose region and endpoint.
 _DECISIVE: t.Final = frozenset({"AWS_ROLE_ARN", TOKEN_FILE})

@@ -114,6 +114,11 @@ class Link:
         return f"{self.name.title} {self.status.value if self.tried else 'not tried'}"
 
 
+def run_step(step: str) -> str:
+    """The advice to run a step of the collection."""
+    return f"Run the step {step} (federate.yml --tags {step})."
+
+
 def ok(name: LinkName, summary: str, *, expected: str = "", found: str = "") -> Link:
     return Link(name, Status.OK, summary, expected, found)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, link_errors, links
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpWorkspaces
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import IamPolicies
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles, Role
@@ -25,7 +25,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam_decision im
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
@@ -34,7 +33,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain
 
-_STEP: t.Final = "Run the step iam_web_identity (federate.yml --tags iam_web_identity)."
+_STEP: t.Final = links.run_step("iam_web_identity")
 #: The quota of managed policies is 20 at most; no role has more to be read.
 _MOST_POLICIES: t.Final = 30
 
@@ -304,6 +303,6 @@ def look_at_workspace(session: AwsSession, workspace_id: str | None, alias: str 
         return WorkspaceSeen(links.broken(name, error.message, kind="missing", fix=step))
     except errors.Ambiguous as error:
         return WorkspaceSeen(links.broken(name, error.message, kind="ambiguous", fix=error.fix))
-    except judge.ABOUT_A_LINK as error:
-        return WorkspaceSeen(judge.failed(name, error))
+    except link_errors.ABOUT_A_LINK as error:
+        return WorkspaceSeen(link_errors.failed(name, error))
     return WorkspaceSeen(links.ok(name, "The workspace is active.", found=found["arn"]), found)

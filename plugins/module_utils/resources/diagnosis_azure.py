@@ -12,16 +12,17 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, message_and_fix
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
     Finding,
     Link,
     LinkName,
     judged,
     not_tried,
+    run_step,
     unknown,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import aks_oidc_issuer_plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import ABOUT_A_LINK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
@@ -32,7 +33,7 @@ if t.TYPE_CHECKING:
 _NAME: t.Final = LinkName.CLUSTER
 _STOPPED: t.Final = "Stopped"
 _DELETING: t.Final = "Deleting"
-_STEP: t.Final = "Run the step aks_oidc_issuer (federate.yml --tags aks_oidc_issuer)."
+_STEP: t.Final = run_step("aks_oidc_issuer")
 
 
 class Kind(enum.Enum):
@@ -79,7 +80,7 @@ def unseen(name: LinkName, error: Exception, fix: str = "") -> Link:
 
     ``fix`` takes the place of the error's own where that is about more than reading.
     """
-    message, own = (error.message, error.fix) if isinstance(error, errors.AksAmpError) else (str(error), "")
+    message, own = message_and_fix(error)
     return unknown(name, message, fix=fix or own)
 
 

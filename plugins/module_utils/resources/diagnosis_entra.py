@@ -20,6 +20,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import EntraTrust, Issuer, ServiceAccount
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, failed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_azure import unseen
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import (
@@ -38,11 +39,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra
     finding,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_lookup import find_application
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import (
-    ABOUT_A_LINK,
-    failed,
-    refused,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import refused
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import TokenFormatError, read_claims
 

@@ -17,7 +17,6 @@ import urllib.parse
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, links, remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import Access
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
-    ABOUT_A_LINK,
     failed_part,
     finding,
     link_of,
@@ -36,6 +35,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     JOB,
     POD,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, message_and_fix
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import METRIC
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import Trouble, Urgency, trouble_of
@@ -345,7 +345,7 @@ class _Trial:
             if found is not None:
                 self._client.delete_whole(self._job, uid=str(found["metadata"]["uid"]))
         except ABOUT_A_LINK as error:
-            return clean(error.message if isinstance(error, errors.AksAmpError) else str(error))
+            return clean(message_and_fix(error)[0])
         return ""
 
 

@@ -10,7 +10,6 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_chain import ClusterChain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
-    ABOUT_A_LINK,
     Part,
     failed_part,
     finding,
@@ -25,7 +24,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     NAMESPACE,
     SERVICE_ACCOUNT,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, run_step
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import azure_webhook
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_pods import (
     Running,
@@ -49,7 +49,7 @@ __all__ = ["ClusterChain", "look_at_cluster_objects"]
 
 Json = dict[str, t.Any]
 
-_STEP: t.Final = "Run the step service_account (federate.yml --tags service_account)."
+_STEP: t.Final = run_step("service_account")
 
 
 def look_at_cluster_objects(

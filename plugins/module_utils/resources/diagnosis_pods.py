@@ -10,7 +10,6 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
-    ABOUT_A_LINK,
     Part,
     failed_part,
     finding,
@@ -27,6 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     POD,
     ObjectReference,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import UNEXPLAINED, Finding, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import generated_workloads
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import image_of, merge_pod_template

@@ -11,7 +11,6 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
-    ABOUT_A_LINK,
     Part,
     failed_part,
     finding,
@@ -28,6 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entry_sentences
     present_in,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError, RemoteWrite
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_entries import Asked, merge_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import pod_template

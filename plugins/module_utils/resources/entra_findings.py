@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Credential, Trust
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, run_step
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_credentials
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_credentials import (
     CredentialWish,
@@ -29,7 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import EntraTrust
 
-STEP: t.Final = "Run the step entra_federation (federate.yml --tags entra_federation)."
+STEP: t.Final = run_step("entra_federation")
 
 
 class Kind(enum.Enum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, link_errors, links
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
@@ -29,7 +29,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
     Link,
     LinkName,
     Proof,
-    Status,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_aws as aws_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure as azure_side
@@ -116,9 +115,9 @@ class Diagnosis:
             return []
         try:
             found = self._clouds.roles.get(name)
-        except judge.ABOUT_A_LINK as error:
+        except link_errors.ABOUT_A_LINK as error:
             self._because(role="the role could not be read")
-            return [judge.failed(LinkName.TRUST_POLICY, error)]
+            return [link_errors.failed(LinkName.TRUST_POLICY, error)]
         if found is None:
             self._because(role="there is no such role")
             fix = "The step iam_web_identity creates it; the name is that of aks_amp_role_name."
@@ -171,7 +170,7 @@ class Diagnosis:
             chains = public
             if not trusted and self._wish.trust_anchors:
                 chains = read_chains(self._wish.issuer, http, ChainReader(transport, self._wish.trust_anchors))
-        except judge.ABOUT_A_LINK:
+        except link_errors.ABOUT_A_LINK:
             return found  # the link of the discovery says it
         except errors.InvalidInput:
             if self._wish.trust_anchors:
@@ -197,8 +196,8 @@ class Diagnosis:
             return [links.not_tried(LinkName.PERMISSION, wish.unknown.workspace)]
         try:
             evidence = aws_side.PermissionReader(self._clouds.aws).read(seen.role, needed)
-        except judge.ABOUT_A_LINK as error:
-            return [judge.failed(LinkName.PERMISSION, error)]
+        except link_errors.ABOUT_A_LINK as error:
+            return [link_errors.failed(LinkName.PERMISSION, error)]
         return [aws_side.judge_permission(seen.role, needed, evidence)]
 
     def _labels(self, proven: Findings) -> list[Link]:
@@ -213,7 +212,7 @@ class Diagnosis:
         try:
             names = plane.label_names(url)
         except errors.Unreachable as error:
-            return [judge.failed(name, error)]
+            return [link_errors.failed(name, error)]
         except errors.CloudError as error:
             explanation = explain.labels(error.status, error.detail, wish.chain(wish.chained_role or wish.role))
             if isinstance(error, errors.Forbidden):
@@ -262,11 +261,9 @@ class Diagnosis:
             token = self._clouds.kube.create_token(
                 wish.account.namespace, wish.account.name, entra.audience, wish.token_seconds
             )
-        except judge.ABOUT_A_LINK:
+        except link_errors.ABOUT_A_LINK:
             return links.not_tried(name, "the cluster gives no token for it")
-        patient = identity.link.status is Status.OK
-        budget = self._budget if patient else self._budget.spent()
-        return entra_side.try_entra_exchange(azure, identity, entra, token, poll=budget)
+        return entra_side.try_entra_exchange(azure, identity, entra, token, poll=self._budget)
 
     # From inside --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
-    FederationError,
     Issuer,
     RoleArn,
     ServiceAccount,
@@ -26,6 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
     broken,
     judged,
     ok,
+    run_step,
     unknown,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
@@ -36,26 +36,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import Claims
 
-#: Errors that say something about a link. Missing libraries and wrong options are faults of the task instead.
-ABOUT_A_LINK: t.Final = (
-    errors.CloudError,
-    errors.MissingCredentials,
-    errors.NotFound,
-    errors.Refused,
-    FederationError,
-)
-
-_REPAIR_IAM: t.Final = "Run the step iam_web_identity (federate.yml --tags iam_web_identity)."
-
-
-def failed(name: LinkName, error: Exception) -> Link:
-    """A link that could not be looked at: unknown when a right or credentials are missing, else broken."""
-    message, fix = (error.message, error.fix) if isinstance(error, errors.AksAmpError) else (str(error), "")
-    if isinstance(error, errors.Forbidden | errors.MissingCredentials):
-        return unknown(name, message, fix=fix)
-    kind = "unreachable" if isinstance(error, errors.Unreachable) else "not_readable"
-    source = error.detail if isinstance(error, errors.CloudError) else ""
-    return broken(name, message, kind=kind, fix=fix, source=source)
+_REPAIR_IAM: t.Final = run_step("iam_web_identity")
 
 
 def absent(name: LinkName, summary: str, fix: str, *, check_mode: bool) -> Link:

@@ -14,7 +14,13 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, links, remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
+    errors,
+    explain,
+    link_errors,
+    links,
+    remote_write,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import jwks, oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
@@ -189,8 +195,8 @@ class FederationCheck:
         try:
             found = oidc_discovery.discover(self.clouds.http, self.wish.issuer.url)
             key_ids = jwks.signing_key_ids(self.clouds.http, found.jwks_uri)
-        except judge.ABOUT_A_LINK as error:
-            return judge.failed(LinkName.DISCOVERY, error), ()
+        except link_errors.ABOUT_A_LINK as error:
+            return link_errors.failed(LinkName.DISCOVERY, error), ()
         return judge.discovery(self.wish.issuer, found.issuer, key_ids), key_ids
 
     def _token(self, key_ids: t.Sequence[str]) -> tuple[Link, Minted | None]:
@@ -208,8 +214,8 @@ class FederationCheck:
         except TokenFormatError as error:
             fix = "Check that kubeconfig and context lead to the cluster."
             return links.broken(name, str(error), kind="malformed", fix=fix), None
-        except judge.ABOUT_A_LINK as error:
-            return judge.failed(name, error), None
+        except link_errors.ABOUT_A_LINK as error:
+            return link_errors.failed(name, error), None
         return judge.token(minted.claims, wish.expectation, key_ids), minted
 
     def _provider(self, role: RoleArn) -> tuple[Link, Provider | None]:
@@ -219,8 +225,8 @@ class FederationCheck:
         arn = wish.trust(role).provider_arn
         try:
             found = self.clouds.providers.get(arn)
-        except judge.ABOUT_A_LINK as error:
-            return judge.failed(name, error), None
+        except link_errors.ABOUT_A_LINK as error:
+            return link_errors.failed(name, error), None
         if found is None:
             return judge.no_provider(wish.issuer, arn, self._provider_arns(), check_mode=self.check_mode), None
         return judge.provider(found.client_ids, wish.audience), found
@@ -229,7 +235,7 @@ class FederationCheck:
         """All providers, to find one that was meant; none when the caller may not list them."""
         try:
             return self.clouds.providers.arns()
-        except judge.ABOUT_A_LINK:
+        except link_errors.ABOUT_A_LINK:
             return ()
 
     def _trust_policy(self, role: RoleArn) -> tuple[Link, Role | None]:
@@ -238,8 +244,8 @@ class FederationCheck:
             return links.not_tried(name, wish.unknown.issuer), None
         try:
             found = self.clouds.roles.get(role.name)
-        except judge.ABOUT_A_LINK as error:
-            return judge.failed(name, error), None
+        except link_errors.ABOUT_A_LINK as error:
+            return link_errors.failed(name, error), None
         if found is None:
             fix = "The step iam_web_identity creates it."
             return judge.absent(name, f"There is no IAM role {role}.", fix, check_mode=self.check_mode), None
@@ -279,7 +285,7 @@ class FederationCheck:
             ),
         )
         if isinstance(answer, errors.Unreachable):
-            return judge.failed(name, answer), None
+            return link_errors.failed(name, answer), None
         if isinstance(answer, errors.CloudError):
             return judge.refused(name, answer, explain.token_exchange(answer.code, answer.detail, chain)), None
         return links.ok(name, "STS gives a session of the role for the service account's token."), answer
@@ -333,7 +339,7 @@ class FederationCheck:
             ),
         )
         if isinstance(answer, errors.Unreachable):
-            return judge.failed(name, answer), None
+            return link_errors.failed(name, answer), None
         if isinstance(answer, errors.CloudError):
             return judge.refused(name, answer, explain.role_chaining(answer.code, answer.detail, chain)), None
         return links.ok(
@@ -361,7 +367,7 @@ class FederationCheck:
         if answer is None:
             return links.ok(name, f"The workspace took a sample of {METRIC}.", found=url)
         if isinstance(answer, errors.Unreachable):
-            return judge.failed(name, answer)
+            return link_errors.failed(name, answer)
         return judge.refused(name, answer, explain.remote_write(answer.status, answer.detail, chain))
 
     def _read_back(self, data_plane: DataPlane, sample: remote_write.Sample, chain: explain.Chain) -> Link:
@@ -386,7 +392,7 @@ class FederationCheck:
             ),
         )
         if isinstance(answer, errors.Unreachable):
-            return judge.failed(name, answer)
+            return link_errors.failed(name, answer)
         if isinstance(answer, errors.CloudError):
             explanation = explain.query(answer.status, answer.detail, chain)
             if isinstance(answer, errors.Forbidden):

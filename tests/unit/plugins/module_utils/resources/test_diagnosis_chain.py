@@ -15,6 +15,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT
+from tests.unit.plugins.azure_estate import RESOURCE_GROUP
 from tests.unit.plugins.module_utils.resources.doctor import Doctor
 from tests.unit.plugins.module_utils.resources.federation_proof import link
 
@@ -400,6 +401,16 @@ def test_an_issuer_that_is_off_is_the_cause_of_all(doctor: Doctor) -> None:
     facts = doctor.examine("fresh")
     assert link(facts, "cluster")["status"] == "ok"
     assert link(facts, "discovery")["status"] == "ok"
+
+
+@pytest.mark.parametrize("access", ["run_command", "admin"])
+def test_a_cluster_that_is_stopped_is_the_cause_of_all(doctor: Doctor, access: str) -> None:
+    doctor.sandbox.cluster("finished").body["properties"]["powerState"] = {"code": "Stopped"}
+    way = {**doctor.azure, "resource_group": RESOURCE_GROUP, "name": "finished", "access": access}
+    facts = doctor.examine("finished", kubeconfig=None, context=None, aks=way)
+    assert facts["findings"][0]["kind"] == "cluster_stopped"
+    assert {one["link"] for one in facts["findings"]} == {"cluster"}
+    assert "az aks start" in facts["findings"][0]["fix"]
 
 
 def test_another_issuer_than_the_given_one_is_said(doctor: Doctor) -> None:

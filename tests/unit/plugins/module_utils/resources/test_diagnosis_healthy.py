@@ -64,10 +64,7 @@ def _from_nothing(doctor: Doctor) -> Json:
     doctor.step_aks_oidc_issuer("fresh")
     doctor.step_iam_web_identity("fresh")
     doctor.step_entra_federation("fresh")
-    found = doctor.examine("fresh", prometheus=[])
-    annotated = next(one for one in found["findings"] if one["link"] == "service_account")
-    client_id = annotated["expected"] if annotated["kind"] != "service_account_missing" else ""
-    doctor.step_service_account("fresh", client_id or _client_id(doctor, "fresh"))
+    doctor.step_service_account("fresh", _client_id(doctor, "fresh"))
     doctor.step_prometheus_remote_write("fresh")
     return {"cluster": "fresh"}
 

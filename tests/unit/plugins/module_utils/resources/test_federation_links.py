@@ -9,7 +9,7 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, link_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     AwsAccount,
     FederationError,
@@ -151,17 +151,17 @@ def test_a_role_of_the_same_name_elsewhere_is_broken() -> None:
     ],
 )
 def test_only_a_missing_right_leaves_a_link_open(error: Exception, status: Status) -> None:
-    link = judge.failed(LinkName.PROVIDER, error)
+    link = link_errors.failed(LinkName.PROVIDER, error)
 
     assert link.status is status
-    assert isinstance(error, judge.ABOUT_A_LINK)
+    assert isinstance(error, link_errors.ABOUT_A_LINK)
     assert link.summary == (error.message if isinstance(error, errors.AksAmpError) else str(error))
     assert link.fix == getattr(error, "fix", "")
 
 
 @pytest.mark.parametrize("error", [errors.InvalidInput("x"), errors.MissingLibrary("boto3", ImportError("x"))])
 def test_a_fault_of_the_task_is_not_blamed_on_a_link(error: Exception) -> None:
-    assert not isinstance(error, judge.ABOUT_A_LINK)
+    assert not isinstance(error, link_errors.ABOUT_A_LINK)
 
 
 def test_a_refusal_quotes_the_service_and_says_what_it_means() -> None:
