@@ -74,7 +74,7 @@ class Demonstration:
     def sample_of(self, cluster: str) -> StoredSample | None:
         """The last sample that was written with the cluster's own role."""
         try:
-            arn = self.verified.result(cluster, "iam_web_identity_role")["arn"]
+            arn = self.verified.result(cluster, "federation_check")["role_arn"]
         except (LookupError, KeyError):
             return None
         mine = [sample for sample in self.samples if sample.role_arn == arn]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import typing as t
 
+from demo.summary import Demonstration, StoredSample
+
 if t.TYPE_CHECKING:
     from demo.runs import PlaybookRun
     from tests.e2e.conftest import Estate
@@ -42,6 +44,13 @@ def test_the_guide_s_mistakes_are_named_and_gone_after_federate(estate: Estate) 
     assert after.exit_code == 0, explain(after)
     assert _kinds(after, "halfdone") == []
     assert after.result("halfdone", "federation_check")["healthy"] is True
+    stored = tuple(
+        StoredSample(dict(one.labels), one.value, one.timestamp_ms, one.role_arn)
+        for one in estate.sandbox.world.samples
+    )
+    shown = Demonstration({"halfdone": ""}, before, 0, after, after, after, stored).sample_of("halfdone")
+    assert shown is not None
+    assert shown.labels["role"] == "AKS-Prometheus-AMP-Role-halfdone"
 
 
 def test_nothing_that_is_missing_keeps_it_from_saying_so(estate: Estate) -> None:
