@@ -131,14 +131,31 @@ def _partial_failure_values(failed: plan.ApplyFailed) -> dict[str, object]:
 EXPECTED = (errors.AksAmpError, plan.ApplyFailed, FederationError)
 
 
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a module ended: its return values, whether they are those of a failure, and its warnings."""
+
+    values: t.Mapping[str, object]
+    failed: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def perform(definition: ModuleDefinition, params: Params, context: Context) -> Ended:
+    """Do a module's work. Raises only what is a bug."""
+    try:
+        result = definition.run(params, context)
+    except EXPECTED as error:
+        return Ended(failure_values(error), failed=True)
+    return Ended(result_values(result), warnings=result.warnings)
+
+
 def run_module(definition: ModuleDefinition) -> t.NoReturn:
     """Run a module from AnsibleModule's parameters to its exit."""
     module = AnsibleModule(supports_check_mode=True, **definition.spec.module_arguments())
-    try:
-        result = definition.run(Params(module.params), Context(check_mode=module.check_mode))
-    except EXPECTED as error:
-        module.fail_json(**failure_values(error))
-    for warning in result.warnings:
+    ended = perform(definition, Params(module.params), Context(check_mode=module.check_mode))
+    for warning in ended.warnings:
         module.warn(warning)
-    module.exit_json(**result_values(result))
+    if ended.failed:
+        module.fail_json(**ended.values)
+    module.exit_json(**ended.values)
     raise AssertionError("exit_json does not return")

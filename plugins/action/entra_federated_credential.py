@@ -1,0 +1,15 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_federated_credential
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+
+graph.load_models()
+
+
+class ActionModule(DirectAction):
+    definition = entra_federated_credential.DEFINITION
