@@ -40,21 +40,10 @@ VARIABLE: t.Final = "aks_amp_direct"
 ENVIRONMENT: t.Final = "AKS_AMP_DIRECT"
 
 
-class DirectAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
-    """The action of a module. ``definition`` is the module's."""
-
-    definition: t.ClassVar[ModuleDefinition]
+class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
+    """An action that may do the work of modules in the worker."""
 
     _supports_check_mode = True
-    _supports_async = True
-
-    def run(self, tmp: str | None = None, task_vars: Json | None = None) -> Json:
-        variables = task_vars or {}
-        result: Json = super().run(tmp, variables)
-        if self._needs_process(variables):
-            return self._in_a_process(result, variables)
-        with _silence():
-            return {**result, **self._in_the_worker()}
 
     # Which way ----------------------------------------------------------------------------------------------------
 
@@ -82,42 +71,32 @@ class DirectAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         interpreter = str(self._templar.template(given))
         return Path(interpreter).absolute() == Path(sys.executable).absolute()
 
-    def _in_a_process(self, result: Json, variables: Json) -> Json:
-        """As the action ``normal`` of ansible-core does it."""
-        wrap_async = self._task.async_val and not self._connection.has_native_async
-        merged: Json = merge_hash(result, self._execute_module(task_vars=variables, wrap_async=wrap_async))
-        if not wrap_async:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return merged
-
     # In the worker ------------------------------------------------------------------------------------------------
 
-    def _in_the_worker(self) -> Json:
-        arguments = self.definition.spec.module_arguments()
-        validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(dict(self._task.args))
+    def _in_the_worker(self, module: str, definition: ModuleDefinition, given: Json) -> Json:
+        """What a module returns for the arguments that it is given."""
+        with _silence():
+            return self._validated_and_performed(module, definition, given)
+
+    def _validated_and_performed(self, module: str, definition: ModuleDefinition, given: Json) -> Json:
+        arguments = definition.spec.module_arguments()
+        validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
         hidden: set[str] = set(validated._no_log_values)  # ansible-core offers no other way to them
         warnings = [str(entry["warning"]) for entry in _warnings(validated)]
         if validated.error_messages:
-            values = {"failed": True, "msg": self._refusal(validated)}
+            values = {"failed": True, "msg": _refusal(module, validated)}
         else:
-            values, more = self._performed(Params(validated.validated_parameters))
+            values, more = self._performed(definition, Params(validated.validated_parameters))
             warnings += more
         values["invocation"] = {"module_args": validated.validated_parameters}
         if warnings:
             values["warnings"] = warnings
         return _presentable(values, hidden)
 
-    def _refusal(self, validated: t.Any) -> str:
-        """What AnsibleModule says of arguments that can't be."""
-        message = str(validated.errors.msg)
-        if isinstance(validated.errors[0], UnsupportedError):
-            return f"Unsupported parameters for ({self._task.action}) module: {message}"
-        return message
-
-    def _performed(self, params: Params) -> tuple[Json, list[str]]:
+    def _performed(self, definition: ModuleDefinition, params: Params) -> tuple[Json, list[str]]:
         """The result's values and its warnings. What goes wrong unexpectedly fails the task, and nothing else."""
         try:
-            ended = perform(self.definition, params, Context(check_mode=bool(self._task.check_mode)))
+            ended = perform(definition, params, Context(check_mode=bool(self._task.check_mode)))
         except (Exception, SystemExit) as error:  # whatever it is, the other hosts' work goes on
             told = "".join(traceback.format_exception(error))
             summary = f"{type(error).__name__}: {error}"
@@ -126,6 +105,37 @@ class DirectAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         if ended.failed:
             values["failed"] = True
         return values, list(ended.warnings)
+
+
+class DirectAction(WorkerAction):
+    """The action of a module. ``definition`` is the module's."""
+
+    definition: t.ClassVar[ModuleDefinition]
+
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: Json | None = None) -> Json:
+        variables = task_vars or {}
+        result: Json = super().run(tmp, variables)
+        if self._needs_process(variables):
+            return self._in_a_process(result, variables)
+        return {**result, **self._in_the_worker(self._task.action, self.definition, dict(self._task.args))}
+
+    def _in_a_process(self, result: Json, variables: Json) -> Json:
+        """As the action ``normal`` of ansible-core does it."""
+        wrap_async = self._task.async_val and not self._connection.has_native_async
+        merged: Json = merge_hash(result, self._execute_module(task_vars=variables, wrap_async=wrap_async))
+        if not wrap_async:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return merged
+
+
+def _refusal(module: str, validated: t.Any) -> str:
+    """What AnsibleModule says of arguments that can't be."""
+    message = str(validated.errors.msg)
+    if isinstance(validated.errors[0], UnsupportedError):
+        return f"Unsupported parameters for ({module}) module: {message}"
+    return message
 
 
 def _warnings(validated: t.Any) -> list[Json]:
