@@ -65,10 +65,14 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class ModuleDefinition:
-    """A module: its options and what it does. ``run`` does all the work and knows nothing of AnsibleModule."""
+    """A module: its options and what it does. ``run`` does all the work and knows nothing of AnsibleModule.
+
+    ``release`` gives back what an SDK would keep until its process ends, however ``run`` ended.
+    """
 
     spec: ArgumentSpec
     run: t.Callable[[Params, Context], Result]
+    release: t.Callable[[], None] = lambda: None
 
 
 def result_values(result: Result) -> dict[str, object]:
@@ -146,6 +150,8 @@ def perform(definition: ModuleDefinition, params: Params, context: Context) -> E
         result = definition.run(params, context)
     except EXPECTED as error:
         return Ended(failure_values(error), failed=True)
+    finally:
+        definition.release()
     return Ended(result_values(result), warnings=result.warnings)
 
 

@@ -5,23 +5,26 @@
 
 Nothing is packed, unpacked, started and imported anew for each host: what a module imports was imported before the
 workers were forked, with the action. The result is that of the module, and wherever a process is asked for there is
-one: another connection or interpreter, ``become``, ``async``, ``environment``, ``delegate_to``.
+one: another connection or interpreter, ``become``, ``async``, ``environment``, kept module files.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import datetime as dt
 import json
 import logging
 import os
 import sys
 import traceback
 import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
+from ansible import constants as C  # noqa: N812  # as all of ansible-core calls it
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.common.text.converters import jsonify
 from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
@@ -31,7 +34,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, perform
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Json = dict[str, t.Any]
 
@@ -39,17 +42,19 @@ Json = dict[str, t.Any]
 VARIABLE: t.Final = "aks_amp_direct"
 ENVIRONMENT: t.Final = "AKS_AMP_DIRECT"
 
+#: What ends one task and nothing else. A task's ``timeout`` and an interrupt from the keyboard are Ansible's own.
+_BUGS: t.Final = (Exception, SystemExit, asyncio.CancelledError)
+
 
 class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
-    """An action that may do the work of modules in the worker."""
+    """An action that does the work of modules in the worker, where that may be."""
 
     _supports_check_mode = True
 
     # Which way ----------------------------------------------------------------------------------------------------
 
     def _needs_process(self, variables: Mapping[str, t.Any]) -> bool:
-        task = self._task
-        asked_for = (task.async_val, task.delegate_to, self._play_context.become, self._environment())
+        asked_for = (self._task.async_val, self._connection.become, self._environment(), C.DEFAULT_KEEP_REMOTE_FILES)
         if any(asked_for) or self._connection.transport != "local":
             return True
         return not self._is_on(variables) or not self._is_own_interpreter(variables)
@@ -60,44 +65,51 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         return found
 
     def _is_on(self, variables: Mapping[str, t.Any]) -> bool:
-        given = self._templar.template(variables.get(VARIABLE, True))
-        return boolean(given) and boolean(os.environ.get(ENVIRONMENT) or True)
+        given = (self._templar.template(variables.get(VARIABLE)), os.environ.get(ENVIRONMENT))
+        return all(value in (None, "") or boolean(value) for value in given)
 
     def _is_own_interpreter(self, variables: Mapping[str, t.Any]) -> bool:
-        """Whether the module would be run by this very interpreter, with this very environment's libraries."""
-        given = variables.get("ansible_python_interpreter")
-        if given is None:  # Ansible would look for one
-            return False
-        interpreter = str(self._templar.template(given))
-        return Path(interpreter).absolute() == Path(sys.executable).absolute()
+        """Whether the module would be run by this very interpreter, with this very environment's libraries.
+
+        It would not where Ansible is left to look for one.
+        """
+        delegate = self._task.delegate_to
+        of_the_host = variables.get("ansible_delegated_vars", {}).get(delegate, {}) if delegate else variables
+        configured = C.config.get_config_value("INTERPRETER_PYTHON", variables=of_the_host)
+        given = Path(str(self._templar.template(configured)).strip()).absolute()
+        own = Path(sys.executable).absolute()
+        # A virtual environment has its interpreter under several names; the folder tells it from its base.
+        return given == own or (given.parent == own.parent and given.resolve() == own.resolve())
 
     # In the worker ------------------------------------------------------------------------------------------------
 
-    def _in_the_worker(self, module: str, definition: ModuleDefinition, given: Json) -> Json:
+    def _in_the_worker(self, module: str, definition: ModuleDefinition, given: Mapping[str, t.Any]) -> Json:
         """What a module returns for the arguments that it is given."""
-        with _silence():
+        self._display.vvv(f"{module} runs in the worker", host=self._play_context.remote_addr)
+        with contextlib.chdir(self._loader.get_basedir()), _kept_quiet():  # where a module's process runs, too
             return self._validated_and_performed(module, definition, given)
 
-    def _validated_and_performed(self, module: str, definition: ModuleDefinition, given: Json) -> Json:
+    def _validated_and_performed(self, module: str, definition: ModuleDefinition, given: Mapping[str, t.Any]) -> Json:
         arguments = definition.spec.module_arguments()
-        validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
+        validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(_plain(given))
         hidden: set[str] = set(validated._no_log_values)  # ansible-core offers no other way to them
-        warnings = [str(entry["warning"]) for entry in _warnings(validated)]
+        warnings = [
+            f"Both option {entry['option']} and its alias {entry['alias']} are set." for entry in validated._warnings
+        ]
         if validated.error_messages:
-            values = {"failed": True, "msg": _refusal(module, validated)}
+            values: Json = {"failed": True, "msg": _refusal(module, validated)}
         else:
             values, more = self._performed(definition, Params(validated.validated_parameters))
             warnings += more
         values["invocation"] = {"module_args": validated.validated_parameters}
-        if warnings:
-            values["warnings"] = warnings
-        return _presentable(values, hidden)
+        told = {"warnings": warnings, "deprecations": validated._deprecations}
+        return _without(hidden, {**values, **{name: entries for name, entries in told.items() if entries}})
 
     def _performed(self, definition: ModuleDefinition, params: Params) -> tuple[Json, list[str]]:
         """The result's values and its warnings. What goes wrong unexpectedly fails the task, and nothing else."""
         try:
             ended = perform(definition, params, Context(check_mode=bool(self._task.check_mode)))
-        except (Exception, SystemExit) as error:  # whatever it is, the other hosts' work goes on
+        except _BUGS as error:
             told = "".join(traceback.format_exception(error))
             summary = f"{type(error).__name__}: {error}"
             return {"failed": True, "msg": f"The module failed unexpectedly: {summary}", "exception": told}, []
@@ -119,7 +131,7 @@ class DirectAction(WorkerAction):
         result: Json = super().run(tmp, variables)
         if self._needs_process(variables):
             return self._in_a_process(result, variables)
-        return {**result, **self._in_the_worker(self._task.action, self.definition, dict(self._task.args))}
+        return {**result, **self._in_the_worker(self._task.action, self.definition, self._task.args)}
 
     def _in_a_process(self, result: Json, variables: Json) -> Json:
         """As the action ``normal`` of ansible-core does it."""
@@ -138,24 +150,56 @@ def _refusal(module: str, validated: t.Any) -> str:
     return message
 
 
-def _warnings(validated: t.Any) -> list[Json]:
-    """Those of the validation, as for an option that is given by its name and an alias."""
-    return list(getattr(validated, "_warnings", ()))
+def _plain(values: Mapping[str, t.Any]) -> Json:
+    """What a process would be given and gives back: JSON, without the tags, vaults and lazy values of a controller."""
+    plain: Json = json.loads(json.dumps(dict(values), default=_as_json))
+    return plain
 
 
-def _presentable(values: Json, hidden: set[str]) -> Json:
-    """Plain data without secrets, as AnsibleModule prints it: values of hidden options are taken out of every text."""
-    plain: Json = json.loads(jsonify(values))
+def _as_json(value: object) -> object:
+    if isinstance(value, (dt.date, dt.datetime)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    return str(value)
+
+
+def _without(hidden: set[str], values: Json) -> Json:
+    """As AnsibleModule prints it: values of hidden options are taken out of every text."""
+    plain = _plain(values)
     kept = {name: value for name, value in plain.items() if value is None or isinstance(value, bool)}
     return {**remove_values(plain, hidden), **kept}
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """SDKs log to the terminal where nobody has set up logging: a module's own process keeps that to itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+def _kept_quiet() -> Iterator[None]:
+    """What SDKs print, warn of and log reaches neither the terminal nor Ansible's log, as with a process.
+
+    Their log records may name credentials. A handler that a module adds for itself still gets them.
+    """
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers
+    with contextlib.ExitStack() as stack:
+        stack.callback(root.setLevel, level)
+        root.setLevel(logging.WARNING)
+        stack.callback(setattr, root, "handlers", handlers)
+        root.handlers = [logging.NullHandler()]
+        nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        stack.enter_context(contextlib.redirect_stdout(nowhere))
+        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        for descriptor in (1, 2):  # programs that an SDK starts print there
+            stack.enter_context(_sent_to(nowhere.fileno(), descriptor))
+        yield
+
+
+@contextlib.contextmanager
+def _sent_to(target: int, descriptor: int) -> Iterator[None]:
+    kept = os.dup(descriptor)
     try:
+        os.dup2(target, descriptor)
         yield
     finally:
-        logging.disable(before)
+        os.dup2(kept, descriptor)
+        os.close(kept)
