@@ -47,6 +47,7 @@ class TaskResult:
     check_mode: bool
     msg: str
     result: t.Mapping[str, t.Any]
+    invocation: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[t.Mapping[str, str], ...]:

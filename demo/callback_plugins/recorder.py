@@ -17,7 +17,7 @@ type: aggregate
 short_description: Writes task results as JSON lines
 description:
   - Appends one JSON object a task and host to a file, with the fields C(host), C(role), C(action), C(task), C(status),
-    C(changed), C(check_mode), C(msg) and C(result).
+    C(changed), C(check_mode), C(msg), C(invocation) and C(result).
 options:
   path:
     description: The file to append to.
@@ -49,6 +49,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core ships 
             "changed": bool(result.get("changed")),
             "check_mode": bool(task.check_mode),
             "msg": str(result.get("msg", "")),
+            "invocation": result.get("invocation", {}),
             "result": {key: value for key, value in result.items() if key not in ("invocation", "_ansible_no_log")},
         }
         with Path(self.get_option("path")).open("a", encoding="utf-8") as stream:

@@ -17,16 +17,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 try:
     import yaml
     from kubernetes.client.configuration import Configuration
+    from kubernetes.config import kube_config as package_loader
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.config.incluster_config import load_incluster_config
-    from kubernetes.config.kube_config import load_kube_config
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
 else:
     IMPORT_ERROR = None
     # The package's loaders carry no types.
-    _from_kubeconfig: t.Callable[..., None] = load_kube_config
+    _from_kubeconfig: t.Callable[..., None] = package_loader.load_kube_config
     _from_pod: t.Callable[..., None] = load_incluster_config
+    # It forgets their names, too. No other way is offered.
+    _remove_files: t.Callable[[], None] = package_loader._cleanup_temp_files
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +106,15 @@ def _load_kubeconfig(paths: str, auth: KubeAuth, configuration: t.Any) -> None:
             fix="Install or repair the credential plugin that its exec section names (on AKS: kubelogin), or give "
             "api_key (K8S_AUTH_API_KEY).",
         )
+
+
+def remove_files() -> None:
+    """Remove the files in which the package keeps certificates and keys that stand in a kubeconfig.
+
+    It does so itself only when a process ends in the ordinary way, which one that Ansible forked does not.
+    """
+    if IMPORT_ERROR is None:
+        _remove_files()
 
 
 def _override(auth: KubeAuth, configuration: t.Any) -> None:

@@ -15,6 +15,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     CLIENT_ID_ANNOTATION,
@@ -456,4 +457,4 @@ def run(params: Params, context: Context) -> Result:
     )
 
 
-DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)
+DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run, kube_config.remove_files)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AWS,
     KUBERNETES,
@@ -96,4 +97,4 @@ def run(params: Params, context: Context) -> Result:
     return Result(facts, warnings=(doubt,) if doubt else ())
 
 
-DEFINITION: t.Final = ModuleDefinition(ARGUMENT_SPEC, run)
+DEFINITION: t.Final = ModuleDefinition(ARGUMENT_SPEC, run, kube_config.remove_files)

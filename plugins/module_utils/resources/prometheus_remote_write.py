@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_config
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtool import (
     Configuration,
@@ -396,4 +397,4 @@ def _places(source: TextSource, workload: ObjectReference) -> Json:
     }
 
 
-DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)
+DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run, kube_config.remove_files)

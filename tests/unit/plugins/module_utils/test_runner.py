@@ -8,8 +8,16 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed, Change
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result, failure_values, result_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
+    Context,
+    ModuleDefinition,
+    Result,
+    failure_values,
+    perform,
+    result_values,
+)
 
 
 def change(name: str) -> Change[None]:
@@ -89,3 +97,20 @@ def test_a_write_without_an_answer_is_never_called_undone(done: tuple[Change[Non
 def test_a_failed_check_returns_its_findings_with_the_message() -> None:
     error = errors.CheckFailed("The chain is broken.", facts={"healthy": False, "links": []})
     assert failure_values(error) == {"healthy": False, "links": [], "msg": "The chain is broken."}
+
+
+@pytest.mark.parametrize("error", [None, errors.InvalidInput("no"), ZeroDivisionError("a bug")])
+def test_what_an_sdk_keeps_is_given_back_however_a_module_ends(error: Exception | None) -> None:
+    given_back = []
+
+    def run(_params: Params, _context: Context) -> Result:
+        if error is not None:
+            raise error
+        return Result({})
+
+    definition = ModuleDefinition(ArgumentSpec({}), run, lambda: given_back.append("files"))
+    try:
+        perform(definition, Params({}), Context(check_mode=True))
+    except ZeroDivisionError:
+        assert error is not None
+    assert given_back == ["files"]

@@ -15,6 +15,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_config import (
     has_credentials,
     load_configuration,
+    remove_files,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 
@@ -115,6 +116,17 @@ def test_a_token_displaces_the_kubeconfigs_client_certificate(tmp_path: Path) ->
     configuration = load_configuration(KubeAuth(kubeconfig=path, api_key="another-token"))
     assert configuration.cert_file is None
     assert configuration.key_file is None
+
+
+def test_keys_that_stand_in_a_kubeconfig_leave_no_file_behind_and_can_be_read_again(tmp_path: Path) -> None:
+    certificate = {"client-certificate-data": "Y2VydA==", "client-key-data": "a2V5"}
+    auth = KubeAuth(kubeconfig=kubeconfig(tmp_path / "config", user=certificate))
+    for _task in range(2):  # several tasks of a loop share a process
+        configuration = load_configuration(auth)
+        files = [Path(configuration.cert_file), Path(configuration.key_file)]
+        assert [file.read_text(encoding="ascii") for file in files] == ["cert", "key"]
+        remove_files()
+        assert not any(file.exists() for file in files)
 
 
 def test_host_and_token_need_no_kubeconfig(tmp_path: Path) -> None:
