@@ -22,7 +22,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
 
 Json = dict[str, t.Any]
 
-#: The facts that a cluster's play leaves for the report.
+#: What a cluster's play leaves for the report: the result of federation_plan, or these facts beside the roles' results.
+PLAN_FACT: t.Final = "aks_amp_drift_plan"
 STEPS_FACT: t.Final = "aks_amp_drift_steps"
 FAILURE_FACT: t.Final = "aks_amp_drift_failure"
 
@@ -99,18 +100,24 @@ def _hosts(task_vars: Json) -> t.Iterator[collect.Host]:
     hostvars = task_vars["hostvars"]
     for name in hostvars:
         variables = hostvars.raw_get(name)
-        steps = variables.get(STEPS_FACT)
-        if not isinstance(steps, list):
-            continue
-        failure = variables.get(FAILURE_FACT)
-        yield collect.Host(
-            name=name,
-            variables=variables,
-            selected=frozenset(map(str, steps)) & frozenset(STEPS),
-            failure=collect.Failure(str(failure.get("task", "")), str(failure.get("message", "")))
-            if isinstance(failure, dict)
-            else None,
-        )
+        plan, steps = variables.get(PLAN_FACT), variables.get(STEPS_FACT)
+        if isinstance(plan, dict):
+            steps, results, failure = plan.get("selected", STEPS), plan.get("steps", {}), plan.get("failure")
+        else:
+            results, failure = variables, None
+        if isinstance(steps, list | tuple):
+            yield collect.Host(
+                name=name,
+                variables=results,
+                selected=frozenset(map(str, steps)) & frozenset(STEPS),
+                failure=_failure(failure or variables.get(FAILURE_FACT)),
+            )
+
+
+def _failure(told: object) -> collect.Failure | None:
+    if not isinstance(told, dict):
+        return None
+    return collect.Failure(str(told.get("task", "")), str(told.get("message", "")))
 
 
 def _facts(report: Report, written: t.Mapping[str, str]) -> Json:

@@ -43,6 +43,25 @@ RESULTS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
 }
 
 
+#: What of a module's result the report is made from.
+_REPORTED: t.Final = ("changed", "changes", "diff", "failed", "links", "msg", "skipped", "unreachable")
+
+
+def reported(variables: t.Mapping[str, t.Any]) -> Json:
+    """What of a host's results the report is made from, under their names."""
+    found: Json = {}
+    for name in (name for names in RESULTS.values() for name in names):
+        if isinstance(variables.get(name), dict):
+            found[name] = _reported(variables[name])
+        if isinstance(variables.get(f"{name}s"), list):
+            found[f"{name}s"] = [_reported(result) for result in variables[f"{name}s"]]
+    return found
+
+
+def _reported(result: Json) -> Json:
+    return {name: result[name] for name in _REPORTED if name in result}
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """Why a host's play ended early: the task's name and its message."""
