@@ -18,6 +18,15 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph_models import (
+    Answer,
+    ApplicationAnswer,
+    ApplicationPage,
+    CredentialAnswer,
+    CredentialPage,
+    Page,
+    ServicePrincipalAnswer,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
     Application,
     ApplicationDraft,
@@ -45,7 +54,9 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
+
+    from kiota_abstractions.request_information import RequestInformation
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 
@@ -54,6 +65,8 @@ TIMEOUT_SECONDS = 60.0
 CONNECT_ATTEMPTS = 3
 
 AnswerT = t.TypeVar("AnswerT")
+ObjectT = t.TypeVar("ObjectT", bound=Answer)
+PageT = t.TypeVar("PageT", bound=Page[t.Any])
 
 _CONFLICT_CODES = frozenset({"Directory_ConcurrencyViolation", "Request_MultipleObjectsWithSameKeyValue"})
 #: Texts of a lost race that come with a general code and status 400.
@@ -75,12 +88,19 @@ _UNIQUE_NAME_FIX = (
 
 
 def load_models() -> None:
-    """Import what the SDK imports only when it reads the first answer, some 1,200 modules: once for all workers, if it
-    is done before they are forked. Does nothing without the SDK."""
+    """Import what the SDK imports only when it makes a request and reads a refusal: once for all workers, if it is done
+    before they are forked. Does nothing without the SDK."""
     if IMPORT_ERROR is not None:
         return
-    for model in (SdkApplication, SdkServicePrincipal, FederatedIdentityCredential, ODataError):
-        model().get_field_deserializers()
+    ODataError().get_field_deserializers()
+
+
+class _Readable(t.Protocol):
+    """A builder of the library's."""
+
+    def to_get_request_information(self) -> RequestInformation: ...
+
+    def with_url(self, raw_url: str) -> _Readable: ...
 
 
 class NotYetVisible(errors.CloudError):
@@ -105,6 +125,7 @@ class GraphClient:
         )
         adapter = GraphRequestAdapter(provider, client=self._http)
         adapter.base_url = base_url
+        self._adapter = adapter
         self._graph = GraphServiceClient(request_adapter=adapter)
         self._runner = asyncio.Runner()
 
@@ -119,15 +140,20 @@ class GraphClient:
 
     def application_by_object_id(self, object_id: str) -> Application | None:
         builder = self._graph.applications.by_application_id(object_id)
-        return _application(self._read(builder.get(), f"reading the application with object ID {object_id}"))
+        return _application(
+            self._read(builder, ApplicationAnswer, f"reading the application with object ID {object_id}")
+        )
 
     def application_by_app_id(self, app_id: str) -> Application | None:
         builder = self._graph.applications_with_app_id(app_id)
-        return _application(self._read(builder.get(), f"reading the application with client ID {app_id}"))
+        action = f"reading the application with client ID {app_id}"
+        return _application(self._read(builder, ApplicationAnswer, action))
 
     def application_by_unique_name(self, unique_name: str) -> Application | None:
         builder = self._graph.applications_with_unique_name(_quoted(unique_name))
-        return _application(self._read(builder.get(), f"reading the application with unique name {unique_name}"))
+        return _application(
+            self._read(builder, ApplicationAnswer, f"reading the application with unique name {unique_name}")
+        )
 
     def applications_by_display_name(self, display_name: str) -> tuple[Application, ...]:
         """All applications of that name; Graph ignores case here. New ones may be missing for a while."""
@@ -137,13 +163,9 @@ class GraphClient:
         )
         action = f"looking for applications named {display_name}"
         configuration = RequestConfiguration(query_parameters=query)
-        page = self._run(self._graph.applications.get(configuration), action)
-        found: list[Application | None] = []
-        while page is not None:
-            found += [_application(value) for value in page.value or []]
-            if not page.odata_next_link:
-                break
-            page = self._run(self._graph.applications.with_url(page.odata_next_link).get(), action)
+        request = self._graph.applications.to_get_request_information(configuration)
+        pages = self._pages(request, ApplicationPage, self._graph.applications, action)
+        found = (_application(value) for page in pages for value in page.value or ())
         return tuple(application for application in found if application is not None)
 
     def create_application(self, draft: ApplicationDraft) -> Application:
@@ -157,11 +179,13 @@ class GraphClient:
             display_name=draft.display_name, sign_in_audience=draft.sign_in_audience, tags=list(draft.tags)
         )
         if draft.unique_name is None:
-            return _created(_application(self._write(self._graph.applications.post(body), action)), action)
+            request = self._graph.applications.to_post_request_information(body)
+            return _created(_application(self._write(request, ApplicationAnswer, action)), action)
         configuration: RequestConfiguration[t.Any] = RequestConfiguration()
         configuration.headers.add("Prefer", "create-if-missing")
         builder = self._graph.applications_with_unique_name(_quoted(draft.unique_name))
-        created = _application(self._write(builder.patch(body, configuration), action))
+        request = builder.to_patch_request_information(body, configuration)
+        created = _application(self._write(request, ApplicationAnswer, action))
         if created is None:  # 204: there was one
             detail = f"another writer created an application with the unique name {draft.unique_name}"
             raise _conflict(action, detail=detail, status=204, fix=_CONFLICT_FIX)
@@ -176,14 +200,14 @@ class GraphClient:
 
     def service_principal(self, app_id: str) -> ServicePrincipal | None:
         builder = self._graph.service_principals_with_app_id(app_id)
-        return _service_principal(
-            self._read(builder.get(), f"reading the service principal of the application {app_id}")
-        )
+        action = f"reading the service principal of the application {app_id}"
+        return _service_principal(self._read(builder, ServicePrincipalAnswer, action))
 
     def create_service_principal(self, app_id: str, tags: Sequence[str]) -> ServicePrincipal:
         action = f"creating the service principal of the application {app_id}"
         body = SdkServicePrincipal(app_id=app_id, tags=list(tags))
-        return _created(_service_principal(self._write(self._graph.service_principals.post(body), action)), action)
+        request = self._graph.service_principals.to_post_request_information(body)
+        return _created(_service_principal(self._write(request, ServicePrincipalAnswer, action)), action)
 
     def delete_service_principal(self, principal: ServicePrincipal, application: str) -> None:
         """Nothing happens to one that is gone already."""
@@ -196,14 +220,8 @@ class GraphClient:
         """All credentials of an application. Raises NotYetVisible for an unknown one."""
         action = f"reading the federated identity credentials of the application {object_id}"
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
-        page = self._run(builder.get(), action)
-        found: list[Credential] = []
-        while page is not None:
-            found += [_credential(value) for value in page.value or []]
-            if not page.odata_next_link:
-                break
-            page = self._run(builder.with_url(page.odata_next_link).get(), action)
-        return tuple(found)
+        pages = self._pages(builder.to_get_request_information(), CredentialPage, builder, action)
+        return tuple(_credential(value) for page in pages for value in page.value or ())
 
     def create_credential(self, object_id: str, name: str, trust: Trust, description: str) -> Credential:
         """Raises Conflict when the name or the trust exists already, NotYetVisible for an unknown application."""
@@ -216,17 +234,16 @@ class GraphClient:
             description=description,
         )
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
-        answer = self._write(builder.post(body), action)
+        answer = self._write(builder.to_post_request_information(body), CredentialAnswer, action)
         return _created(None if answer is None else _credential(answer), action)
 
     def update_credential(self, object_id: str, credential: Credential, trust: Trust) -> None:
         """Change what the credential trusts; its name can't change, its description is left alone."""
         body = FederatedIdentityCredential(issuer=trust.issuer, subject=trust.subject, audiences=list(trust.audiences))
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
-        self._write(
-            builder.by_federated_identity_credential_id(credential.id).patch(body),
-            f"changing the federated identity credential {credential.name}",
-        )
+        one = builder.by_federated_identity_credential_id(credential.id)
+        action = f"changing the federated identity credential {credential.name}"
+        self._write(one.to_patch_request_information(body), CredentialAnswer, action)
 
     def delete_credential(self, object_id: str, credential: Credential) -> None:
         """Nothing happens to one that is gone already."""
@@ -238,20 +255,37 @@ class GraphClient:
 
     # How requests are run
 
-    def _read(self, request: Awaitable[AnswerT], action: str) -> AnswerT | None:
+    def _read(self, builder: _Readable, kind: type[ObjectT], action: str) -> ObjectT | None:
         """The answer, or None for an object that does not exist."""
         try:
-            return self._run(request, action)
+            return self._run(self._sent(builder.to_get_request_information(), kind), action)
         except NotYetVisible:
             return None
 
-    def _write(self, request: Awaitable[AnswerT], action: str) -> AnswerT:
+    def _pages(self, first: RequestInformation, kind: type[PageT], builder: _Readable, action: str) -> Iterator[PageT]:
+        """All pages of a collection. ``builder`` is that of its requests."""
+        request: RequestInformation | None = first
+        while request is not None:
+            page = self._run(self._sent(request, kind), action)
+            if page is None:
+                return
+            yield page
+            link = page.odata_next_link
+            request = builder.with_url(link).to_get_request_information() if link else None
+
+    def _write(self, request: RequestInformation, kind: type[ObjectT], action: str) -> ObjectT | None:
         """The answer to a change. Raises Interrupted when it stays open whether the change was made."""
-        return self._run(request, action, writes=True)
+        return self._run(self._sent(request, kind), action, writes=True)
 
     def _delete(self, request: Awaitable[object], action: str) -> None:
         with contextlib.suppress(NotYetVisible):  # gone already
-            self._write(request, action)
+            self._run(request, action, writes=True)
+
+    async def _sent(self, request: RequestInformation, kind: type[ObjectT]) -> ObjectT | None:
+        """What ``get``, ``post`` and ``patch`` of the library's builders do, but for the model of the answer."""
+        models: t.Any = kind  # a model to the library, though not one of its own
+        answer: ObjectT | None = await self._adapter.send_async(request, models, {"4XX": ODataError, "5XX": ODataError})
+        return answer
 
     def _run(self, request: Awaitable[AnswerT], action: str, *, writes: bool = False) -> AnswerT:
         async def answer() -> AnswerT:
@@ -293,7 +327,7 @@ def _created(value: AnswerT | None, action: str) -> AnswerT:
     return value
 
 
-def _application(value: SdkApplication | None) -> Application | None:
+def _application(value: ApplicationAnswer | None) -> Application | None:
     if value is None:
         return None
     return Application(
@@ -306,21 +340,19 @@ def _application(value: SdkApplication | None) -> Application | None:
     )
 
 
-def _service_principal(value: SdkServicePrincipal | None) -> ServicePrincipal | None:
+def _service_principal(value: ServicePrincipalAnswer | None) -> ServicePrincipal | None:
     if value is None:
         return None
     owner = value.app_owner_organization_id
-    # Older versions of the library don't know the property of deactivated applications.
-    deactivated = getattr(value, "is_disabled", None) or value.additional_data.get("isDisabled")
     return ServicePrincipal(
         object_id=str(value.id),
         owner_tenant=None if owner is None else str(owner),
         tags=tuple(value.tags or ()),
-        enabled=value.account_enabled is not False and not deactivated,
+        enabled=value.account_enabled is not False and not value.is_disabled,
     )
 
 
-def _credential(value: FederatedIdentityCredential) -> Credential:
+def _credential(value: CredentialAnswer) -> Credential:
     return Credential(
         id=str(value.id),
         name=value.name or "",
