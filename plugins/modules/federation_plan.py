@@ -11,9 +11,8 @@ version_added: "0.1.0"
 description:
   - Does in check mode what the roles of this collection do, from step 1 to step 6, with the same tasks, variables and
     results, but in one task of one worker. So a cluster of a fleet costs a fraction of what a task for each costs.
-  - It takes no options. Like the roles it takes the variables C(aks_amp_*) of its host, and needs the variable files
-    C(vars/wiring.yml) and C(vars/selected_steps.yml) of this collection's playbooks. The playbook
-    C(crosscloud.aks_amp.drift) has it.
+  - It takes no options. Like the roles it takes the variables C(aks_amp_*) of its host; tags select steps, as in the
+    playbooks. The playbook C(crosscloud.aks_amp.drift) has it.
   - Fails at the first step that fails, and says which task of it.
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
@@ -42,9 +41,6 @@ EXAMPLES = r"""
   gather_facts: false
   connection: local
   check_mode: true
-  vars_files:
-    - vars/wiring.yml
-    - vars/selected_steps.yml
   tasks:
     - name: Plan the selected steps
       crosscloud.aks_amp.federation_plan:

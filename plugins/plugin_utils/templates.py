@@ -22,7 +22,7 @@ from ansible.plugins.filter import mathstuff as set_filters
 from ansible.plugins.test import core as core_tests
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Json = dict[str, t.Any]
 
@@ -31,10 +31,17 @@ class _Undefined(jinja2.ChainableUndefined, jinja2.StrictUndefined):
     """As in ansible-core: a part of what is not there is not there either, and any other use of it is an error."""
 
 
+class _CodeGenerator(jinja2.nativetypes.NativeCodeGenerator):
+    def _output_const_repr(self, group: Iterable[t.Any]) -> str:
+        """A constant alone keeps its type, as other expressions do."""
+        values = list(group)
+        return repr(values[0] if len(values) == 1 else "".join(map(str, values)))
+
+
 class _Environment(jinja2.Environment):
     """An expression alone keeps its type; whatever else is text. Nothing is guessed from how a text looks."""
 
-    code_generator_class = jinja2.nativetypes.NativeCodeGenerator
+    code_generator_class = _CodeGenerator
 
 
 class _Omit:

@@ -147,7 +147,8 @@ class Walk:
             self._register(task, {"changed": any(one.get("changed") for one in each), "results": entries})
 
     def _scope(self, inner: tuple[Layer, ...], outer: tuple[Layer, ...]) -> Scope:
-        known = (Plain(self.results), self.given, *outer, Plain(self.book.templates.globals))
+        templates = self.book.templates
+        known = (Plain(self.results), self.given, Own(self.book.wiring, templates), *outer, Plain(templates.globals))
         return Scope(self.book.templates, (self.extra, *inner, *known))
 
     def _deed(self, task: Task, scope: Scope, inner: tuple[Layer, ...], outer: tuple[Layer, ...]) -> Json:
