@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import grp
 import json
 import logging
 import os
+import pwd
+import stat
 import sys
 import traceback
 import typing as t
@@ -101,7 +104,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         else:
             values, more = self._performed(definition, Params(validated.validated_parameters))
             warnings += more
-        values["invocation"] = {"module_args": validated.validated_parameters}
+        values |= {**_of_file(values), "invocation": {"module_args": validated.validated_parameters}}
         told = {"warnings": warnings, "deprecations": validated._deprecations}
         return _without(hidden, {**values, **{name: entries for name, entries in told.items() if entries}})
 
@@ -148,6 +151,38 @@ def _refusal(module: str, validated: t.Any) -> str:
     if isinstance(validated.errors[0], UnsupportedError):
         return f"Unsupported parameters for ({module}) module: {message}"
     return message
+
+
+def _of_file(values: Mapping[str, t.Any]) -> Json:
+    """What AnsibleModule adds to the result of a module that returns a file, but for SELinux' context."""
+    path = Path(values.get("path") or values.get("dest") or "")
+    if path == Path() or not path.exists():
+        return {}
+    status = path.lstat()
+    return {
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "owner": _name_or_number(lambda: pwd.getpwuid(status.st_uid).pw_name, status.st_uid),
+        "group": _name_or_number(lambda: grp.getgrgid(status.st_gid).gr_name, status.st_gid),
+        "mode": f"0{stat.S_IMODE(status.st_mode):03o}",
+        "size": status.st_size,
+        "state": _kind_of(path),
+    }
+
+
+def _name_or_number(name: t.Callable[[], str], number: int) -> str:
+    try:
+        return name()
+    except KeyError:  # an account of a container that has no entry for it
+        return str(number)
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_symlink():
+        return "link"
+    if path.is_dir():
+        return "directory"
+    return "hard" if path.stat().st_nlink > 1 else "file"
 
 
 def _plain(values: Mapping[str, t.Any]) -> Json:
