@@ -12,7 +12,8 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aws, graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     aks_oidc_issuer,
@@ -60,7 +61,8 @@ DEFINITIONS: t.Final[Mapping[str, ModuleDefinition]] = {
 }
 
 # Before the workers are forked, once for all of them.
-graph.load_models()
+aws.load_models()
+graph.load_libraries()
 BOOK: t.Final = Book()
 
 
@@ -75,7 +77,8 @@ class ActionModule(WorkerAction):
             return {**result, "failed": True, "msg": "federation_plan only plans: give its task check_mode: true."}
         walk = self._walk(variables)
         try:
-            walk.steps()
+            with sharing():  # one cluster's steps, one after the other
+                walk.steps()
         except Failed as failed:
             return {**result, **_of(walk), **_of_failure(failed)}
         return {**result, **_of(walk)}
@@ -115,7 +118,7 @@ def _of(walk: Walk) -> Json:
     deprecations = [entry for result in walk.all_results for entry in result.get("deprecations") or ()]
     return {
         "changed": any(result.get("changed") for result in each),
-        "diff": [diff for result in each for diff in result.get("diff") or ()],
+        "diff": [diff for result in each if result.get("changed") for diff in result.get("diff") or ()],
         "selected": walk.value("aks_amp_selected_steps"),
         "steps": steps,
         **({"warnings": list(dict.fromkeys(warnings))} if warnings else {}),

@@ -32,7 +32,7 @@ class NotUnderstood(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """Run a module of this collection. A look-up leaves neither change nor diff."""
+    """Run a module of this collection. A look-up changes nothing, whatever it finds, and shows no difference."""
 
     module: str
     arguments: Json

@@ -78,7 +78,7 @@ class Templates:
         self._environment.filters.update({name: _listing(function) for name, function in filters.items()})
         self._environment.tests.update(core_tests.TestModule().tests())
         self._compiled: dict[str, jinja2.Template] = {}
-        self.globals: t.Final[Json] = {**self._environment.globals, "omit": OMIT}
+        self.globals: t.Final[Json] = {**self._environment.globals, "omit": OMIT, "lookup": _lookup}
 
     def compile(self, value: object) -> None:
         """Compile all templates in a value. Raises jinja2.TemplateSyntaxError."""
@@ -148,6 +148,15 @@ def _listing(function: Callable[..., t.Any]) -> Callable[..., t.Any]:
         return list(result) if isinstance(result, Iterator) else result
 
     return listing
+
+
+@jinja2.pass_context
+def _lookup(context: jinja2.runtime.Context, plugin: str, name: str, **options: t.Any) -> t.Any:
+    """A variable whose name is computed. Other plugins are not used in this collection's YAML."""
+    if plugin != "ansible.builtin.vars":
+        raise ValueError(f"lookup {plugin} is not known here")
+    value = context.parent[name] if name in context.parent else context.environment.undefined(name=name)
+    return options.get("default", value) if isinstance(value, jinja2.Undefined) else value
 
 
 class Layer(t.Protocol):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils import task_files
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import (
@@ -182,14 +183,14 @@ class Walk:
         found = ArgumentSpecValidator(options).validate(known)
         if found.error_messages:
             told = f"Validating arguments against arg spec '{entry_point}' - {described['short_description']}"
-            message = "\n".join(map(str, found.error_messages))
+            message = remove_values("\n".join(map(str, found.error_messages)), found._no_log_values)
             raise Failed(told, f"Validation of arguments failed:\n{message}")
 
     def _call(self, task: Task, call: Call, arguments: Json) -> Json:
         result = self.perform(call.module, arguments)
         self.all_results.append(result)
         if call.is_lookup:
-            result = {name: value for name, value in result.items() if name != "diff"} | {"changed": False}
+            result = {**result, "changed": False}
         if task.loop is None or result.get("failed"):
             self._register(task, result)
         if result.get("failed"):

@@ -83,6 +83,8 @@ EXPRESSIONS = [
         "{%- set found = [] -%}\n{%- for one in accounts -%}\n"
         "{%- set _ = found.append(one | combine({'n': number})) -%}\n{%- endfor -%}\n{{ found }}"
     ),
+    "{{ lookup('ansible.builtin.vars', 'aud' ~ 'ience', default=[]) }}",
+    "{{ lookup('ansible.builtin.vars', 'not_there', default=[]) + [number] }}",
     "{{ true }}",
     "{{ [{'a': 1}, {'a': 2}] }}",
     "{{ {} }}",

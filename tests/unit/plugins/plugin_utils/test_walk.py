@@ -136,11 +136,11 @@ def test_a_result_is_there_for_later_tasks_and_a_false_condition_leaves_a_skippe
         call("remote_write_file", when=["true", "first.changed"], register="third"),
     ]
     modules = Modules()
-    found = walk(make_book(tmp_path, steps), modules)
+    found = walk(make_book(tmp_path, steps), modules, {"aks_amp_selected_steps": ["b"]})
     found.steps()
     assert modules.calls == [("amp_workspace_info", {}), ("federation_check", {"role_arn": "arn:x"})]
     assert found.results["third"] == {"changed": False, "skipped": True}
-    assert found.value("aks_amp_selected_steps") == ["a"]
+    assert found.value("aks_amp_selected_steps") == ["b"]
 
 
 def test_a_result_that_looks_like_a_template_is_data(tmp_path: Path) -> None:
@@ -211,11 +211,11 @@ def test_the_first_failure_ends_the_walk_and_is_registered(tmp_path: Path) -> No
     assert found.results["broken"]["failed"]
 
 
-def test_a_look_up_leaves_neither_change_nor_diff(tmp_path: Path) -> None:
+def test_a_look_up_changes_nothing(tmp_path: Path) -> None:
     steps = [call(register="seen", changed_when=False, diff=False, check_mode=True)]
     found = walk(make_book(tmp_path, steps), Modules(amp_workspace_info={"changed": True, "diff": [1], "arn": "a"}))
     found.steps()
-    assert found.results["seen"] == {"changed": False, "arn": "a"}
+    assert found.results["seen"] == {"changed": False, "arn": "a", "diff": [1]}
 
 
 def test_what_is_undefined_fails_the_task_that_needs_it(tmp_path: Path) -> None:
