@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration e2e fleet images molecule \
-  lowest down clean
+  lowest bench down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
@@ -26,6 +26,7 @@ help:
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (40 minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
+	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
 
@@ -53,7 +54,7 @@ lint: $(VENV)/.tests
 
 types: $(VENV)/.tests
 	$(BIN)/mypy -p ansible_collections.crosscloud.aks_amp.plugins
-	$(BIN)/mypy sandbox demo
+	$(BIN)/mypy sandbox demo benchmarks
 
 unit: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/unit -n 2 -q
@@ -84,6 +85,12 @@ molecule: $(VENV)/.tests
 
 lowest: $(VENV)/.tests
 	$(BIN)/python -m tests.lowest
+
+# Measures, prints the tables and puts them into the documentation; see docs/benchmarks.md for the values of BENCH.
+BENCH ?= standard
+bench: $(VENV)/.runtime
+	@$(PIP) install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks --bench $(BENCH) --write-docs
 
 # Old pip resolvers stall on these packages, so pip is upgraded first.
 $(VENV)/bin/python:
