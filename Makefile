@@ -15,13 +15,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PARTS := lint integration unit sanity types molecule
 
-.PHONY: help demo test test-all test-real lint types unit faults sanity integration e2e fleet images molecule \
+.PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
   lowest bench down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'test-real', 'e2e', 'faults' and 'lowest'"
+	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'faults' and 'lowest'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (40 minutes of two cores; AKS_AMP_FLEET=n)"
@@ -39,7 +39,7 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test test-real e2e faults lowest
+test-all: test integration-in-processes test-real e2e faults lowest
 	@echo "All tests passed: with real parts, end to end, with every fault, and with the oldest versions."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
@@ -68,6 +68,10 @@ sanity: $(VENV)/.tests
 
 integration: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test integration
+
+# The same with direct execution off, which 'integration' has on.
+integration-in-processes: $(VENV)/.tests
+	$(BIN)/python -m tests.ansible_test --in-processes integration
 
 e2e: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile -q

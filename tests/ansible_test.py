@@ -156,10 +156,11 @@ def ansible_test(place: Workplace, *arguments: str) -> None:
     )
 
 
-def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any]:
+def integration_config(folder: StateFolder, control_url: str, *, in_processes: bool = False) -> dict[str, t.Any]:
     """What the targets know of the sandbox: the inventory's variables, shared ones and those of each cluster.
 
-    ``root`` is where they find its package, for what they give to an API server themselves.
+    ``root`` is where they find its package, for what they give to an API server themselves. ``in_processes`` turns
+    direct execution off; ansible-test hands these on as extra variables, and no environment variables.
     """
     group = yaml.safe_load(folder.inventory.read_text(encoding="utf-8"))["aks"]
     return {
@@ -168,18 +169,22 @@ def integration_config(folder: StateFolder, control_url: str) -> dict[str, t.Any
             "root": str(ROOT),
             "shared": {name: value for name, value in group["vars"].items() if name.startswith("aks_amp_")},
             "clusters": {host: variables or {} for host, variables in group["hosts"].items()},
-        }
+        },
+        **({"aks_amp_direct": False} if in_processes else {}),
     }
 
 
-def integration(place: Workplace, targets: t.Sequence[str], api_servers: Path | None = None) -> None:
+def integration(
+    place: Workplace, targets: t.Sequence[str], api_servers: Path | None = None, *, in_processes: bool = False
+) -> None:
     """Run targets on a sandbox; ``api_servers`` is the file of its external ones, which the targets know nothing of."""
     folder = StateFolder(place.folder / "sandbox")
     daemon.end(folder)
     control_url = str(daemon.start(folder, api_servers)["control_url"])
     try:
         config = place.copy / "tests" / "integration" / "integration_config.yml"
-        config.write_text(yaml.safe_dump(integration_config(folder, control_url)), encoding="utf-8")
+        variables = integration_config(folder, control_url, in_processes=in_processes)
+        config.write_text(yaml.safe_dump(variables), encoding="utf-8")
         ansible_test(place, *targets)
     finally:
         daemon.end(folder)
@@ -191,16 +196,20 @@ def main() -> None:
     parser.add_argument(
         "--api-servers", type=Path, help="for integration tests: the sandbox's external API servers, see 'sandbox up'"
     )
+    parser.add_argument(
+        "--in-processes", action="store_true", help="for integration tests: each module in a process of its own"
+    )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
     given = parser.parse_args()
-    place = Workplace(given.command, "-external" if given.api_servers else "")
+    ways = {"-external": given.api_servers, "-in-processes": given.in_processes}
+    place = Workplace(given.command, "".join(suffix for suffix, chosen in ways.items() if chosen))
     with alone(place):
         copy_collection(place.copy)
         write_bootstrap(place.home)
         if given.command == "sanity":
             ansible_test(place, *given.arguments)
         else:
-            integration(place, given.arguments, given.api_servers)
+            integration(place, given.arguments, given.api_servers, in_processes=given.in_processes)
 
 
 if __name__ == "__main__":
