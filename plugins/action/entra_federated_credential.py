@@ -8,7 +8,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_federated_credential
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
 
-graph.load_models()
+graph.load_libraries()
 
 
 class ActionModule(DirectAction):

@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
 
@@ -147,7 +148,8 @@ class Ended:
 def perform(definition: ModuleDefinition, params: Params, context: Context) -> Ended:
     """Do a module's work. Raises only what is a bug."""
     try:
-        result = definition.run(params, context)
+        with sharing():
+            result = definition.run(params, context)
     except EXPECTED as error:
         return Ended(failure_values(error), failed=True)
     finally:

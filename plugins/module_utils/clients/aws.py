@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, RoleArn
 
 try:
@@ -49,6 +50,9 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 _TITLES = {"iam": "AWS IAM", "sts": "AWS STS", "amp": "Amazon Managed Prometheus"}
+#: What botocore's loader reads for any client, and for a service's.
+_DATA: t.Final = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
+_SERVICE_DATA: t.Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
 #: Where the prefix of a service's IAM actions is not boto3's name for it.
 _ACTION_PREFIXES = {"amp": "aps"}
 
@@ -131,6 +135,28 @@ class AwsSession:
         the assumed role) or FederationError (its ARN)."""
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("boto3", IMPORT_ERROR)
+        self._login = shared("aws", auth, lambda: _Login(auth))
+
+    @property
+    def region(self) -> str | None:
+        """The region of the options, the environment or the profile."""
+        return self._login.region
+
+    def client(self, service: str, *, unsigned: bool = False) -> t.Any:
+        """A boto3 client. Raises InvalidInput when the service needs a region and none is known, and CloudError when
+        the role can't be assumed."""
+        return self._login.client(service, unsigned=unsigned)
+
+    def caller_account(self) -> AwsAccount:
+        """The caller's account and partition, asked for once
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
+        return self._login.account
+
+
+class _Login:
+    """The sessions that options lead to, and the clients made of them so far."""
+
+    def __init__(self, auth: AwsAuth) -> None:
         bundle = auth.transport.ca_bundle
         if bundle is not None and not Path(bundle).is_file():
             raise errors.InvalidInput(f"ca_bundle: there is no file {bundle}.", fix="Name a PEM file.")
@@ -144,26 +170,22 @@ class AwsSession:
         with aws_errors("sts", "preparing AWS credentials"):
             self._own = self._session(auth.access_key, auth.secret_key, auth.session_token)
         self._check_region()
-        self._assumed: boto3.session.Session | None = None
+        self._clients: dict[tuple[str, bool], t.Any] = {}
 
     @property
     def region(self) -> str | None:
-        """The region of the options, the environment or the profile."""
         region: str | None = self._own.region_name
         return region
 
     def client(self, service: str, *, unsigned: bool = False) -> t.Any:
-        """A boto3 client. Raises InvalidInput when the service needs a region and none is known, and CloudError when
-        the role can't be assumed."""
-        if unsigned or self._role is None:
-            return self._client(self._own, service, unsigned=unsigned)
-        if self._assumed is None:
-            self._assumed = self._assume(self._role)
-        return self._client(self._assumed, service)
+        if (service, unsigned) not in self._clients:
+            own = unsigned or self._role is None
+            session = self._own if own else self._assumed
+            self._clients[service, unsigned] = self._client(session, service, unsigned=unsigned)
+        return self._clients[service, unsigned]
 
-    def caller_account(self) -> AwsAccount:
-        """The caller's account and partition
-        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
+    @functools.cached_property
+    def account(self) -> AwsAccount:
         client = self.client("sts")
         try:
             with aws_errors("sts", "asking for the caller's account"):
@@ -248,10 +270,11 @@ class AwsSession:
                 fix="Correct the ARN or the region.",
             )
 
-    def _assume(self, role: RoleArn) -> boto3.session.Session:
-        """Exchange the own credentials for a session of the role
+    @functools.cached_property
+    def _assumed(self) -> boto3.session.Session:
+        """A session of the role, for the own credentials
         (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)."""
-        external_id = self._auth.assume_role_external_id
+        role, external_id = self._role, self._auth.assume_role_external_id
         client = self._client(self._own, "sts")
         try:
             with aws_errors("sts", f"assuming role {role}"):
@@ -292,6 +315,21 @@ def _assumed_role(auth: AwsAuth) -> RoleArn | None:
             fix="It has 2 to 64 letters, digits or characters of _+=,.@-.",
         )
     return RoleArn.parse(auth.assume_role_arn)
+
+
+def load_models() -> None:
+    """Read what boto3 reads of its data for the first clients: once for all workers, if it is done before they
+    are forked. Does nothing without boto3. Neither configuration nor credentials are looked at."""
+    if IMPORT_ERROR is not None:
+        return
+    loader = _service_models(None)
+    for name in _DATA:
+        with contextlib.suppress(botocore.exceptions.DataNotFoundError):  # in other versions it has another name
+            loader.load_data(name)
+    for service in _TITLES:
+        for kind in _SERVICE_DATA:
+            with contextlib.suppress(botocore.exceptions.DataNotFoundError):  # not every service has all of them
+                loader.load_service_model(service, kind)
 
 
 @functools.cache

@@ -14,6 +14,8 @@ import urllib.parse
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import preload
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 
 try:
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
@@ -40,6 +42,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Transport
 
 ENTRA = "Microsoft Entra ID"
+
+#: What azure-core, azure-identity and requests import at the first request.
+_LATER: t.Final = (
+    "azure.core.pipeline.transport._bigger_block_size_http_adapters",
+    "azure.core.pipeline.transport._requests_basic",
+    "azure.core.rest._http_response_impl",
+    "azure.core.rest._requests_basic",
+    "encodings.utf_8_sig",
+    "msal_extensions",
+    "netrc",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +93,12 @@ CLOUDS: t.Final[Mapping[str, Cloud]] = {
 #: Microsoft's own Graph roots take tokens for themselves only
 #: (https://learn.microsoft.com/graph/deployments); the last one is the US government's DoD cloud.
 _GRAPH_ROOTS = frozenset({*(cloud.graph for cloud in CLOUDS.values()), "dod-graph.microsoft.us"})
+
+
+def load_libraries() -> None:
+    """Import what the libraries put off: once for all workers, if it is done before they are forked."""
+    if IMPORT_ERROR is None:
+        preload.load(_LATER)
 
 
 def cloud_of(auth: AzureAuth) -> Cloud:
@@ -160,9 +179,9 @@ class AzureSession:
         self.auth = auth
         self.cloud = cloud_of(auth)
         self.transport_options = transport_options(auth.transport)
-        self.credential = _Login(
-            auth, self.cloud, self.transport_options, os.environ if environ is None else environ
-        ).credential()
+        given = os.environ if environ is None else environ
+        login = _Login(auth, self.cloud, self.transport_options, given)
+        self.credential = shared("azure", (auth, frozenset(given.items())), login.credential)
 
 
 @dataclasses.dataclass(frozen=True)

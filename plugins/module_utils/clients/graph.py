@@ -17,7 +17,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, preload
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph_models import (
     Answer,
     ApplicationAnswer,
@@ -87,12 +87,25 @@ _UNIQUE_NAME_FIX = (
 )
 
 
-def load_models() -> None:
-    """Import what the SDK imports only when it makes a request and reads a refusal: once for all workers, if it is done
-    before they are forked. Does nothing without the SDK."""
-    if IMPORT_ERROR is not None:
-        return
-    ODataError().get_field_deserializers()
+#: What msgraph-sdk and httpx import at the first request.
+_LATER: t.Final = (
+    "anyio._backends._asyncio",
+    "httpcore",
+    "httpcore._async.http2",
+    "msgraph.generated.applications.item.application_item_request_builder",
+    "msgraph.generated.applications.item.federated_identity_credentials.federated_identity_credentials_request_builder",
+    "msgraph.generated.applications_with_app_id.applications_with_app_id_request_builder",
+    "msgraph.generated.applications_with_unique_name.applications_with_unique_name_request_builder",
+    "msgraph.generated.models.o_data_errors.main_error",
+    "msgraph.generated.service_principals_with_app_id.service_principals_with_app_id_request_builder",
+)
+
+
+def load_libraries() -> None:
+    """Import what the libraries put off: once for all workers, if it is done before they are forked."""
+    if IMPORT_ERROR is None:
+        azure.load_libraries()
+        preload.load(_LATER)
 
 
 class _Readable(t.Protocol):

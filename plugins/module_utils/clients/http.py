@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 import urllib.parse
 import urllib.request
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import lent
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import MissingLibrary, Unreachable
 
 try:
@@ -73,16 +75,9 @@ class HttpClient:
         body: bytes | None = None,
     ) -> Response:
         """Send one request. Raises Unreachable when no HTTP answer comes; every status is an answer."""
-        options: dict[str, t.Any] = {
-            "cert_reqs": "CERT_REQUIRED",
-            "ca_certs": ca_file(self._transport),
-            "timeout": urllib3.Timeout(total=TIMEOUT_SECONDS),
-            "retries": urllib3.Retry(total=2, backoff_factor=0.3, redirect=0, raise_on_redirect=False),
-        }
-        proxy = proxy_for(url, self._transport)
-        pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
         try:
-            answer = pool.request(method, url, headers=dict(headers or {}), body=body)
+            with self._pools(method, url) as pool:
+                answer = pool.request(method, url, headers=dict(headers or {}), body=body)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(
                 service=service,
@@ -90,6 +85,26 @@ class HttpClient:
                 detail=f"{url} did not answer ({error})",
                 fix="Check that this machine reaches it (https_proxy) and trusts its certificate (ca_bundle).",
             ) from error
-        finally:
-            pool.clear()
         return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+    def _pools(self, method: str, url: str) -> contextlib.AbstractContextManager[urllib3.PoolManager]:
+        """For a read that of earlier reads. The other side may just close a kept connection, and then nothing but a
+        read may be sent again."""
+        proxy = proxy_for(url, self._transport)
+        if method == "GET":
+            return lent("http", (self._transport, proxy), lambda: _pool(self._transport, proxy), _clear)
+        return _pool(self._transport, proxy)
+
+
+def _pool(transport: Transport, proxy: str | None) -> urllib3.PoolManager:
+    options: dict[str, t.Any] = {
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_certs": ca_file(transport),
+        "timeout": urllib3.Timeout(total=TIMEOUT_SECONDS),
+        "retries": urllib3.Retry(total=2, backoff_factor=0.3, redirect=0, raise_on_redirect=False),
+    }
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+def _clear(pool: urllib3.PoolManager) -> None:
+    pool.clear()

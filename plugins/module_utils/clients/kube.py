@@ -28,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_ht
     HttpTransport,
     Json,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
     SERVICE_ACCOUNT,
     ObjectKind,
@@ -93,13 +94,15 @@ class KubeClient:
         Raises MissingLibrary, MissingCredentials or InvalidInput.
         """
         self._auth = auth
-        self._found: Transport | None = _kubeconfig_transport(auth) if auth.aks is None else None
+        self._found: Transport | None = None
+        if auth.aks is None:
+            self._found = shared("kubeconfig", auth, lambda: _kubeconfig_transport(auth))
 
     @property
     def _transport(self) -> Transport:
         """The way to the API server. For an AKS cluster Azure is asked for it once, and may refuse."""
         if self._found is None:
-            self._found = _aks_transport(self._auth)
+            self._found = shared("aks", self._auth, lambda: _aks_transport(self._auth))
         return self._found
 
     @property

@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import at_end
 
 try:
     import yaml
@@ -114,7 +115,7 @@ def remove_files() -> None:
     It does so itself only when a process ends in the ordinary way, which one that Ansible forked does not.
     """
     if IMPORT_ERROR is None:
-        _remove_files()
+        at_end(_remove_files)
 
 
 def _override(auth: KubeAuth, configuration: t.Any) -> None:

@@ -30,7 +30,7 @@ _COUNTING: t.Final = f"""
 import sys
 from {_MODELS} import graph, graph_models
 from kiota_serialization_json.json_parse_node import JsonParseNode
-graph.load_models()
+graph.load_libraries()
 JsonParseNode({{"id": "1", "web": {{"homePageUrl": "x"}}}}).get_object_value(graph_models.ApplicationAnswer)
 JsonParseNode({{"error": {{"code": "c", "innerError": {{}}}}}}).get_object_value(graph.ODataError)
 print(len([name for name in sys.modules if name.startswith("msgraph.generated.models.")]))
