@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
     from sandbox.tls import Authority
     from sandbox.world import Json
 
+#: By it the request log tells these requests from those of clients.
+USER_AGENT: t.Final = "aks-amp-sandbox"
+
 _SECONDS = 5.0  # what STS gives an issuer
 _HTTPS_PORT = 443
 
@@ -39,7 +42,8 @@ class IssuerClient:
         parts = urllib.parse.urlsplit(url)
         with self._connection(url) as connection:
             try:
-                connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
+                headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+                connection.request("GET", parts.path or "/", headers=headers)
                 response = connection.getresponse()
                 content = response.read()
             except http.client.HTTPException as error:

@@ -10,6 +10,7 @@ import time
 import flask
 
 from sandbox.faults import Kind, Met
+from sandbox.issuer_client import USER_AGENT
 from sandbox.listener import CONNECTION, Connection
 from sandbox.world import World
 
@@ -36,6 +37,7 @@ def make_app(world: World, service: str) -> flask.Flask:
             status=0 if fault is Kind.DROP_BEFORE else response.status_code,
             write=bool(flask.g.get("write", False)),
             fault=fault.value if fault is not None else "",
+            internal=flask.request.headers.get("User-Agent") == USER_AGENT,
         )
         if fault in (Kind.DROP_BEFORE, Kind.DROP_AFTER):
             connection: Connection = flask.request.environ.setdefault(CONNECTION, Connection())

@@ -50,6 +50,7 @@ class LoggedRequest:
     status: int
     write: bool
     fault: str = ""  # the kind of the fault that struck it, see sandbox.faults; status 0: it was not handled
+    internal: bool = False  # sent by a service of the sandbox, as STS reads an issuer's keys, and not by a client
 
 
 class RequestLog:
@@ -62,7 +63,16 @@ class RequestLog:
         self._start = time.monotonic()
 
     def record(
-        self, *, service: str, method: str, path: str, operation: str, status: int, write: bool, fault: str = ""
+        self,
+        *,
+        service: str,
+        method: str,
+        path: str,
+        operation: str,
+        status: int,
+        write: bool,
+        fault: str = "",
+        internal: bool = False,
     ) -> None:
         with self._lock:
             self._requests.append(
@@ -76,6 +86,7 @@ class RequestLog:
                     status=status,
                     write=write,
                     fault=fault,
+                    internal=internal,
                 )
             )
 

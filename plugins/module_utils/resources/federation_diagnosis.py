@@ -47,6 +47,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_o
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import Role
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import (
         AzureLook,
         DiagnosisWish,
@@ -65,11 +66,12 @@ class Diagnosis:
         self._clouds = clouds
         self._check_mode = check_mode
         self._budget = budget
+        self._read_role: Role | None = None
 
     def findings(self) -> tuple[Wish, Findings]:
         """The wish with what was found out, and what was found wrong."""
         named = [*self._cluster(), *self._role(), *self._workspace()]
-        check = FederationCheck(self._wish, self._clouds, self._check_mode, self._budget)
+        check = FederationCheck(self._wish, self._clouds, self._check_mode, self._budget, self._read_role)
         proven = check.prove()
         found = _merged(proven.proof.links, named)
         found = self._with_thumbprints(found, proven.seen)
@@ -123,6 +125,7 @@ class Diagnosis:
             fix = "The step iam_web_identity creates it; the name is that of aks_amp_role_name."
             summary = f"There is no IAM role {name} in the account of the credentials."
             return [judge.absent(LinkName.TRUST_POLICY, summary, fix, check_mode=self._check_mode)]
+        self._read_role = found
         self._wish = dataclasses.replace(self._wish, role=RoleArn.parse(found.arn))
         return []
 
@@ -161,15 +164,15 @@ class Diagnosis:
 
     def _with_thumbprints(self, found: list[Link], seen: Seen) -> list[Link]:
         """The provider's link with what its thumbprints say against the live certificates."""
-        if seen.provider is None:
-            return found
-        http, transport = self._clouds.http, self._clouds.auth.transport
+        if seen.provider is None or seen.discovery is None:
+            return found  # what is missing has a link of its own
+        issuer, transport = self._wish.issuer, self._clouds.auth.transport
         try:
-            public = read_chains(self._wish.issuer, http, ChainReader(transport, ()))
+            public = read_chains(issuer, seen.discovery, ChainReader(transport, ()))
             trusted = not any(chain.distrust for chain in public)
             chains = public
             if not trusted and self._wish.trust_anchors:
-                chains = read_chains(self._wish.issuer, http, ChainReader(transport, self._wish.trust_anchors))
+                chains = read_chains(issuer, seen.discovery, ChainReader(transport, self._wish.trust_anchors))
         except link_errors.ABOUT_A_LINK:
             return found  # the link of the discovery says it
         except errors.InvalidInput:

@@ -28,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles, Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
@@ -117,8 +118,10 @@ class Minted:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What the proof met on its way, for whoever looks further: the objects in IAM, the token, the last session."""
+    """What the proof met on its way, for whoever looks further, so that nothing is read twice: the issuer's document,
+    the objects in IAM, the token, the last session."""
 
+    discovery: Discovery | None = None
     provider: Provider | None = None
     role: Role | None = None
     minted: Minted | None = None
@@ -160,27 +163,28 @@ class Lower:
 
 @dataclasses.dataclass(frozen=True)
 class FederationCheck:
-    """One proof. ``now`` gives seconds since 1970."""
+    """One proof. ``read_role`` is the role where it was read already; ``now`` gives seconds since 1970."""
 
     wish: Wish
     clouds: Clouds
     check_mode: bool
     budget: Budget
+    read_role: Role | None = None
     now: t.Callable[[], float] = time.time
 
     def prove(self) -> Findings:
         """Try every link in its order. Raises only for faults of the task itself."""
-        discovery, key_ids = self._discovery()
+        discovery, published, key_ids = self._discovery()
         token, minted = self._token(key_ids)
         role = self.wish.role
         if role is None:
             upper = [links.not_tried(name, self.wish.unknown.role) for name in _UPPER]
             found = [discovery, token, *upper, *self._lower(None, None).links]
-            return self._findings(found, Seen(minted=minted), None)
+            return self._findings(found, Seen(published, minted=minted), None)
         (provider, read_provider), (trust, read_role) = self._provider(role), self._trust_policy(role)
         exchange, session = self._token_exchange(role, minted, (provider, trust))
         lower = self._lower(role, session)
-        seen = Seen(read_provider, read_role, minted, lower.session)
+        seen = Seen(published, read_provider, read_role, minted, lower.session)
         return self._findings([discovery, token, provider, trust, exchange, *lower.links], seen, lower.sample)
 
     def _findings(self, found: t.Sequence[Link], seen: Seen, sample: remote_write.Sample | None) -> Findings:
@@ -188,16 +192,17 @@ class FederationCheck:
         claims = seen.minted.claims if seen.minted else None
         return Findings(Proof(settled(found), proven_by), claims, sample, seen)
 
-    def _discovery(self) -> tuple[Link, tuple[str, ...]]:
-        """The first link, and the IDs of the published keys."""
+    def _discovery(self) -> tuple[Link, Discovery | None, tuple[str, ...]]:
+        """The first link, the discovery document, and the IDs of the published keys."""
         if not self.wish.issuer.known:
-            return links.not_tried(LinkName.DISCOVERY, self.wish.unknown.issuer), ()
+            return links.not_tried(LinkName.DISCOVERY, self.wish.unknown.issuer), None, ()
+        found: Discovery | None = None
         try:
             found = oidc_discovery.discover(self.clouds.http, self.wish.issuer.url)
             key_ids = jwks.signing_key_ids(self.clouds.http, found.jwks_uri)
         except link_errors.ABOUT_A_LINK as error:
-            return link_errors.failed(LinkName.DISCOVERY, error), ()
-        return judge.discovery(self.wish.issuer, found.issuer, key_ids), key_ids
+            return link_errors.failed(LinkName.DISCOVERY, error), found, ()
+        return judge.discovery(self.wish.issuer, found.issuer, key_ids), found, key_ids
 
     def _token(self, key_ids: t.Sequence[str]) -> tuple[Link, Minted | None]:
         """The second link, and the token when there is one."""
@@ -243,7 +248,7 @@ class FederationCheck:
         if not wish.issuer.known:
             return links.not_tried(name, wish.unknown.issuer), None
         try:
-            found = self.clouds.roles.get(role.name)
+            found = self.read_role or self.clouds.roles.get(role.name)
         except link_errors.ABOUT_A_LINK as error:
             return link_errors.failed(name, error), None
         if found is None:

@@ -17,7 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import discover
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery, discover
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import HTTPS_PORT, ChainReader
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     AWS_AUDIENCE,
@@ -463,12 +463,11 @@ class ProviderResource:
             raise
 
 
-def read_chains(issuer: Issuer, http: HttpClient, reader: ChainReader) -> tuple[SentChain, ...]:
+def read_chains(issuer: Issuer, discovery: Discovery, reader: ChainReader) -> tuple[SentChain, ...]:
     """What the issuer's host and its keys' host send; one reading where they are the same.
 
     Raises Refused when the discovery document names another issuer, even by a slash: tokens carry that one.
     """
-    discovery = discover(http, issuer.url)
     if discovery.issuer != issuer:
         raise errors.Refused(
             f"The issuer's discovery document names '{discovery.issuer.url}', not '{issuer.url}'.",
@@ -497,7 +496,7 @@ def run(params: Params, context: Context) -> Result:
         reader, http = ChainReader(auth.transport, params.texts("trust_anchors")), HttpClient(auth.transport)
 
         def chains() -> tuple[SentChain, ...]:
-            return read_chains(wish.issuer, http, reader)
+            return read_chains(wish.issuer, discover(http, wish.issuer.url), reader)
 
     outcome = context.converge(ProviderResource(wish, AwsSession(auth), chains))
     return Result.of(outcome, facts(outcome.state, wish))

@@ -10,6 +10,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 from sandbox.issuer_client import IssuerClient
 from sandbox.tls import Authority
 
@@ -32,6 +34,14 @@ def test_documents_are_read(sandbox: Sandbox, client: IssuerClient) -> None:
     document = client.fetch(f"{issuer}.well-known/openid-configuration")
     assert document["issuer"] == issuer
     assert len(client.fetch(document["jwks_uri"])["keys"]) == 1
+
+
+def test_the_log_tells_its_requests_from_those_of_clients(sandbox: Sandbox, client: IssuerClient) -> None:
+    document = f"{sandbox.cluster('finished').issuer_url}.well-known/openid-configuration"
+    http = HttpClient(Transport(sandbox.proxy_url, str(sandbox.ca_file)))
+    assert http.request("GET", document, service="test", action="reading").status == 200
+    client.fetch(document)
+    assert [request.internal for request in sandbox.world.log.since()[-2:]] == [False, True]
 
 
 def test_the_thumbprint_is_the_intermediates(sandbox: Sandbox, client: IssuerClient) -> None:
