@@ -15,6 +15,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aws, graph
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     aks_oidc_issuer,
     amp_resource_policy,
@@ -119,7 +120,7 @@ def _of(walk: Walk) -> Json:
     return {
         "changed": any(result.get("changed") for result in each),
         "diff": [diff for result in each if result.get("changed") for diff in result.get("diff") or ()],
-        "selected": walk.value("aks_amp_selected_steps"),
+        "selected": [step for step in STEPS if step in walk.value("aks_amp_selected_steps")],
         "steps": steps,
         **({"warnings": list(dict.fromkeys(warnings))} if warnings else {}),
         **({"deprecations": deprecations} if deprecations else {}),
