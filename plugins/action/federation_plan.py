@@ -12,7 +12,8 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aws, graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, aws, graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
@@ -62,6 +63,7 @@ DEFINITIONS: t.Final[Mapping[str, ModuleDefinition]] = {
 }
 
 # Before the workers are forked, once for all of them.
+arm.load_libraries()
 aws.load_models()
 graph.load_libraries()
 BOOK: t.Final = Book()
