@@ -14,7 +14,6 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, aws, graph
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
