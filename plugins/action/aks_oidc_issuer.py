@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import aks_oidc_issuer
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
 
-azure.load_libraries()
+arm.load_libraries()
 
 
 class ActionModule(DirectAction):

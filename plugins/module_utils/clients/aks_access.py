@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, yaml_text
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, run_command
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import SERVICE as ARM
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import arm_errors
@@ -27,7 +27,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 
 try:
     import urllib3
-    import yaml
     from azure.mgmt.containerservice import ContainerServiceClient
     from azure.mgmt.containerservice import models as sdk
 except ImportError as error:  # the sanity tests import modules without any SDK
@@ -190,7 +189,7 @@ def parse_kubeconfig(text: bytes, action: str) -> Credential:
     Raises CloudError, without a word of the text, when it is malformed or wants a login that is not Entra's.
     """
     try:
-        config = yaml.safe_load(text)
+        config = yaml_text.load(text.decode("utf-8"))
         context = _named(config, "contexts", config["current-context"])["context"]
         cluster = _named(config, "clusters", context["cluster"])["cluster"]
         user = _named(config, "users", context["user"])["user"] or {}
@@ -202,7 +201,7 @@ def parse_kubeconfig(text: bytes, action: str) -> Credential:
             key=_pem(user, "client-key-data"),
             entra_server=_entra_server(user),
         )
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+    except (yaml_text.YamlProblem, KeyError, TypeError, ValueError, AttributeError):
         raise errors.CloudError(
             service=ARM, action=action, detail="the kubeconfig in the answer is malformed"
         ) from None

@@ -14,10 +14,12 @@ import copy
 import dataclasses
 import time
 import typing as t
+import urllib.parse
 from collections.abc import Mapping, MutableMapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import (
     accepted,
     arm_errors,
@@ -27,6 +29,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_err
 
 try:
     from azure.core import MatchConditions
+    from azure.core.exceptions import HttpResponseError
+    from azure.core.rest import HttpRequest
     from azure.mgmt.containerservice import ContainerServiceClient
     from azure.mgmt.containerservice import models as sdk
     from azure.mgmt.core.polling.arm_polling import ARMPolling
@@ -41,6 +45,29 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 
 LIBRARY = "azure-mgmt-containerservice"
+
+#: What an ordinary cluster is made of, by ARM's names.
+_ORDINARY: t.Final[Mapping[str, t.Any]] = {
+    "identity": {"userAssignedIdentities": {}},
+    "properties": {
+        "agentPoolProfiles": [{"networkProfile": {}, "powerState": {}, "securityProfile": {}, "upgradeSettings": {}}],
+        "addonProfiles": {"any": {"identity": {}}},
+        "autoUpgradeProfile": {},
+        "azureMonitorProfile": {"metrics": {}},
+        "identityProfile": {"any": {}},
+        "linuxProfile": {"ssh": {"publicKeys": [{}]}},
+        "metricsProfile": {"costAnalysis": {}},
+        "networkProfile": {"loadBalancerProfile": {"effectiveOutboundIPs": [{}], "managedOutboundIPs": {}}},
+        "oidcIssuerProfile": {},
+        "powerState": {},
+        "securityProfile": {"workloadIdentity": {}},
+        "servicePrincipalProfile": {},
+        "storageProfile": {"diskCSIDriver": {}, "fileCSIDriver": {}, "snapshotController": {}},
+        "windowsProfile": {},
+        "workloadAutoScalerProfile": {},
+    },
+    "sku": {},
+}
 
 #: The first version whose models keep unknown properties and whose PUT takes an ETag.
 LIBRARY_SINCE = "41.0.0"
@@ -100,6 +127,14 @@ class Cluster:
         return self.provisioning_state not in TERMINAL_STATES
 
 
+def load_libraries() -> None:
+    """Import what the libraries put off, and have them work out the models of a cluster, which they do when they read
+    the first one: once for all workers, if it is done before they are forked."""
+    azure.load_libraries()
+    if IMPORT_ERROR is None and issubclass(sdk.ManagedCluster, Mapping):
+        sdk.ManagedCluster(_ORDINARY)
+
+
 def connect(session: AzureSession, subscription_id: str) -> ContainerServiceClient:
     """The library's client for the clusters of one subscription. Raises MissingLibrary."""
     if IMPORT_ERROR is not None:
@@ -140,6 +175,7 @@ class ArmClient:
         self._sleep = sleep
         self._monotonic = monotonic
         self._end = monotonic() + wait_timeout
+        self._host = session.cloud.arm
         self._client = connect(session, subscription_id)
 
     def __enter__(self) -> ArmClient:
@@ -177,6 +213,39 @@ class ArmClient:
                     fix="Run again when it is Succeeded, or raise wait_timeout.",
                 )
             self._sleep(min(self._poll_interval, left) if advised is None else advised)
+
+    def follow(self, ref: ClusterRef, url: str) -> Cluster:
+        """The cluster at the end of an operation that an earlier call has started and not waited for.
+
+        Raises CloudError when the operation failed, Conflict when another one took its place, NotReady when the budget
+        ends before. An operation that the service no longer knows has ended.
+        """
+        if urllib.parse.urlsplit(url)[:2] != ("https", self._host):  # the token is for nobody else
+            raise errors.InvalidInput(
+                f"operation_url: {url} does not begin with https://{self._host}/.",
+                fix="Give what the module returned when it was called with wait=false.",
+            )
+        while True:
+            running, advised = self._look_at_operation(ref, url)
+            if not running:
+                return self.wait_until_idle(ref)
+            left = self.seconds_left()
+            if left <= 0 or (advised is not None and advised > left):
+                raise self._unfinished(f"The change of {ref}")
+            self._sleep(min(self._poll_interval, left) if advised is None else advised)
+
+    def _look_at_operation(self, ref: ClusterRef, url: str) -> tuple[bool, float | None]:
+        """Whether it still runs, and the service's advice when to look again, in seconds."""
+        with arm_errors(f"changing {ref}", ref, f"{_ACTIONS}/read"):
+            answer = self._client.send_request(HttpRequest("GET", url))
+            if answer.status_code == 404:
+                return False, None
+            answer.raise_for_status()
+            body = answer.json() if answer.content else {}
+            status = str(body.get("status") or "Succeeded") if answer.status_code != 202 else "InProgress"
+            if status in TERMINAL_STATES - {"Succeeded"}:
+                raise HttpResponseError(f"Operation returned an invalid status '{status}'", response=answer)
+        return status != "Succeeded", seconds_of(str(answer.headers.get("Retry-After", "")))
 
     def set_flags(self, ref: ClusterRef, cluster: Cluster, flags: Flags, *, wait: bool = True) -> Cluster:
         """Put the cluster back with these switches, wait for the operation, and return what is there then.
@@ -246,13 +315,15 @@ class ArmClient:
         """
         poller.wait(self.seconds_left())
         if not poller.done():
-            raise errors.NotReady(
-                f"{what} was accepted, but is not finished after {self._wait_timeout / 60:g} minutes. "
-                "It goes on in Azure.",
-                fix="Run again, which waits for its end, or raise wait_timeout.",
-            )
+            raise self._unfinished(what)
         answer: tuple[t.Any, str] | None = poller.result()
         return answer or (None, "")
+
+    def _unfinished(self, what: str) -> errors.NotReady:
+        return errors.NotReady(
+            f"{what} was accepted, but is not finished after {self._wait_timeout / 60:g} minutes. It goes on in Azure.",
+            fix="Run again, which waits for its end, or raise wait_timeout.",
+        )
 
 
 def _with_response(pipeline: t.Any, model: t.Any, _headers: t.Any) -> tuple[t.Any, t.Any]:

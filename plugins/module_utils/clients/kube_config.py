@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_context
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import at_end
 
 try:
@@ -27,6 +28,7 @@ else:
     IMPORT_ERROR = None
     # The package's loaders carry no types.
     _from_kubeconfig: t.Callable[..., None] = package_loader.load_kube_config
+    _of_context: t.Callable[..., t.Any] = package_loader.KubeConfigLoader
     _from_pod: t.Callable[..., None] = load_incluster_config
     # It forgets their names, too. No other way is offered.
     _remove_files: t.Callable[[], None] = package_loader._cleanup_temp_files
@@ -93,7 +95,11 @@ def _load_kubeconfig(paths: str, auth: KubeAuth, configuration: t.Any) -> None:
     context = "its current context" if auth.context is None else f"context '{auth.context}'"
     with _captured_log() as log:
         try:
-            _from_kubeconfig(config_file=paths, context=auth.context, client_configuration=configuration)
+            found = kube_context.find(paths, auth.context)
+            if found is None:
+                _from_kubeconfig(config_file=paths, context=auth.context, client_configuration=configuration)
+            else:
+                _of_context(found, active_context=auth.context, config_base_path=None).load_and_set(configuration)
         except Exception as error:
             # A malformed file makes the loader raise almost anything, with texts that may quote it, tokens included.
             raise errors.MissingCredentials(

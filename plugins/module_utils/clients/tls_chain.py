@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import http.client
 import socket
 import ssl
@@ -47,9 +48,7 @@ class ChainReader:
         if IMPORT_ERROR is not None:
             raise errors.MissingLibrary("certifi or cryptography", IMPORT_ERROR)
         self._transport = transport
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate
-        self._context.load_verify_locations(certifi.where())
+        self._context = _public_roots() if trust_anchors else _loaded_roots()
         for path in trust_anchors:
             try:
                 self._context.load_verify_locations(path)
@@ -104,6 +103,26 @@ class ChainReader:
                 fix="Use an http:// proxy, or set thumbprints to 'unmanaged' or to a list.",
             )
         return _tunnel(parts, _authority(host, port))
+
+
+@functools.cache
+def _loaded_roots() -> ssl.SSLContext:
+    """Verifies by the public roots alone. Reading them takes longer than a handshake: before workers are forked it is
+    done once for all of them. Nobody changes it."""
+    return _public_roots()
+
+
+def load_roots() -> None:
+    """Read the public roots. Does nothing without the libraries."""
+    if IMPORT_ERROR is None:
+        _loaded_roots()
+
+
+def _public_roots() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor may be an intermediate
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def _tunnel(proxy: urllib.parse.SplitResult, authority: str) -> socket.socket:
