@@ -12,7 +12,7 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, aws, graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, aws, graph, tls_chain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
@@ -65,6 +65,7 @@ DEFINITIONS: t.Final[Mapping[str, ModuleDefinition]] = {
 arm.load_libraries()
 aws.load_models()
 graph.load_libraries()
+tls_chain.load_roots()
 BOOK: t.Final = Book()
 
 
