@@ -25,6 +25,25 @@ options:
       - Aliases need not be unique. If none or several workspaces of the region have this one, the module fails and
         lists them.
     type: str
+  known:
+    description:
+      - Workspaces that were found before in the same run, as RV(crosscloud.aks_amp.fleet_workspaces_info#module:known)
+        or as results of this module. One that was found with exactly the settings of this task is returned, and nothing
+        is asked.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      settings:
+        description:
+          - RV(settings) of that result.
+        type: str
+        required: true
+      workspace:
+        description:
+          - RV(workspace) of that result.
+        type: dict
+        required: true
 extends_documentation_fragment:
   - crosscloud.aks_amp.aws
   - crosscloud.aks_amp.transport
@@ -45,6 +64,7 @@ attributes:
 notes:
   - The caller needs C(aps:DescribeWorkspace), and C(aps:ListWorkspaces) for O(alias).
 seealso:
+  - module: crosscloud.aks_amp.fleet_workspaces_info
   - module: crosscloud.aks_amp.iam_web_identity_role
 """
 
@@ -66,6 +86,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+settings:
+  description:
+    - Stands for the options by which the workspace was found. It is a checksum without anything secret - of credentials
+      only the access key's ID goes into it.
+  returned: success
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 workspace:
   description: The workspace.
   returned: success

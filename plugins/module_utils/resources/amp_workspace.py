@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import typing as t
+import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import (
@@ -26,7 +30,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 
 ARGUMENT_SPEC = ArgumentSpec(
-    {"workspace_id": {"type": "str"}, "alias": {"type": "str"}},
+    {
+        "workspace_id": {"type": "str"},
+        "alias": {"type": "str"},
+        "known": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "settings": {"type": "str", "required": True},
+                "workspace": {"type": "dict", "required": True},
+            },
+        },
+    },
     required_one_of=(("workspace_id", "alias"),),
     mutually_exclusive=(("workspace_id", "alias"),),
 ).merge(AWS, TRANSPORT)
@@ -123,9 +139,29 @@ def find_named(workspaces: AmpWorkspaces, given_id: str | None, alias: str | Non
     return facts(description)
 
 
+def settings_of(params: Params) -> str:
+    """What stands for the workspace that is meant, and for who asks where: equal only if the answer would be.
+
+    Nothing secret goes into it. Whose a secret key or a session's token is the access key's ID says.
+    """
+    auth = AwsAuth.from_params(params)
+    asked = dataclasses.asdict(auth) | {name: params.optional_text(name) for name in ("workspace_id", "alias")}
+    transport = dataclasses.replace(auth.transport, https_proxy=_without_login(auth.transport.https_proxy))
+    told = asked | {"secret_key": None, "session_token": None, "transport": dataclasses.asdict(transport)}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _without_login(url: str | None) -> str | None:
+    parts = urllib.parse.urlsplit(url or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None
+
+
 def run(params: Params, _context: Context) -> Result:
-    """Find and describe the workspace."""
-    return Result({"workspace": find(AmpWorkspaces(AwsSession(AwsAuth.from_params(params))), params)})
+    """Find and describe the workspace, unless that was done for the same settings."""
+    settings = settings_of(params)
+    known = (item.optional_mapping("workspace") for item in params.items("known") if item.text("settings") == settings)
+    workspace = next(known, None) or find(AmpWorkspaces(AwsSession(AwsAuth.from_params(params))), params)
+    return Result({"workspace": workspace, "settings": settings})
 
 
 DEFINITION = ModuleDefinition(ARGUMENT_SPEC, run)

@@ -17,7 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp imp
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
 from sandbox.testing import running_sandbox
-from tests.unit.plugins.module_utils.resources.aws_modules import REGION, Runner
+from tests.unit.plugins.module_utils.resources.aws_modules import REGION, Runner, params_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,3 +155,72 @@ def test_a_missing_right_is_named(runner: Runner) -> None:
 def test_both_empty_is_bad_input(runner: Runner) -> None:
     with pytest.raises(errors.InvalidInput, match="Both workspace_id and alias are empty"):
         find(runner, alias="")
+
+
+# What was found before in the same run
+
+
+SETTINGS = {
+    "alias": "fleet-metrics",
+    "region": REGION,
+    "access_key": "AKIAEXAMPLE",
+    "secret_key": "first-secret",
+    "https_proxy": "http://user:password@proxy.example.com:3128",
+}
+
+
+def settings_of(**changes: t.Any) -> str:
+    given = {name: value for name, value in {**SETTINGS, **changes}.items() if value is not None}
+    return amp_workspace.settings_of(params_of(amp_workspace.DEFINITION, given))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alias": "another"},
+        {"alias": None, "workspace_id": "fleet-metrics"},
+        {"region": "eu-central-1"},
+        {"access_key": "AKIAOTHER"},
+        {"access_key": None, "secret_key": None, "profile": "AKIAEXAMPLE"},
+        {"assume_role_arn": "arn:aws:iam::123456789012:role/reader"},
+        {"assume_role_external_id": "fleet"},
+        {"endpoint_url": "https://aps.example.com"},
+        {"use_fips_endpoint": True},
+        {"use_fips_endpoint": False},
+        {"https_proxy": "http://user:password@other.example.com:3128"},
+        {"ca_bundle": "/etc/ssl/other.pem"},
+    ],
+    ids=str,
+)
+def test_other_settings_are_told_apart(changes: dict[str, t.Any]) -> None:
+    assert settings_of(**changes) != settings_of()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"secret_key": "second-secret"},
+        {"session_token": "a-token"},
+        {"https_proxy": "http://proxy.example.com:3128"},
+        {"endpoint_url": "", "known": []},
+    ],
+    ids=str,
+)
+def test_nothing_secret_and_nothing_empty_goes_into_them(changes: dict[str, t.Any]) -> None:
+    assert settings_of(**changes) == settings_of()
+
+
+def test_a_known_workspace_is_taken_without_a_request(runner: Runner) -> None:
+    first = runner.run(amp_workspace.DEFINITION, alias="fleet-metrics").facts
+    start = runner.last_request
+    second = runner.run(amp_workspace.DEFINITION, alias="fleet-metrics", known=[first]).facts
+    assert second == first
+    assert runner.operations_since(start) == []
+
+
+def test_one_that_was_found_otherwise_is_not(runner: Runner) -> None:
+    first = runner.run(amp_workspace.DEFINITION, alias="fleet-metrics").facts
+    identity = str(first["workspace"]["workspace_id"])  # type: ignore[index]  # facts are objects
+    start = runner.last_request
+    runner.run(amp_workspace.DEFINITION, workspace_id=identity, known=[first])
+    assert runner.operations_since(start) == ["DescribeWorkspace"]
