@@ -95,6 +95,19 @@ options:
         then RV(issuer=<known after apply>), which other modules accept in check mode only; read it by another run.
     type: bool
     default: true
+  wait_for_own:
+    description:
+      - Whether O(wait=true) is about the module's own operation, too. With V(false), the module waits for those of
+        others first, and returns as with O(wait=false) when it has started its own. So a play can start those of many
+        clusters, and wait for them by a later task with O(operation_url).
+    type: bool
+    default: true
+  operation_url:
+    description:
+      - RV(operation_url) of an earlier run with O(wait_for_own=false) or O(wait=false). Its operation is waited for
+        before anything else, and when it has failed, so does the module, with the service's reason. In check mode, it
+        is not looked at.
+    type: str
   poll_interval:
     description:
       - Seconds between two looks at an operation, and between two attempts after a lost race, unless the service names
@@ -168,8 +181,14 @@ EXAMPLES = r"""
   crosscloud.aks_amp.aks_oidc_issuer:
     resource_id: "{{ cluster.id }}"
     oidc_issuer: true
-    wait: false
+    wait_for_own: false
   register: started
+
+- name: Wait for it
+  crosscloud.aks_amp.aks_oidc_issuer:
+    resource_id: "{{ cluster.id }}"
+    oidc_issuer: true
+    operation_url: "{{ started.operation_url }}"
 """
 
 RETURN = r"""
@@ -216,7 +235,8 @@ provisioning_state:
   type: str
   sample: Succeeded
 operation_url:
-  description: Where the operation that was started can be followed, with O(wait=false). Null otherwise.
+  description:
+    - Where the operation that was started can be followed, with O(wait=false) or O(wait_for_own=false). Null otherwise.
   returned: success
   type: str
 signing_keys:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -62,6 +63,8 @@ ARGUMENT_SPEC = ArgumentSpec(
         "force_rotation": {"type": "bool", "default": False},
         "report_signing_keys": {"type": "bool", "default": False, "no_log": False},
         "wait": {"type": "bool", "default": True},
+        "wait_for_own": {"type": "bool", "default": True},
+        "operation_url": {"type": "str"},
         "poll_interval": {"type": "float", "default": 10.0},
         "wait_timeout": {"type": "int", "default": 60},
     },
@@ -85,6 +88,7 @@ class AksOidcIssuer:
         self._found: ClusterRef | None = None
         self._keys_at_start: tuple[str, ...] | None = None
         self._has_written = False
+        self._started = None if context.check_mode else wish.operation_url
 
     def read(self) -> Current:
         """The cluster; where it is to be changed, only once no other operation runs on it.
@@ -93,6 +97,10 @@ class AksOidcIssuer:
         ``wait``, the cluster is read as it is, and an issuer that is just being enabled is not known yet.
         """
         ref = self._ref()
+        if self._started is not None:
+            started, self._started = self._started, None
+            with contextlib.suppress(errors.Conflict):  # another operation took its place: the rest is planned anew
+                return self._current(ref, self._arm.follow(ref, started), is_fresh=True)
         cluster = self._arm.get_cluster(ref)
         if not cluster.is_busy:
             return self._current(ref, cluster, is_fresh=self._has_written)
@@ -122,10 +130,10 @@ class AksOidcIssuer:
         return self._found
 
     def _set_flags(self, flags: Flags, current: Current) -> Current:
-        cluster = self._arm.set_flags(current.ref, current.cluster, flags, wait=self._wish.wait)
+        cluster = self._arm.set_flags(current.ref, current.cluster, flags, wait=self._wish.waits_for_own)
         if current.discovery is not None or not cluster.issuer_enabled:
             return dataclasses.replace(current, cluster=cluster)
-        if not self._wish.wait:
+        if not self._wish.waits_for_own and (cluster.is_busy or cluster.operation_url):
             return Current(current.ref, cluster, PENDING)
         with accepted():
             return self._current(current.ref, cluster, is_fresh=True)
@@ -134,8 +142,8 @@ class AksOidcIssuer:
         keys, discovery = current.keys, current.discovery
         if keys is None or discovery is None:
             raise AssertionError("a rotation is planned for published keys only")
-        cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.wait)
-        if not self._wish.wait:
+        cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.waits_for_own)
+        if not self._wish.waits_for_own:
             return dataclasses.replace(
                 current, cluster=cluster, keys=KeySet(keys.at_start, (*keys.listed, KNOWN_AFTER_APPLY))
             )

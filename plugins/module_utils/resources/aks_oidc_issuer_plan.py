@@ -70,6 +70,8 @@ class Wish:
     force_rotation: bool = False
     report_signing_keys: bool = False
     wait: bool = True
+    wait_for_own: bool = True
+    operation_url: str | None = None  # of an operation that an earlier call has started
     poll_interval: float = 10.0
     wait_timeout: float = 3600.0
 
@@ -78,6 +80,11 @@ class Wish:
         """Whether the cluster may have to be changed; else it is only read."""
         flags = (self.oidc_issuer, self.workload_identity)
         return self.state is State.PRESENT and (flags != (None, None) or self.rotate_signing_keys)
+
+    @property
+    def waits_for_own(self) -> bool:
+        """Whether the module ends only with the operation that it starts."""
+        return self.wait and self.wait_for_own
 
     @property
     def needs_keys(self) -> bool:
@@ -98,9 +105,13 @@ class Wish:
             force_rotation=params.flag("force_rotation"),
             report_signing_keys=params.flag("report_signing_keys"),
             wait=params.flag("wait"),
+            wait_for_own=params.flag("wait_for_own"),
+            operation_url=params.optional_text("operation_url"),
             poll_interval=poll_interval,
             wait_timeout=minutes * 60.0,
         )
+        if wish.operation_url is not None and not wish.wait:
+            raise errors.InvalidInput("operation_url is given, but with wait=false.", fix="Give one of them.")
         if wish.force_rotation and not wish.rotate_signing_keys:
             raise errors.InvalidInput("force_rotation is given without rotate_signing_keys.", fix="Set both, or none.")
         if wish.state is State.ABSENT and dataclasses.replace(wish, state=State.PRESENT).asks_for_something:

@@ -9,6 +9,7 @@ import concurrent.futures
 import dataclasses
 import threading
 import typing as t
+import uuid
 
 import pytest
 
@@ -244,6 +245,75 @@ def test_an_operation_that_failed_is_reported_and_the_next_run_refuses_to_pile_u
     assert "QuotaExceeded" in str(failure_values(caught.value)["msg"])
     with pytest.raises(errors.NotReady, match="provisioning state Failed"):
         run(estate, **BOTH)
+
+
+# Started by one run, waited for by another
+
+
+def started(estate: AzureEstate, **values: t.Any) -> str:
+    """Where the operation can be followed that a run has started."""
+    done = run(estate, wait_for_own=False, **BOTH, **values)
+    assert done.facts["issuer"] == KNOWN_AFTER_APPLY
+    assert len(done.changes) == 1
+    return str(done.facts["operation_url"])
+
+
+def test_an_operation_is_started_by_one_run_and_waited_for_by_another(estate: AzureEstate) -> None:
+    done = run(estate, operation_url=started(estate), **BOTH)
+    assert puts(estate) == [200]
+    assert done.changes == ()
+    assert done.facts["issuer"] == estate.sandbox.cluster("fresh").issuer_url
+    assert done.facts["operation_url"] is None
+
+
+def test_the_failure_of_an_operation_is_that_of_the_run_that_waits_for_it(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_error = "QuotaExceeded"
+    with pytest.raises(errors.CloudError) as caught:
+        run(estate, operation_url=started(estate), **BOTH)
+    assert caught.value.code == "QuotaExceeded"
+    assert puts(estate) == [200]
+
+
+@pytest.mark.parametrize("code", ["OperationPreempted", "OriginalEtagNotExpect"])
+def test_the_run_that_waits_plans_again_what_was_preempted(estate: AzureEstate, code: str) -> None:
+    estate.sandbox.world.settings.aks_operation_error = code
+    done = run(estate, operation_url=started(estate), **BOTH)
+    assert puts(estate) == [200, 200]
+    assert len(done.changes) == 1
+    assert done.facts["oidc_issuer_enabled"] is True
+
+
+def test_an_operation_that_the_service_forgot_has_ended(estate: AzureEstate) -> None:
+    url = started(estate)
+    before, _, query = url.rpartition("?")
+    done = run(estate, operation_url=f"{before.rpartition('/')[0]}/{uuid.uuid4()}?{query}", **BOTH)
+    assert done.facts["issuer"] == estate.sandbox.cluster("fresh").issuer_url
+    assert puts(estate) == [200]
+
+
+def test_the_waiting_for_an_operation_ends_with_the_minutes(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_seconds = 3600.0
+    url = started(estate)
+    with pytest.raises(errors.NotReady, match="is not finished after 1 minutes"):
+        run(estate, among=context(clock=FastClock()), operation_url=url, wait_timeout=1, **BOTH)
+
+
+def test_in_check_mode_an_operation_is_not_looked_at(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_seconds = 3600.0
+    url = started(estate)
+    run(estate, among=context(check_mode=True), operation_url=url, **BOTH)
+
+
+@pytest.mark.parametrize("url", ["https://evil.example/operations/1", "http://management.azure.com/x", "operations/1"])
+def test_the_token_is_sent_to_no_other_host(estate: AzureEstate, url: str) -> None:
+    with pytest.raises(errors.InvalidInput, match="operation_url"):
+        run(estate, operation_url=url, **BOTH)
+    assert estate.requests("arm") == []
+
+
+def test_what_is_not_waited_for_has_no_url(estate: AzureEstate) -> None:
+    with pytest.raises(errors.InvalidInput, match="wait=false"):
+        run(estate, operation_url="https://management.azure.com/x", wait=False, **BOTH)
 
 
 # Several at once
