@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 import tempfile
 import typing as t
@@ -87,6 +88,8 @@ def _report(matrix: Matrix) -> Run:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
+    # Told to end, it ends what it has started first, as after an interrupt.
+    signal.signal(signal.SIGTERM, lambda *_unused: sys.exit(128 + signal.SIGTERM))
     options = _parser().parse_args(arguments)
     try:
         if options.results:

@@ -27,7 +27,9 @@ if t.TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _HANDSHAKE_SECONDS = 30.0
-_POLL_SECONDS = 0.05
+# A fleet has a thousand listeners: were each to look often whether it shall end, they would fill a processor.
+_POLL_SECONDS = 60.0
+_WAKE_SECONDS = 0.05
 _NO_BODY = frozenset({204, 304})
 
 #: The key of a request's :class:`Connection` in the WSGI environment.
@@ -158,6 +160,12 @@ class Listener:
 
     def close(self) -> None:
         """Stop accepting, free the port and end all connections."""
-        self._server.shutdown()
+        ending = threading.Thread(target=self._server.shutdown, daemon=True)
+        ending.start()
+        while ending.is_alive():
+            # The server looks whether it shall end when somebody connects.
+            with contextlib.suppress(OSError):
+                socket.create_connection(self.address, _WAKE_SECONDS).close()
+            ending.join(_WAKE_SECONDS)
         self._thread.join()
         self._server.end_connections()

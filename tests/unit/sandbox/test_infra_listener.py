@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 import typing as t
 
 import flask
@@ -108,6 +109,18 @@ def test_close_frees_the_port_and_ends_connections(listener: Listener) -> None:
         _ask(idle, "GET", "/where")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(listener.address, timeout=5)
+
+
+def test_listeners_that_nobody_asks_cost_nothing_and_are_closed_at_once() -> None:
+    listeners = [Listener(f"idle-{number}", _application()) for number in range(50)]
+    worked = time.process_time()
+    time.sleep(1)
+    worked = time.process_time() - worked
+    started = time.monotonic()
+    for listener in listeners:
+        listener.close()
+    assert worked < 0.1
+    assert time.monotonic() - started < 20  # a second look by itself would come after a minute
 
 
 def test_a_client_that_says_nothing_does_not_hold_up_others() -> None:
