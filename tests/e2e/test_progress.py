@@ -45,7 +45,7 @@ def test_a_look_for_drift_and_then_the_run(slow: Estate) -> None:
     step = ("--limit", "fleet-*", "--forks", "3", "--tags", "aks_oidc_issuer")
     run = slow.play("federate", *step, environment=ENABLED)
     assert run.exit_code == 0, run.output[-3000:]
-    waiting = [line for line in lines(run) if "2 waiting on AKS; at step aks_oidc_issuer" in line]
+    waiting = [line for line in lines(run) if ", 2 waiting on AKS, " in line and "; at step aks_oidc_issuer; " in line]
     assert waiting
     assert lines(run)[-1].startswith("fleet - 3 of 3 clusters done, 2 changed; ")
     assert len(lines(run)) <= run.seconds + 1  # one an interval, and one at the end
