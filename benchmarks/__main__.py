@@ -66,17 +66,25 @@ def _say(line: str) -> None:
 
 
 def _measure(matrix: Matrix, wanted: Sequence[str]) -> Results:
+    """Raises BenchmarkError only when nothing can go on; a measurement that fails is named among the missing ones."""
     found = parts.obtain() if "singles" in wanted else None
-    singles = tuple(single.run(found, matrix.repeats, _say)) if found else ()
+    missing = list(found.missing) if found else []
+
+    def miss(sentence: str) -> None:
+        _say(f"left out: {sentence}")
+        missing.append(sentence.partition("\n")[0])
+
+    singles = tuple(single.run(found, matrix.repeats, _say, miss)) if found else ()
+    fleets = tuple(fleet.run(matrix, _say, miss)) if "fleets" in wanted else ()
     return Results(
         machine=machine(),
         repeats=matrix.repeats,
         singles=singles,
-        fleets=tuple(fleet.run(matrix, _say)) if "fleets" in wanted else (),
+        fleets=fleets,
         report=_report(matrix) if "report" in wanted else None,
         report_clusters=matrix.report_clusters,
         documented_requests=budget.documented(budget.PAGE.read_text(encoding="utf-8")),
-        missing=found.missing if found else (),
+        missing=tuple(missing),
     )
 
 
@@ -105,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write_docs:
         for file in docs.write(results):
             _say(f"written: {file}")
-    return 0
+    return 1 if results.missing else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import arena, floor
 from benchmarks.contest import measured, median
+from benchmarks.measure import BenchmarkError
 from benchmarks.ours import Collection
 from benchmarks.results import Fleet
 
@@ -23,13 +24,16 @@ if t.TYPE_CHECKING:
     from benchmarks.matrix import Cell, Matrix
 
 
-def run(matrix: Matrix, say: Callable[[str], None]) -> Iterator[Fleet]:
-    """Every cell; the fleets of one size share a sandbox."""
+def run(matrix: Matrix, say: Callable[[str], None], miss: Callable[[str], None]) -> Iterator[Fleet]:
+    """Every cell; the fleets of one size share a sandbox. ``miss`` is told of a cell that fails, which is left out."""
     for clusters, cells in itertools.groupby(sorted(matrix.cells), key=lambda cell: cell.clusters):
         say(f"a sandbox with {clusters} converged clusters")
         with arena.running(clusters) as place:
             for cell in cells:
-                yield _cell(place, cell, matrix.repeats_of(cell), say)
+                try:
+                    yield _cell(place, cell, matrix.repeats_of(cell), say)
+                except BenchmarkError as error:
+                    miss(str(error))
 
 
 def _cell(place: Arena, cell: Cell, repeats: int, say: Callable[[str], None]) -> Fleet:

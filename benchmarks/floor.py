@@ -54,7 +54,8 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-_SECONDS = 1800.0
+_SECONDS = 300.0
+_SECONDS_A_CLUSTER = 10.0
 _IAM_VERSION = "2010-05-08"
 _STS_VERSION = "2011-06-15"
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -85,7 +86,7 @@ def run(place: Place, clusters: tuple[str, ...], connections: int) -> Finished:
         [sys.executable, "-m", "benchmarks.floor"],
         environment=clean_environment(),
         folder=ROOT,
-        seconds=_SECONDS,
+        seconds=_SECONDS + _SECONDS_A_CLUSTER * len(clusters),
         given=json.dumps(given),
         sample=True,
     )

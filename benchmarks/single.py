@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import arena, floor
 from benchmarks.cli import Guide
 from benchmarks.contest import measured, median
+from benchmarks.measure import BenchmarkError
 from benchmarks.ours import Collection
 from benchmarks.results import Single
 from benchmarks.stock import Stock
@@ -27,18 +28,28 @@ FLOOR: t.Final = "floor"
 _CONVERGED = arena.fleet_name(0)
 
 
-def run(parts: Parts, repeats: int, say: Callable[[str], None]) -> Iterator[Single]:
-    """Each contender once to warm its caches up, then ``repeats`` times. All share one sandbox."""
+def run(parts: Parts, repeats: int, say: Callable[[str], None], miss: Callable[[str], None]) -> Iterator[Single]:
+    """Each contender once to warm its caches up, then ``repeats`` times. All share one sandbox.
+
+    ``miss`` is told of a contender that fails; what it can't do is left out.
+    """
     with arena.running(1) as place, tempfile.TemporaryDirectory(prefix="aks-amp-bench-") as folder:
         for contender in _contenders(parts, place.place, Path(folder)):
-            contender.prepare()
-            for work, one in _works(place, contender):
-                runs = [one(number) for number in range(repeats + 1)]
-                found = Single(contender.name, contender.title, work, median(runs[1:]))
-                say(f"{contender.title}, {work}: {found.run.cost.cpu:.2f} CPU s, {found.run.cost.wall:.1f} s")
-                yield found
+            try:
+                yield from _contest(place, contender, repeats, say)
+            except BenchmarkError as error:
+                miss(str(error))
         runs = [measured(place, lambda: floor.run(place.place, (_CONVERGED,), 1)) for _unused in range(repeats)]
         yield Single(FLOOR, "the floor: one process, just the necessary requests", "check", median(runs))
+
+
+def _contest(place: Arena, contender: Contender, repeats: int, say: Callable[[str], None]) -> Iterator[Single]:
+    contender.prepare()
+    for work, one in _works(place, contender):
+        runs = [one(number) for number in range(repeats + 1)]
+        found = Single(contender.name, contender.title, work, median(runs[1:]))
+        say(f"{contender.title}, {work}: {found.run.cost.cpu:.2f} CPU s, {found.run.cost.wall:.1f} s")
+        yield found
 
 
 def _works(place: Arena, contender: Contender) -> Iterator[tuple[str, Callable[[int], Run]]]:
