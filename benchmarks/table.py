@@ -25,7 +25,7 @@ def markdown(results: Results) -> str:
 
 
 def ratios(results: Results) -> str:
-    """A few lines for the README: how many times less CPU the collection takes."""
+    """A few lines for the README: how many times less CPU the collection takes. Empty where nothing was compared."""
     lines = []
     for work, title in (("check", "check of one converged cluster"), ("federate", "federation of one fresh cluster")):
         ours = results.single(goals.OURS, work)
@@ -39,6 +39,8 @@ def ratios(results: Results) -> str:
         if further and theirs:
             lines.append(("each further cluster of a fleet check", name, theirs.cost.cpu, further))
     rows = [(what, who, f"{theirs:.2f}", f"{ours:.2f}", f"{theirs / ours:.1f}") for what, who, theirs, ours in lines]
+    if not rows:
+        return ""
     return _table(("CPU seconds", "compared with", "theirs", "ours", "quotient"), rows) + "\n"
 
 

@@ -119,6 +119,7 @@ def test_the_readmes_lines_are_quotients() -> None:
     text = table.ratios(results(fleet(10, 14.0), fleet(50, 40.0), singles=SINGLES))
     assert "| check of one converged cluster | the guide's commands | 7.50 | 2.00 | 3.8 |" in text
     assert "| each further cluster of a fleet check | the guide's commands | 7.50 | 0.65 | 11.5 |" in text
+    assert table.ratios(results(fleet(10, 14.0))) == ""
 
 
 def test_the_plot_is_xml_with_a_line_for_each_contender() -> None:
