@@ -47,12 +47,13 @@ _IGNORED = {"_ansible_no_log", "_ansible_parsed", "_ansible_delegated_vars"}
 
 
 def told(tasks: Iterable[TaskResult]) -> list[tuple[str, str, str, Json, Json]]:
-    """What each task of a module came to and was called with."""
-    return [
+    """What each task of a module came to and was called with, host by host: which one ends first is chance."""
+    found = [
         (task.host, task.task, task.status, _stable(task.result), _stable(task.invocation))
         for task in tasks
         if task.action.startswith((PREFIX, TRIAL))
     ]
+    return sorted(found, key=lambda entry: entry[0])
 
 
 def _stable(value: object) -> t.Any:
