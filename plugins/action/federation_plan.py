@@ -130,6 +130,6 @@ def _of(walk: Walk) -> Json:
 
 
 def _of_failure(failed: Failed) -> Json:
-    told = {name: failed.result[name] for name in ("error", "exception") if name in failed.result}
+    told: Json = {name: failed.result[name] for name in ("error", "exception") if name in failed.result}
     failure = {"task": failed.task, "message": failed.message}
     return {**told, "failed": True, "msg": f"{failed.task}: {failed.message}", "failure": failure}
