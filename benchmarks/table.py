@@ -103,7 +103,7 @@ def _fleets(results: Results) -> Iterator[str]:
     )
     text = f"### A fleet of converged clusters is checked\n\n{_table(head, rows)}"
     ours, floor = goals.further_cluster(results), goals.floor_of_a_cluster(results)
-    if ours is not None and floor:
+    if ours is not None and floor is not None and floor > 0:  # small fleets can show noise only
         text += (
             f"\n\nEach further cluster costs {ours:.2f} CPU seconds, and {floor:.3f} at the floor:"
             f" the quotient is {ours / floor:.0f}."
