@@ -31,12 +31,21 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import WorkerAction
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.inventory_variables import Given
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import COLLECTION
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import OMIT
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Failed, Walk
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import ModuleDefinition
+
+try:  # Before ansible-core 2.19 there is none: what is omitted is a text there.
+    from ansible.errors import AnsibleValueOmittedError
+except ImportError:
+
+    class AnsibleValueOmittedError(Exception):  # type: ignore[no-redef]  # stands in for it
+        """Never raised."""
+
 
 try:  # What a cloud returned is never a template. From ansible-core 2.19 on nothing is that is not marked as one.
     from ansible.utils.unsafe_proxy import wrap_var as as_data
@@ -106,6 +115,8 @@ class ActionModule(WorkerAction):
         """What a user's template comes to; what is undefined may have a default. Raises Failed."""
         try:
             rendered = self._templar.template(value)
+        except AnsibleValueOmittedError:
+            return OMIT
         except AnsibleUndefinedVariable as error:
             raise jinja2.UndefinedError(str(error)) from error
         except AnsibleError as error:

@@ -15,7 +15,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils import task_files
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import WorkerAction
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import (
-    OMIT,
+    OMITTING,
     Own,
     Plain,
     Scope,
@@ -63,8 +63,7 @@ class Asking:
     def arguments(self, values: Mapping[str, t.Any]) -> Json:
         """Of a host with these variables. Raises whatever their templates raise."""
         own, given = Own(self._defaults, self._templates), self._call.arguments
-        omitting = Plain({"omit": OMIT})  # before ansible-core 2.19 a host has a variable of that name
-        scope = Scope(self._templates, (omitting, OfHost(values), own, Plain(self._templates.globals)))
+        scope = Scope(self._templates, (OMITTING, OfHost(values), own, Plain(self._templates.globals)))
         found: Json = self._templates.require({name: given[name] for name in given if name != "known"}, scope)
         return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import is_template
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import OMIT, is_template
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,9 @@ class Given:
             return self.templates.render(self.wiring[name], scope)
         if _is_data(value) and not is_template(value):
             return value
-        return self.template(value)
+        rendered = self.template(value)
+        # Before ansible-core 2.19, what is omitted is a text of its own, which this variable has.
+        return OMIT if isinstance(rendered, str) and rendered == self.values.get("omit") else rendered
 
 
 def _is_data(value: object) -> bool:

@@ -180,6 +180,10 @@ class Plain:
         return self.values[name]
 
 
+#: Above a host's variables, since before ansible-core 2.19 a host has a variable of that name.
+OMITTING: t.Final = Plain({"omit": OMIT})
+
+
 @dataclasses.dataclass(frozen=True)
 class Own:
     """Variables whose values stand in this collection's own YAML."""

@@ -27,7 +27,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files impo
     Role,
     Task,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import OMIT, Own, Plain, Scope, Templates
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import (
+    OMIT,
+    OMITTING,
+    Own,
+    Plain,
+    Scope,
+    Templates,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,7 +156,8 @@ class Walk:
 
     def _scope(self, inner: tuple[Layer, ...], outer: tuple[Layer, ...]) -> Scope:
         templates = self.book.templates
-        known = (Plain(self.results), self.given, Own(self.book.wiring, templates), *outer, Plain(templates.globals))
+        given = (Plain(self.results), OMITTING, self.given, Own(self.book.wiring, templates))
+        known = (*given, *outer, Plain(templates.globals))
         return Scope(self.book.templates, (self.extra, *inner, *known))
 
     def _deed(self, task: Task, scope: Scope, inner: tuple[Layer, ...], outer: tuple[Layer, ...]) -> Json:

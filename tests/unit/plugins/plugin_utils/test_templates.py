@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.inventory_variables import Given
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import (
     OMIT,
+    OMITTING,
     Own,
     Plain,
     Scope,
@@ -205,3 +206,12 @@ def test_a_users_values_go_through_ansible_cores_templating_and_data_does_not() 
 def test_templates_are_told_by_their_marks() -> None:
     assert all(map(is_template, ("{{ a }}", "{% if %}", "{# c #}", {"a": ["{{ b }}"]})))
     assert not any(map(is_template, ("a", 1, None, {"a": "b"}, [])))
+
+
+def test_what_a_user_omits_is_omitted() -> None:
+    templates = Templates()
+    values = {"omit": "__omit_place_holder__1", "plain": "text", "omitted": "{{ missing | default(omit) }}"}
+    variables = Given(values, {}, templates, lambda _value: "__omit_place_holder__1")
+    found = Scope(templates, (OMITTING, variables, Plain(templates.globals)))
+    options = {"a": "{{ omitted | default(omit, true) }}", "b": "{{ plain | default(omit, true) }}", "c": "{{ omit }}"}
+    assert templates.require(options, found) == {"b": "text"}
