@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet in which some clusters have drifted: the report names those, each by its kind, and nothing is written.
 
-A cluster costs about twenty seconds of a core, nearly all of it for starting Ansible's workers and loading SDKs, so
-the number of clusters is chosen by ``AKS_AMP_FLEET``: ``make fleet`` looks at two hundred, of which two drift by each
-of ten kinds. In a small fleet one does by each.
+The number of clusters is chosen by ``AKS_AMP_FLEET``: ``make fleet`` looks at two hundred, of which two drift by each of
+ten kinds. In a small fleet one does by each.
 """
 
 from __future__ import annotations
