@@ -100,18 +100,15 @@ def _hosts(task_vars: Json) -> t.Iterator[collect.Host]:
     hostvars = task_vars["hostvars"]
     for name in hostvars:
         variables = hostvars.raw_get(name)
-        plan, steps = variables.get(PLAN_FACT), variables.get(STEPS_FACT)
+        plan, steps, failure = (variables.get(fact) for fact in (PLAN_FACT, STEPS_FACT, FAILURE_FACT))
         if isinstance(plan, dict):
-            steps, results, failure = plan.get("selected", STEPS), plan.get("steps", {}), plan.get("failure")
-        else:
-            results, failure = variables, None
+            variables, steps = plan.get("steps", {}), plan.get("selected", STEPS)
+            failure = plan.get("failure") or failure
+        elif steps is None and failure is not None:  # it failed before it was looked at
+            steps = STEPS
         if isinstance(steps, list | tuple):
-            yield collect.Host(
-                name=name,
-                variables=results,
-                selected=frozenset(map(str, steps)) & frozenset(STEPS),
-                failure=_failure(failure or variables.get(FAILURE_FACT)),
-            )
+            selected = frozenset(map(str, steps)) & frozenset(STEPS)
+            yield collect.Host(name, variables, selected, _failure(failure))
 
 
 def _failure(told: object) -> collect.Failure | None:

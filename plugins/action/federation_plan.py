@@ -96,7 +96,13 @@ class ActionModule(WorkerAction):
         return {**result, **_of(walk)}
 
     def _walk(self, variables: Json) -> Walk:
-        given = functools.partial(Given, wiring=BOOK.wiring, templates=BOOK.templates, template=self._template)
+        given = functools.partial(
+            Given,
+            wiring=BOOK.wiring,
+            templates=BOOK.templates,
+            template=self._template,
+            omitted=variables.get("omit"),
+        )
         in_processes = self._needs_process(variables)
 
         def perform(module: str, arguments: Json) -> Json:

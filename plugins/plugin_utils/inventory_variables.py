@@ -33,12 +33,14 @@ _OF_THE_RUN: t.Final = frozenset(
 @dataclasses.dataclass(frozen=True)
 class Given:
     """The variables of a host. Those that are as this collection's ``wiring`` has them are evaluated as its own; the
-    others, where they may be templates, by ``template``, which is ansible-core's."""
+    others, where they may be templates, by ``template``, which is ansible-core's. ``omitted`` is the text that stands
+    for what is omitted before ansible-core 2.19."""
 
     values: Mapping[str, t.Any]
     wiring: Mapping[str, t.Any]
     templates: Templates
     template: Callable[[t.Any], t.Any]
+    omitted: str | None = None
 
     def __contains__(self, name: object) -> bool:
         return name in self.values
@@ -52,8 +54,7 @@ class Given:
         if _is_data(value) and not is_template(value):
             return value
         rendered = self.template(value)
-        # Before ansible-core 2.19, what is omitted is a text of its own, which this variable has.
-        return OMIT if isinstance(rendered, str) and rendered == self.values.get("omit") else rendered
+        return OMIT if self.omitted is not None and rendered == self.omitted else rendered
 
 
 def _is_data(value: object) -> bool:

@@ -127,3 +127,13 @@ def test_slices_become_one_report(estate: Estate, tmp_path: Path) -> None:
 
     assert len(found(tmp_path / "whole")) == 12
     assert found(tmp_path / "merged") == found(tmp_path / "whole")
+
+
+def test_what_fails_for_the_whole_fleet_is_in_the_report_of_each_cluster(estate: Estate, tmp_path: Path) -> None:
+    run = estate.play("drift", "-e", f"aks_amp_drift_report_dest={tmp_path}", "-e", "aks_amp_role_name=same")
+    assert run.exit_code in (2, 4), explain(run)  # ansible-core 2.16 ends with 2 after any failure of such a task
+    report = _report(tmp_path)
+    assert {one["status"] for one in report["clusters"]} == {"failed"}
+    assert len(report["clusters"]) == 3
+    assert "Two clusters are given the same aks_amp_role_name" in json.dumps(report)
+    assert estate.writes() == []

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet in which some clusters have drifted: the report names those, each by its kind, and nothing is written.
 
-The number of clusters is chosen by ``AKS_AMP_FLEET``: ``make fleet`` looks at two hundred, of which two drift by each of
-ten kinds. In a small fleet one does by each.
+``AKS_AMP_FLEET`` chooses the number of clusters: ``make fleet`` looks at two hundred, of which two drift by each of ten
+kinds. In a small fleet one does by each.
 """
 
 from __future__ import annotations

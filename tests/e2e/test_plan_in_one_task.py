@@ -92,8 +92,8 @@ TEMPLATES_OF_A_USER = json.dumps(
     {
         "aks_amp_prefix": "r",
         "aks_amp_permissions_boundary": "{{ aks_amp_no_boundary | default(omit) }}",
-        "aks_amp_role_name": "{{ aks_amp_prefix }}-{{ inventory_hostname }}{{ aks_amp_suffix }}",
-        "aks_amp_tags": {"cluster": "{{ aks_amp_cluster_name | upper }}"},
+        "aks_amp_role_name": "{{ aks_amp_prefix }}-{{ inventory_hostname }}",
+        "aks_amp_tags": {"cluster": "{{ aks_amp_cluster_name | upper }}", "suffix": "{{ aks_amp_suffix }}"},
     }
 )
 VARIANTS: dict[str, tuple[str, ...]] = {

@@ -210,8 +210,9 @@ def test_templates_are_told_by_their_marks() -> None:
 
 def test_what_a_user_omits_is_omitted() -> None:
     templates = Templates()
-    values = {"omit": "__omit_place_holder__1", "plain": "text", "omitted": "{{ missing | default(omit) }}"}
-    variables = Given(values, {}, templates, lambda _value: "__omit_place_holder__1")
+    placeholder = "__omit_place_holder__1"
+    values = {"omit": placeholder, "plain": "text", "omitted": "{{ missing | default(omit) }}"}
+    variables = Given(values, {}, templates, lambda _value: placeholder, placeholder)
     found = Scope(templates, (OMITTING, variables, Plain(templates.globals)))
     options = {"a": "{{ omitted | default(omit, true) }}", "b": "{{ plain | default(omit, true) }}", "c": "{{ omit }}"}
     assert templates.require(options, found) == {"b": "text"}
