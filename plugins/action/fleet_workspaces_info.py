@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import json
 import typing as t
 from pathlib import Path
@@ -35,19 +34,6 @@ _MODULE: t.Final = f"{task_files.COLLECTION}.amp_workspace_info"
 _SEVERAL: t.Final = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class OfHost:
-    """The variables of a host, templated by ansible-core when they are asked for."""
-
-    values: Mapping[str, t.Any]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.values
-
-    def value(self, name: str, scope: Scope) -> t.Any:  # noqa: ARG002  # the protocol's
-        return self.values[name]
-
-
 class Asking:
     """What the role iam_web_identity would ask the module for, on a host: read from its own files."""
 
@@ -61,9 +47,10 @@ class Asking:
         self._templates.compile([self._call.arguments, self._defaults])
 
     def arguments(self, values: Mapping[str, t.Any]) -> Json:
-        """Of a host with these variables. Raises whatever their templates raise."""
+        """Of a host with these variables, which ansible-core's ``hostvars`` templates. Raises what their templates
+        raise."""
         own, given = Own(self._defaults, self._templates), self._call.arguments
-        scope = Scope(self._templates, (OMITTING, OfHost(values), own, Plain(self._templates.globals)))
+        scope = Scope(self._templates, (OMITTING, Plain(values), own, Plain(self._templates.globals)))
         found: Json = self._templates.require({name: given[name] for name in given if name != "known"}, scope)
         return found
 
