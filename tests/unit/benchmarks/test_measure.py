@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 import typing as t
@@ -45,7 +46,8 @@ def test_memory_is_that_of_the_largest_process_and_of_all_together(tmp_path: Pat
         "for one in children: one.wait()\n"
     )
     cost = run(code, tmp_path, sample=True).cost
-    assert 64 * _MIB < cost.largest < 120 * _MIB
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # the kernel counts it until the command is loaded
+    assert 64 * _MIB < cost.largest < max(120 * _MIB, own + _MIB)
     assert cost.together > 128 * _MIB
     assert 0 < cost.root < 64 * _MIB
 
