@@ -24,7 +24,7 @@ help:
 	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'faults' and 'lowest'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
-	@echo "make fleet        two hundred clusters, of which twenty have drifted (40 minutes of two cores; AKS_AMP_FLEET=n)"
+	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"

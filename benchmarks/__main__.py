@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import signal
 import sys
 import tempfile
@@ -40,7 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latencies", type=_numbers, metavar="MS,...", default=(0,), help="with these latencies (0)")
     parser.add_argument("--repeats", type=int, metavar="N", help="runs of which the median counts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results in this file, too")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="measure nothing, take the results of a run")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="measure nothing, take the results of a run; repeated, those of later runs on the same machine count",
+    )
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/ and the README")
     return parser
 
@@ -101,10 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.results:
-            results = Results.from_json(options.results.read_text(encoding="utf-8"))
+            read = [Results.from_json(path.read_text(encoding="utf-8")) for path in options.results]
+            results = functools.reduce(Results.with_later, read)
         else:
             results = _measure(_matrix(options), options.only or _PARTS)
-    except BenchmarkError as error:
+    except (BenchmarkError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if options.json:

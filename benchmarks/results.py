@@ -78,6 +78,23 @@ class Results:
         found = [one for one in self.fleets if (one.forks, one.latency) == (forks, latency)]
         return tuple(sorted(found, key=lambda one: one.clusters))
 
+    def with_later(self, later: Results) -> Results:
+        """These and the results of a later run, which count where both measured the same. Raises ValueError when they
+        come from different machines or versions, since such figures have nothing to say of each other."""
+        if dataclasses.replace(self.machine, date="") != dataclasses.replace(later.machine, date=""):
+            raise ValueError("The results are of different machines or versions.")
+        singles = {(one.contender, one.work): one for one in (*self.singles, *later.singles)}
+        fleets = {(one.clusters, one.forks, one.latency): one for one in (*self.fleets, *later.fleets)}
+        return dataclasses.replace(
+            later,
+            repeats=min(self.repeats, later.repeats),
+            singles=tuple(singles.values()),
+            fleets=tuple(fleets.values()),
+            report=later.report or self.report,
+            report_clusters=(later if later.report else self).report_clusters,
+            missing=tuple(dict.fromkeys((*self.missing, *later.missing))),
+        )
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 

@@ -105,6 +105,24 @@ def test_results_are_the_same_after_they_were_kept() -> None:
     assert Results.from_json(some.to_json()) == some
 
 
+def test_what_a_later_run_measured_again_counts() -> None:
+    first = results(fleet(10, 8.0), fleet(200, 100.0), singles={("guide", "check"): 8.0})
+    later = dataclasses.replace(results(fleet(200, 90.0), fleet(1000, 450.0)), report=None, report_clusters=0)
+    both = first.with_later(later)
+    assert [(one.clusters, one.run.cost.cpu) for one in both.row(5)] == [(10, 8.0), (200, 90.0), (1000, 450.0)]
+    alone = both.single("guide", "check")
+    assert alone is not None
+    assert alone.cost.cpu == 8.0
+    assert (both.report, both.report_clusters) == (first.report, 1000)
+
+
+def test_results_of_other_machines_are_not_mixed() -> None:
+    one = results(fleet(10, 8.0))
+    other = dataclasses.replace(one, machine=dataclasses.replace(one.machine, cores=64))
+    with pytest.raises(ValueError, match="different machines"):
+        one.with_later(other)
+
+
 def test_tables_have_all_figures() -> None:
     text = table.markdown(results(fleet(10, 14.0), fleet(50, 40.0), singles=SINGLES))
     assert "| the guide | 7.50 | 3.75 | 1.0 | 100 | 9 |" in text
