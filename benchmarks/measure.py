@@ -93,7 +93,7 @@ def run(
             command, cwd=folder, env=environment, stdin=text, stdout=output, stderr=output, process_group=0
         )
         sampler = _Sampler(process.pid) if sample else None
-        with _deadline(process.pid, seconds) as late, sampler or contextlib.nullcontext():
+        with sampler or contextlib.nullcontext(), _deadline(process.pid, seconds) as late:
             _unused, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)  # it is waited for here, so nobody else may

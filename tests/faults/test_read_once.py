@@ -85,6 +85,6 @@ def test_a_diagnosis_reads_each_object_once(estate: Estate) -> None:
 def test_a_repeated_read_would_be_found(estate: Estate) -> None:
     ROTATION.start(estate)
     start = estate.last_request()
-    for _ in range(2):
+    for _unused in range(2):
         next(case for case in CASES if case.name == "amp_workspace_info").run(estate)
     assert len(_repeated(estate.requests(start))) == 2

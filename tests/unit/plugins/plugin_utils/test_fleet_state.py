@@ -36,7 +36,7 @@ def test_a_cluster_is_done_after_its_last_task(state: FleetState) -> None:
 
 
 def test_a_failed_cluster_is_done_and_counts_once(state: FleetState) -> None:
-    for _ in range(2):
+    for _unused in range(2):
         state.ended("a", Deed(), Ending(failed=True))
     state.ended("a", LAST, Ending())
     assert state.counts(101.0) == "1 of 4 clusters done, 1 failed"

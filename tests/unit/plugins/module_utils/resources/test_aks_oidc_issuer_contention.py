@@ -285,7 +285,7 @@ def test_the_run_that_waits_plans_again_what_was_preempted(estate: AzureEstate, 
 
 def test_an_operation_that_the_service_forgot_has_ended(estate: AzureEstate) -> None:
     url = started(estate)
-    before, _, query = url.rpartition("?")
+    before, _mark, query = url.rpartition("?")
     done = run(estate, operation_url=f"{before.rpartition('/')[0]}/{uuid.uuid4()}?{query}", **BOTH)
     assert done.facts["issuer"] == estate.sandbox.cluster("fresh").issuer_url
     assert puts(estate) == [200]
