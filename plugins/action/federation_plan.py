@@ -132,15 +132,14 @@ class ActionModule(WorkerAction):
 
 def _of(walk: Walk) -> Json:
     """What all tasks together came to, and what the report needs of each."""
-    steps = collect.reported(walk.results)
-    each = [result for found in steps.values() for result in (found if isinstance(found, list) else [found])]
-    warnings = [text for result in walk.all_results for text in result.get("warnings") or ()]
-    deprecations = [entry for result in walk.all_results for entry in result.get("deprecations") or ()]
+    results, selected = walk.all_results, walk.value("aks_amp_selected_steps")
+    warnings = [text for result in results for text in result.get("warnings") or ()]
+    deprecations = [entry for result in results for entry in result.get("deprecations") or ()]
     return {
-        "changed": any(result.get("changed") for result in each),
-        "diff": [diff for result in each if result.get("changed") for diff in result.get("diff") or ()],
-        "selected": [step for step in STEPS if step in walk.value("aks_amp_selected_steps")],
-        "steps": steps,
+        "changed": any(result.get("changed") for result in results),
+        "diff": [diff for result in results if result.get("changed") for diff in result.get("diff") or ()],
+        "selected": [step for step in STEPS if step in selected],
+        "steps": collect.reported(walk.results),
         **({"warnings": list(dict.fromkeys(warnings))} if warnings else {}),
         **({"deprecations": deprecations} if deprecations else {}),
     }

@@ -18,8 +18,8 @@ Json = dict[str, t.Any]
 
 COLLECTION: t.Final = "crosscloud.aks_amp"
 _BUILTIN: t.Final = "ansible.builtin"
-#: Say which tasks a user selects, and how they are shown. The tasks' conditions say the former as well.
-_WITHOUT_EFFECT: t.Final = frozenset({"tags", "quiet"})
+#: Keywords without effect here: which tasks a user selects, the tasks' conditions say as well.
+_WITHOUT_EFFECT: t.Final = frozenset({"tags"})
 _KEYWORDS: t.Final = frozenset(
     {"name", "when", "vars", "loop", "loop_control", "register", "check_mode", "changed_when", "diff"}
 )
@@ -42,7 +42,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class IncludeRole:
-    """Run tasks of a role; both names may be templates."""
+    """Run tasks of a role of this collection, named without it; both names may be templates."""
 
     role: str
     tasks_from: str

@@ -167,7 +167,7 @@ class Walk:
         if isinstance(deed, IncludeTasks):
             self._tasks(self.book.tasks(deed.path), inner, outer)
         elif isinstance(deed, IncludeRole):
-            role = self.book.role(str(templates.require(deed.role, scope)).removeprefix(f"{task_files.COLLECTION}."))
+            role = self.book.role(str(templates.require(deed.role, scope)))
             self._role(role, str(templates.require(deed.tasks_from, scope)), inner)
         elif isinstance(deed, Keep):
             self._learn(templates.render(deed.facts, scope))
@@ -187,7 +187,11 @@ class Walk:
             return
         options: Json = described.get("options", {})
         given = {name: scope[name] for name in options if name in scope}
-        known = {name: value for name, value in given.items() if value is not OMIT and not _is_undefined(value)}
+        known = {
+            name: value
+            for name, value in given.items()
+            if value is not OMIT and not isinstance(value, jinja2.Undefined)
+        }
         found = ArgumentSpecValidator(options).validate(known)
         if found.error_messages:
             told = f"Validating arguments against arg spec '{entry_point}' - {described['short_description']}"
@@ -196,9 +200,9 @@ class Walk:
 
     def _call(self, task: Task, call: Call, arguments: Json) -> Json:
         result = self.perform(call.module, arguments)
-        self.all_results.append(result)
         if call.is_lookup:
             result = {**result, "changed": False}
+        self.all_results.append(result)
         if task.loop is None or result.get("failed"):
             self._register(task, result)
         if result.get("failed"):
@@ -212,7 +216,3 @@ class Walk:
     def _learn(self, facts: Json) -> None:
         self.results.update(facts)
         self.learned(facts)
-
-
-def _is_undefined(value: object) -> bool:
-    return isinstance(value, jinja2.Undefined)

@@ -116,6 +116,8 @@ def test_one_task_plans_what_the_roles_plan(estate: Estate, variant: str) -> Non
     at_once = estate.play("drift", "--diff", *arguments)
     assert estate.writes() == []
     for host in HOSTS:
+        shown = at_once.result(host, "federation_plan").get("diff") or []
+        assert len(shown) == len({json.dumps(diff, sort_keys=True) for diff in shown}), "each difference is shown once"
         expected, found = by_roles(roles, host), planned(at_once, host)
         assert found == {name: results[-len(found[name]) :] for name, results in expected.items()}, host
         failed = next((task for task in roles.tasks if task.host == host and task.status == "failed"), None)

@@ -216,6 +216,7 @@ def test_a_look_up_changes_nothing(tmp_path: Path) -> None:
     found = walk(make_book(tmp_path, steps), Modules(amp_workspace_info={"changed": True, "diff": [1], "arn": "a"}))
     found.steps()
     assert found.results["seen"] == {"changed": False, "arn": "a", "diff": [1]}
+    assert [result["changed"] for result in found.all_results] == [False]
 
 
 def test_what_is_undefined_fails_the_task_that_needs_it(tmp_path: Path) -> None:
