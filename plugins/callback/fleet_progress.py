@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: fleet_progress
 type: aggregate
 short_description: Says from time to time how far a run over many clusters is
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Prints a line such as "fleet - 12 of 200 clusters done, 3 waiting on AKS, 2 drifted so far, 1 failed; 1m20s" among
     the output of the tasks, at most one an interval, and one at the end of each play over clusters.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: aks_clusters
 short_description: AKS clusters of one or many subscriptions as inventory hosts
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Lists the AKS clusters of Azure subscriptions through Azure Resource Manager, and makes each an inventory host for
     the roles and playbooks of this collection.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: aks_oidc_issuer
 short_description: Enable the OIDC issuer and workload identity of an AKS cluster
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Enables the OIDC issuer and switches workload identity on or off on an existing AKS cluster, and returns the issuer
     exactly as service-account tokens carry it, taken from the issuer's discovery document.

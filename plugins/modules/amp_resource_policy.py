@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: amp_resource_policy
 short_description: Let IAM roles write to an AMP workspace by its resource policy
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Ensures or removes statements in the resource policy of a workspace of Amazon Managed Service for Prometheus (AMP),
     which let roles, also of other accounts, send metrics to it.

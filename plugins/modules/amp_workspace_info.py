@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: amp_workspace_info
 short_description: Find a workspace of Amazon Managed Service for Prometheus
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Finds one active workspace by its ID or by its exact alias, and returns its ARN and its URLs.
   - Changes nothing.

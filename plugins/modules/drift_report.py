@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: drift_report
 short_description: Report what the federation of a fleet of clusters has drifted to
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Collects what the steps of this collection found in check mode on each cluster, names each difference by its meaning
     and severity, compares it with the report before, and writes it as JSON, Markdown, HTML, JUnit XML and OpenMetrics.

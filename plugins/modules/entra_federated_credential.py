@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: entra_federated_credential
 short_description: Let an Entra application or managed identity trust a Kubernetes service account
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Manages the federated identity credential with which a Kubernetes service account logs in as a Microsoft Entra
     application or as a user-assigned managed identity.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: federated_service_account
 short_description: Manage a Kubernetes service account for federation
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Ensures a service account, and its namespace when asked to, with the label of Microsoft Entra Workload ID and, when
     a client ID is given, its annotation.

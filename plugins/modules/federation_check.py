@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: federation_check
 short_description: Prove that an AKS cluster's service account can write metrics to an AMP workspace, or say why not
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Tries the trust chain link by link, the way that Prometheus goes, and says of each link whether it is V(ok),
     V(broken) or V(unknown), what was expected, what was found and what to do.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: federation_plan
 short_description: Plan all steps of one cluster's federation in one task
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Does in check mode what the roles of this collection do, from step 1 to step 6, with the same tasks, variables and
     results, but in one task of one worker. So a cluster of a fleet costs a fraction of what a task for each costs.

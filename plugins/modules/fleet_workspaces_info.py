@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet_workspaces_info
 short_description: Find the AMP workspaces that several clusters of a run write to, each once
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Asks for the workspace of each host as the role P(crosscloud.aks_amp.iam_web_identity#role) would, with
     the same variables, but only once where several hosts ask alike. Hosts whose account, region, profile, assumed role

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: iam_oidc_provider_thumbprint
 short_description: Manage the IAM OIDC provider of an issuer, with its client IDs and thumbprints
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Makes AWS IAM know an OIDC issuer, for example that of an AKS cluster, so that its tokens can be exchanged for AWS
     credentials.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: iam_web_identity_role
 short_description: Manage the IAM role by which Kubernetes service accounts write to Amazon Managed Prometheus
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Manages a role that the named service accounts of a cluster, and no others, may assume with their tokens, and that
     may write to the named workspaces, and nothing else.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: prometheus_remote_write
 short_description: Let a Prometheus in Kubernetes write to an AMP workspace by its web identity
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Merges the C(remote_write) entry of an Amazon Managed Service for Prometheus workspace into a C(prometheus.yml) that
     is in a ConfigMap or a Secret already. Comments, order, anchors, quotes and line ends stay; only the entry's own

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: remote_write_file
 short_description: Render Prometheus' remote write to an AMP workspace into a file, or merge it into one
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Writes what M(crosscloud.aks_amp.prometheus_remote_write) changes in a cluster into a file instead, for charts, for
     repositories from which a GitOps tool deploys, and for senders other than Prometheus. It reads no cluster and no
