@@ -33,10 +33,10 @@ def write(results: Results) -> tuple[Path, ...]:
     return RESULTS, _PLOT, PAGE, README
 
 
-def replaced(page: str, text: str) -> str:
+def replaced(page: str, text: str, first: str = BEGIN, last: str = END) -> str:
     """The page with this text between the two comments. Raises ValueError when it lacks one of them."""
-    before, begin, rest = page.partition(BEGIN)
-    _unused, end, after = rest.partition(END)
+    before, begin, rest = page.partition(first)
+    _unused, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"The page has no lines {BEGIN} and {END}.")
+        raise ValueError(f"The page has no lines {first} and {last}.")
     return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"

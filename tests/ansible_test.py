@@ -199,10 +199,11 @@ def main() -> None:
     parser.add_argument(
         "--in-processes", action="store_true", help="for integration tests: each module in a process of its own"
     )
+    parser.add_argument("--place", default="", help="end of the name of the folder below .cache/ansible-test to run in")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="targets, or further arguments of ansible-test")
     given = parser.parse_args()
     ways = {"-external": given.api_servers, "-in-processes": given.in_processes}
-    place = Workplace(given.command, "".join(suffix for suffix, chosen in ways.items() if chosen))
+    place = Workplace(given.command, "".join(suffix for suffix, chosen in ways.items() if chosen) + given.place)
     with alone(place):
         copy_collection(place.copy)
         write_bootstrap(place.home)
