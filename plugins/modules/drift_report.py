@@ -11,8 +11,8 @@ version_added: "1.0.0"
 description:
   - Collects what the steps of this collection found in check mode on each cluster, names each difference by its meaning
     and severity, compares it with the report before, and writes it as JSON, Markdown, HTML, JUnit XML and OpenMetrics.
-  - A drift says who changed the object last, where its service tells it; C(docs/drift-reports.md) in this collection
-    says what that is worth.
+  - A drift says who changed the object last, where its service tells it;
+    R(the guide to drift reports, ansible_collections.crosscloud.aks_amp.docsite.drift_reports) says what that is worth.
   - The playbook C(crosscloud.aks_amp.drift) runs the steps and ends with this.
   - Fails when a cluster has drifted or a link of its trust chain is broken, so that C(ansible-playbook) ends with 2.
     When nothing has drifted but something could not be told, the task is unreachable, and C(ansible-playbook) ends

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.docs.pages import GUIDES
+
 ROOT = Path(__file__).resolve().parents[3]
 #: The variables that the report's playbooks take, which belong to no role.
 OF_PLAYBOOKS = r"\b(?:aks_amp|tower|awx)_\w+"
@@ -67,8 +69,9 @@ def test_what_is_asked_or_set_is_taken_by_playbooks_or_roles() -> None:
         named |= OBJECTS[f"aks_amp_awx_{part}_vars"].keys()
     assert named - taken() == set()
     # The playbooks' own documentation: each is in the manual.
-    manual = (ROOT / "docs" / "awx.md").read_text(encoding="utf-8") + (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {name for name in named if f"`{name}`" not in manual} == set()
+    pages = ("fleet_and_awx", "variables", "drift_reports")
+    manual = "".join((GUIDES / f"{page}.rst").read_text(encoding="utf-8") for page in pages)
+    assert {name for name in named if f"``{name}``" not in manual} == set()
 
 
 def test_a_suggested_answer_is_one_of_the_choices() -> None:
@@ -95,10 +98,10 @@ def test_a_workflow_runs_templates_that_there_are_in_an_order_that_there_is() ->
 def test_every_setting_is_used_and_documented_and_none_is_a_secret() -> None:
     used = (ROOT / "awx" / "objects.yml").read_text(encoding="utf-8")
     used += (ROOT / "playbooks" / "apply_awx.yml").read_text(encoding="utf-8")
-    manual = (ROOT / "docs" / "awx.md").read_text(encoding="utf-8")
+    manual = (GUIDES / "fleet_and_awx.rst").read_text(encoding="utf-8")
     for name in SETTINGS:
         assert name in used, name
-        assert f"`{name}`" in manual, name
+        assert f"``{name}``" in manual, name
     for one in (*OBJECTS["aks_amp_awx_cloud_credentials"], *OBJECTS["aks_amp_awx_cluster_credentials"]):
         assert one.keys() == {"name", "description", "credential_type"}
 
@@ -117,11 +120,11 @@ def test_the_credentials_are_of_types_that_awx_has() -> None:
 def test_the_manual_says_what_awx_injects_and_the_modules_take_it() -> None:
     """The names are those of AWX's injectors; which options take them is said by the options' fallbacks."""
     options = (ROOT / "plugins" / "module_utils" / "options.py").read_text(encoding="utf-8")
-    manual = (ROOT / "docs" / "awx.md").read_text(encoding="utf-8")
+    manual = (GUIDES / "fleet_and_awx.rst").read_text(encoding="utf-8")
     of_options = {"AZURE_CLIENT_ID", "AZURE_TENANT", "AZURE_SECRET", "AZURE_SUBSCRIPTION_ID", "AZURE_CLOUD_ENVIRONMENT"}
     of_options |= {"K8S_AUTH_HOST", "K8S_AUTH_API_KEY", "K8S_AUTH_VERIFY_SSL", "K8S_AUTH_SSL_CA_CERT"}
     of_boto3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
     for name in of_options | of_boto3:
-        assert f"`{name}`" in manual, name
+        assert f"``{name}``" in manual, name
     for name in of_options:
         assert f'"{name}"' in options, name

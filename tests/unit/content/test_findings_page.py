@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of findings (docs/findings.md) lists every kind that the code can emit, and no other.
+"""The page of findings (docs/docsite/rst/findings.rst) lists every kind that the code can emit, and no other.
 
 Kinds are read from the code: from the enumerations and tables that hold them, and from the places where a finding is
 made. Those that every link can have (``GENERAL``) are described once, above the tables.
@@ -33,9 +33,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     entra_findings,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
+from tests.docs.pages import GUIDES, list_tables, section
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "findings.md"
+PAGE = GUIDES / "findings.rst"
 SOURCES = ROOT / "plugins" / "module_utils"
 
 #: The ends of kinds that any link can have: an error while reading, and a refusal whose cause is not known.
@@ -75,11 +76,14 @@ REFUSALS: t.Final = {
     LinkName.LABELS: [rule for rule in explain.LABELS if rule.codes != {"403"}],
 }
 
-_ROW = re.compile(r"^\| `(?P<kind>\w+)` \| (?P<severity>[^|]+) \| (?P<when>[^|]+) \| (?P<fix>[^|]+) \|$", re.MULTILINE)
+HEADER: t.Final = ["kind", "severity", "when", "fix"]
 
 
-def rows() -> list[re.Match[str]]:
-    return list(_ROW.finditer(PAGE.read_text(encoding="utf-8")))
+def rows() -> list[dict[str, str]]:
+    """The rows of all tables of findings. A kind is without its quotes."""
+    tables = [table for table in list_tables(PAGE.read_text(encoding="utf-8")) if table[0] == HEADER]
+    found = [dict(zip(HEADER, row, strict=True)) for table in tables for row in table[1:]]
+    return [{**row, "kind": row["kind"].strip("`")} for row in found]
 
 
 def link_of(kind: str) -> LinkName:
@@ -300,20 +304,18 @@ def test_what_only_follows_is_named_by_kinds_that_there_are() -> None:
 
 
 def test_what_people_see_leads_to_findings_that_there_are() -> None:
-    section = PAGE.read_text(encoding="utf-8").partition("## By what you see")[2].partition("\n## ")[0]
-    named = {
-        kind for line in section.splitlines() for kind in re.findall(r"`([a-z]+_[a-z_]+)`", line.rpartition(" | ")[2])
-    }
+    (table,) = list_tables(section(PAGE.read_text(encoding="utf-8"), "By what you see"))
+    named = {kind for _seen, findings in table[1:] for kind in re.findall(r"``([a-z]+_[a-z_]+)``", findings)}
     assert len(named) > 20
     assert named <= emitted()
 
 
 def test_every_row_of_the_tables_is_read() -> None:
-    page = PAGE.read_text(encoding="utf-8").partition("## The cluster in Azure")[2]
-    lines = [line for line in page.splitlines() if line.startswith("| `")]
-    assert len(lines) == len(rows())
+    page = PAGE.read_text(encoding="utf-8").partition("\nThe cluster in Azure\n")[2]
+    lines = [line for line in page.splitlines() if line.startswith("   * - ``")]
+    assert len(lines) == len(rows()) > 100
 
 
 def test_general_kinds_are_described_above_the_tables() -> None:
-    head = PAGE.read_text(encoding="utf-8").partition("\n| kind |")[0]
-    assert all(f"`<link>_{one}`" in head for one in GENERAL)
+    head = PAGE.read_text(encoding="utf-8").partition("\nThe cluster in Azure\n")[0]
+    assert all(f"``<link>_{one}``" in head for one in GENERAL)

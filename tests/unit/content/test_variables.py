@@ -16,11 +16,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     prometheus_remote_write,
     remote_write_file,
 )
+from tests.docs.pages import GUIDES, section
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 WIRING: t.Final[dict[str, t.Any]] = yaml.safe_load((ROOT / "playbooks/vars/wiring.yml").read_text(encoding="utf-8"))
-README: t.Final = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES: t.Final = "".join((GUIDES / f"{name}.rst").read_text(encoding="utf-8") for name in ("variables", "credentials"))
 #: Options of a file that its own values make superfluous.
 FILES_OWN = {"backup", "mode", "pipeline"}
 
@@ -41,10 +42,10 @@ def test_the_keys_of_one_of_several_are_those_that_the_roles_read() -> None:
     assert WIRING["aks_amp_prometheus_keys"] == sorted(read)
 
 
-def test_each_key_of_one_of_several_is_named_in_the_readme() -> None:
-    section = README.partition("### Several Prometheus in a cluster")[2].partition("###")[0]
+def test_each_key_of_one_of_several_is_named_on_the_page_of_variables() -> None:
+    described = section(PAGES, "Several Prometheus in a cluster")
     for key in WIRING["aks_amp_prometheus_keys"]:
-        assert f"`{key}`" in section, key
+        assert f"``{key}``" in described, key
 
 
 def test_the_settings_of_a_further_workspace_are_those_of_a_further_entry() -> None:
@@ -55,9 +56,9 @@ def test_the_settings_of_a_further_workspace_are_those_of_a_further_entry() -> N
     said = specs["argument_specs"]["main"]["options"]["iam_web_identity_more_workspaces"]["options"].keys()
     looked_up = {"arn", "remote_write_url", "assume_role_arn", "assume_role_external_id"}
     assert said == set(WIRING["aks_amp_remote_write_settings"]) | looked_up
-    section = README.partition("### Several workspaces")[2].partition("\n### ")[0]
+    described = section(PAGES, "Several workspaces")
     for key in said:
-        assert key in section, key
+        assert key in described, key
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_the_role_passes_every_option_on(
     assert passed == options.keys() - left_out - connection
 
 
-def test_every_variable_that_users_set_is_in_the_readme() -> None:
+def test_every_variable_that_users_set_is_on_the_page_of_variables() -> None:
     """What begins with ``aks_amp_`` in the roles' defaults comes from an inventory or from the playbooks."""
     used = {
         name
@@ -83,4 +84,4 @@ def test_every_variable_that_users_set_is_in_the_readme() -> None:
         for name in re.findall(r"\baks_amp_\w+", role_text(role, "defaults") + role_text(role, "tasks"))
     }
     given = {name for name in used if name not in WIRING and name != "aks_amp_instance"}
-    assert {name for name in given if f"`{name}`" not in README} == set()
+    assert {name for name in given if f"``{name}``" not in PAGES} == set()
