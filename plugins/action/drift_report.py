@@ -19,6 +19,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Status,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import sentence
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 
 Json = dict[str, t.Any]
 
@@ -63,7 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             report = self._report(arguments, task_vars or {})
             written = files.write_report(report, arguments["dest"], arguments["formats"]) if arguments["dest"] else {}
         except (errors.AksAmpError, NotAReport) as error:
-            message = error.sentence() if isinstance(error, errors.AksAmpError) else str(error)
+            message = plain(error.sentence() if isinstance(error, errors.AksAmpError) else str(error))
             return {**result, "failed": True, "msg": message}
         facts = _facts(report, written)
         return {**result, "changed": False, **facts, **_verdict(facts["clusters"], arguments)}

@@ -155,6 +155,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aks_inve
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_inventory import Filters, FleetCluster
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clusters import FleetClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import ENTRA, AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 
 try:
     from ansible.template import trust_as_template
@@ -220,7 +221,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             clusters = self._clusters(path, cache)
         except errors.AksAmpError as error:
             # Without the cause, whose message ansible-core would append to this one.
-            raise AnsibleParserError(error.sentence()) from None
+            raise AnsibleParserError(plain(error.sentence())) from None
         self._add_group(group)
         names = aks_inventory.host_names(clusters, qualified=self.get_option("hostnames") == "qualified")
         for name, cluster in zip(names, clusters, strict=True):
@@ -290,7 +291,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if failures and len(failures) == len(subscriptions):
             raise failures[0]
         for failure in failures:
-            self.display.warning(f"The clusters of one subscription are missing. {failure.sentence()}")
+            self.display.warning(f"The clusters of one subscription are missing. {plain(failure.sentence())}")
         return tuple(sorted(clusters, key=lambda cluster: cluster.sort_key)), not failures
 
     def _require_tolerable(self, error: errors.AksAmpError) -> None:

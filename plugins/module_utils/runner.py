@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
 
 CurrentT = t.TypeVar("CurrentT")
@@ -138,7 +139,10 @@ EXPECTED = (errors.AksAmpError, plan.ApplyFailed, FederationError)
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """How a module ended: its return values, whether they are those of a failure, and its warnings."""
+    """How a module ended: its return values, whether they are those of a failure, and its warnings.
+
+    Much of both are texts of clouds and clusters, which Ansible shows as they are: here they become plain.
+    """
 
     values: t.Mapping[str, object]
     failed: bool = False
@@ -151,10 +155,10 @@ def perform(definition: ModuleDefinition, params: Params, context: Context) -> E
         with sharing():
             result = definition.run(params, context)
     except EXPECTED as error:
-        return Ended(failure_values(error), failed=True)
+        return Ended(all_plain(failure_values(error)), failed=True)
     finally:
         definition.release()
-    return Ended(result_values(result), warnings=result.warnings)
+    return Ended(all_plain(result_values(result)), warnings=tuple(map(plain, result.warnings)))
 
 
 def run_module(definition: ModuleDefinition) -> t.NoReturn:

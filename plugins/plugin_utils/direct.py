@@ -33,6 +33,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, perform
 
@@ -113,8 +114,8 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         try:
             ended = perform(definition, params, Context(check_mode=bool(self._task.check_mode)))
         except _BUGS as error:
-            told = "".join(traceback.format_exception(error))
-            summary = f"{type(error).__name__}: {error}"
+            told = plain("".join(traceback.format_exception(error)))
+            summary = plain(f"{type(error).__name__}: {error}")
             return {"failed": True, "msg": f"The module failed unexpectedly: {summary}", "exception": told}, []
         values = dict(ended.values)
         if ended.failed:

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 Json = dict[str, t.Any]
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,4 +42,4 @@ class Difference:
 
 def clean(text: object) -> str:
     """Text of others, fit for terminals and pages: no control characters but line ends and tabs."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
+    return plain(str(text).replace("\r\n", "\n"))

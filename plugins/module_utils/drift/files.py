@@ -17,6 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     markdown,
     openmetrics,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import DEFAULT_MODE, read_file, write_file
 
 
@@ -59,7 +60,7 @@ def earlier_report(path: str) -> Report | None:
     if text is None:
         return None
     try:
-        return Report.from_json(json.loads(text))
+        return Report.from_json(all_plain(json.loads(text)))
     except (json.JSONDecodeError, NotAReport) as error:
         reason = str(error) if isinstance(error, NotAReport) else f"It is no JSON: {error}."
         raise errors.Refused(
