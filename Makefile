@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
-  lowest bench down clean
+  lowest bench docs down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
@@ -27,6 +27,7 @@ help:
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
+	@echo "make docs         the docsite, in .cache/docs/html"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
 
@@ -89,6 +90,18 @@ molecule: $(VENV)/.tests
 
 lowest: $(VENV)/.tests
 	$(BIN)/python -m tests.lowest
+
+# The docsite, in .cache/docs/html: linted, and built without a network and without a warning.
+DOCS := .cache/docs
+DOCS_BIN := $(DOCS)/venv/bin
+docs: $(DOCS)/.installed
+	ANSIBLE_COLLECTIONS_PATH=.collections PATH="$(CURDIR)/$(DOCS_BIN):$$PATH" bash docs/site/build.sh $(DOCS)
+
+$(DOCS)/.installed: docs/requirements.txt | $(VENV)/bin/python
+	@echo "== Installing what builds the docsite"
+	@$(BIN)/python -m venv $(DOCS)/venv
+	@$(DOCS_BIN)/python -m pip --disable-pip-version-check install --quiet -r docs/requirements.txt
+	@touch $@
 
 # Measures, prints the tables and puts them into the documentation; see docs/benchmarks.md for the values of BENCH.
 BENCH ?= standard
