@@ -13,6 +13,7 @@ GET /settings, PUT /settings           the behaviour of :class:`sandbox.world.Se
 POST /faults                           let requests go wrong: the fields of :class:`sandbox.faults.Fault`
 GET /faults                            ``{"faults": [...]}``, with the numbers of requests seen and struck
 DELETE /faults                         nothing goes wrong any more
+PUT /rights                            what the controller may do, as lists of documents, see :mod:`sandbox.rights`
 POST /reset                            a new world with the seeded estate, without faults; same addresses; new log
 POST /clusters                         add a cluster ``{"name", "body"?}`` like ``fresh``; answers as the next
 GET /clusters/<name>                   the cluster with its ARM body
@@ -34,6 +35,7 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox.faults import Fault
 from sandbox.kubernetes.fates import Fate
+from sandbox.rights import Rights
 from sandbox.world import Settings
 
 if t.TYPE_CHECKING:
@@ -52,6 +54,7 @@ def create_app(sandbox: Sandbox) -> flask.Flask:
     _add_errors(app)
     _add_reading(app, sandbox)
     _add_changing(app, sandbox)
+    _add_rights(app, sandbox)
     _add_pods(app, sandbox)
     return app
 
@@ -136,6 +139,17 @@ def _add_changing(app: flask.Flask, sandbox: Sandbox) -> None:
             raise BadControlRequest("That is not this sandbox's instance.")
         sandbox.shut_down()
         return {}
+
+
+def _add_rights(app: flask.Flask, sandbox: Sandbox) -> None:
+    @app.put("/rights")
+    def set_rights() -> Json:
+        documents = _json_object()
+        try:
+            sandbox.set_rights(Rights.from_json(documents))
+        except (KeyError, ValueError) as error:
+            raise BadControlRequest(f"These rights can't be given: {error}") from error
+        return documents
 
 
 def _add_pods(app: flask.Flask, sandbox: Sandbox) -> None:

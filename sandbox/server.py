@@ -15,9 +15,12 @@ import typing as t
 import uuid
 
 from sandbox import control, estate, hosts, inventory
+from sandbox.aws.account import ADMINISTRATOR
 from sandbox.control import BadControlRequest
 from sandbox.issuer_client import IssuerClient
 from sandbox.kubernetes import ApiServer, external
+from sandbox.kubernetes.access import EVERYTHING
+from sandbox.kubernetes.rbac import rules_of
 from sandbox.listener import LOOPBACK, Listener
 from sandbox.proxy import Proxy
 from sandbox.services import Services
@@ -33,6 +36,7 @@ if t.TYPE_CHECKING:
     from sandbox.faults import Faults
     from sandbox.graph import Directory
     from sandbox.kubernetes.external import ExternalApiServer, ExternalServer
+    from sandbox.rights import Rights
     from sandbox.world import Json
 
 
@@ -196,6 +200,19 @@ class Sandbox:
         with self._lock:
             estate.seed_fleet(self._ground(), names)
             self._write_client_files()
+
+    def set_rights(self, rights: Rights) -> None:
+        """Let the controller do what these documents allow and nothing else, until the next reset or call.
+
+        Raises BadControlRequest when a cluster's API server is an external one, whose rights are its own.
+        """
+        names = [cluster.name for cluster in self.world.clusters]
+        with self.world.lock:
+            self.world.rights = rights
+            self.aws.set_controller_policies(*((ADMINISTRATOR,) if rights.aws is None else rights.aws))
+            rules = [EVERYTHING] if rights.kubernetes is None else rules_of(rights.kubernetes)
+            for name in names:
+                self.api_server(name).set_controller_rules(rules)
 
     def close(self) -> None:
         """Free all ports. The folder is the caller's."""

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.faults import Faults
+from sandbox.rights import Rights
 
 Json = dict[str, t.Any]
 
@@ -283,6 +284,8 @@ class World:
         self.identities: list[UserAssignedIdentity] = []
         self.client_certificates: dict[str, list[str]] = {}  # PEM, by the application's client id
         self.missing_rights: set[str] = set()  # that the controller lacks: actions of ARM, permissions of Graph
+        self.rights = Rights()  # what the controller has
+        self.granted: set[str] = set()  # rights that were asked for and found, as the services name them
         self.samples: list[Sample] = []
         self.exchanges: list[Exchange] = []
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may call ARM: the bearer token is checked, and only the controller has a role on the subscription.
 
-The role allows everything but the actions among ``world.missing_rights``.
+Without ``world.rights.azure`` its role allows everything but the actions among ``world.missing_rights``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def require_role(world: World, authorization: str | None, action: str, scope: st
     """Raise ArmError 401 unless the header holds a token for ARM, 403 unless it is the controller's and its role
     covers the scope."""
     principal = authenticated(world, authorization)
-    if not principal.is_controller or action in world.missing_rights or not _is_covered(world, scope):
+    if action.endswith("/action"):
+        scope = scope.rpartition("/")[0]  # the path names the action after the resource
+    if not principal.is_controller or not _is_allowed(world, action, scope):
         raise gateway(
             403,
             "AuthorizationFailed",
@@ -43,6 +45,22 @@ def authenticated(world: World, authorization: str | None) -> Principal:
         return entra_tokens.verify(world, authorization, entra_tokens.arm_audiences(flask.request.host))
     except entra_tokens.TokenRefusedError as refusal:
         raise _unauthorized(refusal) from refusal
+
+
+def sees(world: World, subscription: str) -> bool:
+    """Whether the controller has a role at the subscription or at something in it."""
+    roles = world.rights.azure
+    return roles is None or any(role.touches(subscription) for role in roles)
+
+
+def _is_allowed(world: World, action: str, scope: str) -> bool:
+    roles = world.rights.azure
+    if action in world.missing_rights or not _is_covered(world, scope):
+        return False
+    if roles is not None and not any(role.allows(action, scope) for role in roles):
+        return False
+    world.granted.add(action)
+    return True
 
 
 def _is_covered(world: World, scope: str) -> bool:

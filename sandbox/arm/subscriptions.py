@@ -30,7 +30,7 @@ def create_blueprint(world: World) -> flask.Blueprint:
         caller = access.authenticated(world, flask.request.headers.get("Authorization"))
         query.require_api_version()
         with world.lock:
-            seen = world.subscriptions if caller.is_controller else []
+            seen = [one for one in world.subscriptions if caller.is_controller and access.sees(world, one.id)]
             answer = query.page(seen, world.settings.arm_page_size, _view)
             answer["count"] = {"type": "Total", "value": len(answer["value"])}
         return flask.jsonify(answer)

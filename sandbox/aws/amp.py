@@ -138,7 +138,7 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
         caller = account.caller(request, scope)
         params = _parameters(request, route)
         check_parameters("amp", route.operation, params)
-        account.permissions().require(caller, f"aps:{route.operation}", _resource(workspaces, route))
+        account.require(caller, f"aps:{route.operation}", _resource(workspaces, route))
         with world.lock:
             if route.operation.endswith("ResourcePolicy"):
                 return _act_on_policy(account, workspaces, route, params)
@@ -207,7 +207,9 @@ def _resource(workspaces: Workspaces, route: _Route) -> str:
     """The ARN that policies are asked about."""
     if "resourceArn" in route.uri:
         return route.uri["resourceArn"]
-    return workspace_arn(workspaces.region_name, route.uri.get("workspaceId", "*"))
+    if "workspaceId" not in route.uri:  # listing and creating are about no workspace
+        return f"arn:aws:aps:{workspaces.region_name}:{AWS_ACCOUNT}:/workspaces"
+    return workspace_arn(workspaces.region_name, route.uri["workspaceId"])
 
 
 def workspace_arn(region: str, workspace_id: str) -> str:

@@ -98,7 +98,7 @@ def create_app(world: World, account: Account, workspaces: Workspaces) -> flask.
             tags = dict(workspaces.list_tags_for_resource(arn)) if workspace else {}
             shared = workspaces.policies.document(workspace_id)
         context = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in tags.items()}
-        account.permissions().require(caller, f"aps:{route.operation}", arn, context, shared)
+        account.require(caller, f"aps:{route.operation}", arn, context, shared)
         if workspace is None:
             raise AwsError("ResourceNotFoundException", "Workspace not found", 404)
         label = unquote(found.groupdict().get("label") or "")

@@ -96,6 +96,13 @@ _RESOURCES = {
     ),
     "": ("ListOpenIDConnectProviders", "ListRoles", "ListPolicies"),
 }
+#: Creations that need a second right for the tags that they carry.
+_TAGGING = {
+    "CreateOpenIDConnectProvider": "TagOpenIDConnectProvider",
+    "CreateRole": "TagRole",
+    "CreatePolicy": "TagPolicy",
+}
+_ATTACHING = frozenset({"AttachRolePolicy", "DetachRolePolicy"})
 _RESOURCE_PARAMETER = {operation: parameter for parameter, names in _RESOURCES.items() for operation in names}
 
 
@@ -205,7 +212,22 @@ def _go_stale(account: Account) -> None:
 
 
 def _authorize(account: Account, caller: Identity, operation: str, params: Json) -> None:
-    account.permissions().require(caller, f"iam:{operation}", _resource(account, operation, params))
+    resource, context = _resource(account, operation, params), _context(account, operation, params)
+    account.require(caller, f"iam:{operation}", resource, context)
+    if params.get("Tags") and operation in _TAGGING:
+        account.require(caller, f"iam:{_TAGGING[operation]}", resource)
+
+
+def _context(account: Account, operation: str, params: Json) -> dict[str, tuple[str, ...]]:
+    """IAM's own condition keys
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html): the boundary that a
+    role is given, else the one that it has, and the policy that is attached or detached."""
+    boundary, policy, name = params.get("PermissionsBoundary"), params.get("PolicyArn"), params.get("RoleName")
+    with account.world.lock:
+        bounds = [role.permissions_boundary_arn for role in account.store.get_roles() if role.name == name]
+    boundary = boundary or next(iter(bounds), None)
+    found = {"iam:permissionsboundary": boundary, "iam:policyarn": policy if operation in _ATTACHING else None}
+    return {key: (str(value),) for key, value in found.items() if value}
 
 
 def _resource(account: Account, operation: str, params: Json) -> str:

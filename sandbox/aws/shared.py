@@ -12,7 +12,7 @@ from sandbox.aws import sigv4
 from sandbox.aws.identities import Permissions
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sandbox.aws.effective import EffectiveIam, IamView
     from sandbox.aws.iam_store import IamStore
@@ -58,6 +58,19 @@ class Account:
         """What of IAM is effective now."""
         with self.world.lock:
             return self.effective.at(self.clock())
+
+    def require(
+        self,
+        caller: Identity,
+        action: str,
+        resource: str,
+        context: Mapping[str, tuple[str, ...]] | None = None,
+        resource_policy: Json | None = None,
+    ) -> None:
+        """Raise ``AccessDenied`` unless the caller may do this."""
+        self.permissions().require(caller, action, resource, context, resource_policy)
+        with self.world.lock:
+            self.world.granted.add(action)
 
     def permissions(self) -> Permissions:
         with self.world.lock:

@@ -163,6 +163,8 @@ class _Front(TokenResponse):
         own = self._account.permissions().decide(caller, "sts:AssumeRole", role.arn, context)
         if trust.decision is not Decision.ALLOW or own is Decision.DENY:
             return False
+        if own is Decision.ALLOW:
+            self._account.world.granted.add("sts:AssumeRole")
         return own is Decision.ALLOW or (trust.direct and not caller.foreign)
 
     def _note(self, asked: _Asked, answer: Json, token: web_identity.VerifiedToken) -> None:

@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from sandbox import entra_tokens, web
 from sandbox.entra_tokens import Fault
-from sandbox.graph import errors
+from sandbox.graph import access, errors
 from sandbox.graph.directory import Directory, Key
 from sandbox.graph.operations import GraphOperations
 from sandbox.hosts import LOGIN_HOST
@@ -37,7 +37,6 @@ _CREDENTIAL = f"{_CREDENTIALS}<key('name'):credential>"
 _PRINCIPALS = f"{_VERSION}/servicePrincipals"
 _PRINCIPAL = f"{_PRINCIPALS}<key('appId'):principal>"
 _DELETED = f"{_VERSION}/directory/deletedItems/<object_id>"
-_READ_ALL = "Application.Read.All"
 
 
 def create_app(world: World, directory: Directory) -> flask.Flask:
@@ -64,7 +63,11 @@ def create_app(world: World, directory: Directory) -> flask.Flask:
     @app.before_request
     def begin() -> None:
         web.name_operation(flask.request.endpoint or "")
-        _require_permission(world)
+        _require_caller(world)
+        with world.lock:
+            arguments = flask.request.view_args or {}
+            body = flask.request.get_json(silent=True)
+            access.require_permission(world, directory, flask.request.endpoint or "", arguments, body)
 
     app.after_request(_with_headers)
     return app
@@ -129,11 +132,8 @@ class _KeyConverter(BaseConverter):
         return Key(name, quoted[1:-1].replace("''", "'"))
 
 
-def _require_permission(world: World) -> None:
-    """Raise GraphError 401 unless the request has a token for Graph, 403 unless it is the controller's and may read.
-
-    https://learn.microsoft.com/graph/permissions-reference: reading applications and service principals is one right.
-    """
+def _require_caller(world: World) -> None:
+    """Raise GraphError 401 unless the request has a token for Graph, 403 unless it is the controller's."""
     try:
         audiences = entra_tokens.graph_audiences(flask.request.host)
         principal = entra_tokens.verify(world, flask.request.headers.get("Authorization"), audiences)
@@ -150,9 +150,8 @@ def _require_permission(world: World) -> None:
         )
         headers = {"WWW-Authenticate": challenge}
         raise errors.GraphError(401, "InvalidAuthenticationToken", message, headers) from refusal
-    if not principal.is_controller or _READ_ALL in world.missing_rights:
-        message = "Insufficient privileges to complete the operation."
-        raise errors.GraphError(403, "Authorization_RequestDenied", message)
+    if not principal.is_controller:
+        raise access.denied()
 
 
 def _with_headers(response: flask.Response) -> flask.Response:

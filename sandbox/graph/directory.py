@@ -106,6 +106,7 @@ class Directory:
         self._principals = _Table()
         self._credentials: dict[str, _Table] = {}  # by the application's object id
         self._deleted: dict[str, Json] = {}  # soft deleted applications
+        self._owned: set[str] = set()  # client ids of the applications whose owner the controller is
 
     # What was there before
 
@@ -139,6 +140,25 @@ class Directory:
         secret: Json = {"keyId": str(uuid.uuid4()), "displayName": "by hand", "hint": "abc", "secretText": None}
         self._applications.update(application_object_id, {"passwordCredentials": [secret]}, 0.0)
 
+    # Whose it is
+
+    def add_owner(self) -> None:
+        """Make the controller an owner of all applications that are there, as an administrator does."""
+        self._owned.update(application["appId"] for application in self._applications.latest())
+
+    def owns_application(self, key: Key) -> bool:
+        """Whether the controller may do what an owner may: with what is not there everybody may."""
+        return self._is_owned(self._applications.find(key))
+
+    def owns_principal(self, key: Key) -> bool:
+        return self._is_owned(self._principals.find(key))
+
+    def owns_item(self, object_id: str) -> bool:
+        return self._is_owned(self._deleted.get(object_id.lower()))
+
+    def _is_owned(self, found: Json | None) -> bool:
+        return found is None or found["appId"] in self._owned
+
     # Applications
 
     def applications(self) -> list[Json]:
@@ -150,7 +170,10 @@ class Directory:
         return copy.deepcopy(_found(self._applications.find(key), key))
 
     def create_application(self, sent: Json) -> Json:
-        return self._insert_application(sent, self._visible_at())
+        """Whoever creates an application becomes its owner."""
+        created = self._insert_application(sent, self._visible_at())
+        self._owned.add(created["appId"])
+        return created
 
     def update_application(self, key: Key, sent: Json) -> None:
         """Change an application. ``uniqueName`` can be given once to an application that has none."""

@@ -80,7 +80,9 @@ _ISSUER_DISCOVERY = Rule(verbs=("get",), paths=("/.well-known/openid-configurati
 class Access:
     """The users of a cluster and their rules."""
 
-    def __init__(self, controller_token: str, unprivileged_token: str) -> None:
+    def __init__(self, controller_token: str, unprivileged_token: str, granted: set[str] | None = None) -> None:
+        """``granted`` collects the rights that were asked for and found in rules, as ``verb resource.group``."""
+        self._granted = set() if granted is None else granted
         self._controller_token = controller_token
         self._unprivileged_token = unprivileged_token
         self._numbers = itertools.count(1)
@@ -108,11 +110,20 @@ class Access:
         self._rules.setdefault(user.name, []).extend(rules)
         return user
 
+    def set_controller_rules(self, rules: t.Iterable[Rule]) -> None:
+        """Leave the controller no other rights, by whatever login it comes; it is no cluster administrator then."""
+        self._users[self._controller_token] = User("controller")
+        granted = list(rules)
+        self._rules |= {"controller": granted, CONTROLLER_OBJECT_ID: granted}
+
     def user_of(self, token: str) -> User | None:
         return self._users.get(token)
 
     def allows(self, user: User, attempt: Attempt) -> bool:
-        return any(_permits(rule, attempt) for rule in self._rules_of(user))
+        allowed = any(_permits(rule, attempt) for rule in self._rules_of(user))
+        if allowed:
+            self._granted.add(f"{attempt.verb} {attempt.full_resource}.{attempt.group}".rstrip("."))
+        return allowed
 
     def allows_path(self, user: User, verb: str, path: str) -> bool:
         return any(_permits_path(rule, verb, path) for rule in self._rules_of(user))

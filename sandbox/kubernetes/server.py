@@ -58,7 +58,7 @@ class ApiServer:
         pods = self._pods = Pods(cluster, self._store, writer)
         self._controllers = Controllers(cluster, self._store, writer, pods)
         self._registry = Registry(self._store, self._controllers, pods)
-        self._access = Access(self.controller_token, self.unprivileged_token)
+        self._access = Access(self.controller_token, self.unprivileged_token, world.granted)
         self._tokens = Tokens(cluster, self._store)
         self._reviews = Reviews(self._access, self._tokens)
         self._logs = pods.logs
@@ -119,6 +119,11 @@ class ApiServer:
         """Add rights to the user of a bearer token; an unknown token gets a new user of this name."""
         with self._world.lock:
             return self._access.grant(token, rules, name)
+
+    def set_controller_rules(self, rules: t.Iterable[Rule]) -> None:
+        """Let the controller do this and nothing else, until the next reset."""
+        with self._world.lock:
+            self._access.set_controller_rules(rules)
 
     def add_webhook(self, webhook: Webhook) -> None:
         """Let an admission webhook judge what clients write, until the next reset."""
