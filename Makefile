@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
-  lowest bench docs down clean
+  lowest bench docs release-test licences sbom audit down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
@@ -29,6 +29,9 @@ help:
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make docs         the docsite, in .cache/docs/html"
 	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
+	@echo "make release-test what would be published: its files, and that it works where nothing but it is installed"
+	@echo "make licences     whether every file says its copyright and licence"
+	@echo "make sbom         the packages of a release as CycloneDX; 'make audit': their known vulnerabilities"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
 
 demo: $(VENV)/.runtime
@@ -103,6 +106,19 @@ $(DOCS)/.installed: docs/requirements.txt | $(VENV)/bin/python
 	@$(DOCS_BIN)/python -m pip --disable-pip-version-check install --quiet -r docs/requirements.txt
 	@touch $@
 
+# What a release is made and checked with; see docs/releasing.md.
+release-test: $(VENV)/.release
+	$(BIN)/python -m pytest tests/release -q
+
+licences: $(VENV)/.release
+	$(BIN)/reuse lint --lines
+
+sbom: $(VENV)/.release
+	$(BIN)/python -m tests.release.sbom
+
+audit: $(VENV)/.release
+	$(BIN)/python -m tests.release.audit
+
 # Measures, prints the tables and puts them into the documentation; see docs/benchmarks.md for the values of BENCH.
 BENCH ?= standard
 bench: $(VENV)/.runtime
@@ -127,6 +143,11 @@ $(VENV)/.runtime: requirements.txt sandbox/requirements.txt | $(VENV)/bin/python
 $(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime
 	@echo "== Installing the test tools"
 	@$(PIP) install --quiet -r requirements.txt -r sandbox/requirements.txt -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/.release: tests/release/requirements.txt $(VENV)/.tests
+	@echo "== Installing the tools of releases"
+	@$(PIP) install --quiet -r tests/release/requirements.txt
 	@touch $@
 
 down:
