@@ -141,7 +141,7 @@ _CLI_FIX = "log in with 'az login'"
 _MSI_FIX = "run on a machine with a managed identity"
 
 #: What to do about the refusals of a login that are met most; for the others the code says enough.
-_AADSTS_FIXES: t.Final[Mapping[str, str]] = {
+AADSTS_FIXES: t.Final[Mapping[str, str]] = {
     "AADSTS700016": "Check client_id (AZURE_CLIENT_ID) and tenant (AZURE_TENANT_ID): the tenant has no such "
     "application.",
     "AADSTS7000215": "Give the secret's value, not its ID, in secret (AZURE_CLIENT_SECRET).",
@@ -328,7 +328,7 @@ def login_failure(error: ClientAuthenticationError, action: str) -> errors.AksAm
     text = str(error.message)
     code = re.search(r"AADSTS\d+", text)
     if code:
-        return refused_by_entra(text, code[0], "logging in", fix=_AADSTS_FIXES.get(code[0], ""))
+        return refused_by_entra(text, code[0], "logging in", fix=AADSTS_FIXES.get(code[0], ""))
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (ServiceRequestError, ServiceResponseError)):

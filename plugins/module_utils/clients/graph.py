@@ -308,7 +308,7 @@ class GraphClient:
             with azure.login_errors(SERVICE, action):
                 return self._runner.run(answer())
         except APIError as error:
-            raise _refusal(error, action, writes=writes) from error
+            raise refusal(error, action, writes=writes) from error
         except httpx.HTTPError as error:
             detail = f"{type(error).__name__}: {error}"
             if writes and not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
@@ -376,7 +376,7 @@ def _credential(value: CredentialAnswer) -> Credential:
     )
 
 
-def _refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
+def refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
     answer = error.error if isinstance(error, ODataError) else None
     headers = {name.lower(): value for name, value in (error.response_headers or {}).items()}
     code = (answer.code if answer else None) or ""
