@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import typing as t
@@ -152,12 +153,11 @@ class Ended:
 def perform(definition: ModuleDefinition, params: Params, context: Context) -> Ended:
     """Do a module's work. Raises only what is a bug."""
     try:
-        with sharing():
+        with sharing(), contextlib.ExitStack() as ending:
+            ending.callback(definition.release)
             result = definition.run(params, context)
     except EXPECTED as error:
         return Ended(all_plain(failure_values(error)), failed=True)
-    finally:
-        definition.release()
     return Ended(all_plain(result_values(result)), warnings=tuple(map(plain, result.warnings)))
 
 

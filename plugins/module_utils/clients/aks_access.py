@@ -5,7 +5,7 @@
 
 https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials. The kubeconfig and what is in
 it stay in memory. TLS wants a client certificate in a file; that is needed only where there is no token, and the file
-is gone when it has been read.
+has no name in any folder.
 """
 
 from __future__ import annotations
@@ -275,9 +275,16 @@ def _tls(credential: Credential, *, verify: bool) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     # A token says the same and needs no file.
     if not credential.token and credential.certificate and credential.key:
-        # Readable by this user only, and deleted when the block ends, whatever happens in it.
-        with tempfile.NamedTemporaryFile("w", encoding="ascii", prefix="aks-amp-") as file:
-            file.write(f"{credential.certificate.rstrip()}\n{credential.key.rstrip()}\n")
-            file.flush()
-            context.load_cert_chain(file.name)
+        with _nameless(credential.certificate) as certificate, _nameless(credential.key) as key:
+            context.load_cert_chain(certificate, key)
     return context
+
+
+@contextlib.contextmanager
+def _nameless(text: str) -> t.Iterator[str]:
+    """A path to a file that is in no folder, so that nothing of it is left, however the process ends."""
+    with tempfile.TemporaryFile(prefix="aks-amp-") as file:
+        file.write(f"{text.rstrip()}\n".encode("ascii"))
+        file.flush()
+        file.seek(0)  # some systems share the position with who opens the path
+        yield f"/dev/fd/{file.fileno()}"

@@ -17,6 +17,8 @@ import dataclasses
 import os
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.termination import cleaned_up
+
 if t.TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
@@ -39,12 +41,13 @@ _BLOCK: contextvars.ContextVar[_Block | None] = contextvars.ContextVar("aks_amp_
 def sharing() -> Iterator[None]:
     """Equal options lead to the same login inside the block. Only for work on one cluster, one thing after the other.
 
-    A block inside another one is part of it.
+    A block inside another one is part of it. What is closed at its end is closed as well before a SIGTERM ends the
+    process.
     """
     if _BLOCK.get() is not None:
         yield
         return
-    with contextlib.ExitStack() as closing:
+    with cleaned_up(), contextlib.ExitStack() as closing:
         token = _BLOCK.set(_Block({}, closing))
         closing.callback(_BLOCK.reset, token)
         yield
