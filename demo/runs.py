@@ -19,6 +19,8 @@ from pathlib import Path
 KNOWN_AFTER_APPLY = "<known after apply>"
 
 ROOT = Path(__file__).resolve().parent.parent
+# In a clone, ansible.cfg says where the collection is. An installed one has no such file, but stands in its place.
+INSTALLED_PLACE = ("ansible_collections", "crosscloud", "aks_amp")
 
 # Whatever a machine presets, a run on the sandbox must neither use it nor send it anywhere.
 FOREIGN_PREFIXES = ("AWS_", "AZURE_", "ARM_", "K8S_AUTH_", "ANSIBLE_")
@@ -104,6 +106,13 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+def _own_place() -> dict[str, str]:
+    """The setting by which Ansible finds the very collection that this file is part of, where it is an installed one."""
+    if ROOT.parts[-len(INSTALLED_PLACE) :] != INSTALLED_PLACE:
+        return {}
+    return {"ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[len(INSTALLED_PLACE) - 1])}
+
+
 def run_playbook(
     playbook: str,
     inventory: Path,
@@ -118,6 +127,7 @@ def run_playbook(
         record.touch()
         variables = {
             **clean_environment(),
+            **_own_place(),
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "demo" / "callback_plugins"),
             "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
