@@ -107,7 +107,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def _own_place() -> dict[str, str]:
-    """The setting by which Ansible finds the very collection that this file is part of, where it is an installed one."""
+    """The setting by which Ansible finds the collection that this file is part of, where it is an installed one."""
     if ROOT.parts[-len(INSTALLED_PLACE) :] != INSTALLED_PLACE:
         return {}
     return {"ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[len(INSTALLED_PLACE) - 1])}
