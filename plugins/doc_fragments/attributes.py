@@ -17,6 +17,12 @@ attributes:
     description: Returns what has changed, or would change in C(check_mode), under C(--diff).
   idempotent:
     description: A second run with the same parameters changes nothing.
+"""
+
+    # Of the modules that call a cloud, which meta/runtime.yml names.
+    ACTION_GROUP = r"""
+options: {}
+attributes:
   action_group:
     description: Use C(group/crosscloud.aks_amp.aks_amp) in C(module_defaults) to set defaults for this module.
     support: full

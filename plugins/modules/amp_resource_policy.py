@@ -56,6 +56,7 @@ extends_documentation_fragment:
   - crosscloud.aks_amp.aws
   - crosscloud.aks_amp.transport
   - crosscloud.aks_amp.attributes
+  - crosscloud.aks_amp.attributes.action_group
 attributes:
   check_mode:
     support: full

@@ -67,6 +67,7 @@ options:
 extends_documentation_fragment:
   - crosscloud.aks_amp.kubernetes
   - crosscloud.aks_amp.attributes
+  - crosscloud.aks_amp.attributes.action_group
 attributes:
   check_mode:
     support: full

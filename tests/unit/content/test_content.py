@@ -75,6 +75,13 @@ def test_the_action_group_holds_every_module() -> None:
     assert set(load(ROOT / "meta" / "runtime.yml")["action_groups"]["aks_amp"]) == calling
 
 
+def test_exactly_the_members_of_the_action_group_are_documented_as_such() -> None:
+    fragment = "  - crosscloud.aks_amp.attributes.action_group\n"
+    modules = (ROOT / "plugins" / "modules").glob("*.py")
+    documented = {path.stem for path in modules if fragment in path.read_text(encoding="utf-8")}
+    assert documented == set(load(ROOT / "meta" / "runtime.yml")["action_groups"]["aks_amp"])
+
+
 @pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")))
 def test_every_module_has_an_integration_target(module: str) -> None:
     # A target is run as a role, so it must not carry the name of one of the collection's own.
