@@ -90,7 +90,7 @@ def of(section: str) -> list[Entry]:
     return [entry for entry in entries() if entry.section == section]
 
 
-_CLI = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the \w+ operation: (?P<text>.*)")
+_CLI = re.compile(r"\((?P<code>\w+)\) when calling the \w+ operation: (?P<text>.*)")
 _SDK = re.compile(r"(?P<code>\w+): (?P<text>.*)")
 _HTTP = re.compile(r"HTTP (?P<status>\d{3}): (?P<text>.*)")
 
