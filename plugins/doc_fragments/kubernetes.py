@@ -26,7 +26,7 @@ options:
     type: str
   host:
     description:
-      - URL of the API server; overrides the kubeconfig's.
+      - URL of the API server; overrides the kubeconfig's. Plain HTTP is refused but on this machine.
       - Falls back to the environment variable E(K8S_AUTH_HOST).
     type: str
   api_key:

@@ -178,8 +178,8 @@ class AwsAuth:
     region: str | None = None
     profile: str | None = None
     access_key: str | None = None
-    secret_key: str | None = None
-    session_token: str | None = None
+    secret_key: str | None = dataclasses.field(default=None, repr=False)
+    session_token: str | None = dataclasses.field(default=None, repr=False)
     endpoint_url: str | None = None
     assume_role_arn: str | None = None
     assume_role_external_id: str | None = None
@@ -374,7 +374,7 @@ class KubeAuth:
     kubeconfig: str | None = None
     context: str | None = None
     host: str | None = None
-    api_key: str | None = None
+    api_key: str | None = dataclasses.field(default=None, repr=False)
     ca_cert: str | None = None
     validate_certs: bool | None = None
     proxy: str | None = None

@@ -17,6 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import passwords_of_urls
 
 CurrentT = t.TypeVar("CurrentT")
 OperationT = t.TypeVar("OperationT")
@@ -164,6 +165,7 @@ def perform(definition: ModuleDefinition, params: Params, context: Context) -> E
 def run_module(definition: ModuleDefinition) -> t.NoReturn:
     """Run a module from AnsibleModule's parameters to its exit."""
     module = AnsibleModule(supports_check_mode=True, **definition.spec.module_arguments())
+    module.no_log_values.update(passwords_of_urls(module.params))
     ended = perform(definition, Params(module.params), Context(check_mode=module.check_mode))
     for warning in ended.warnings:
         module.warn(warning)

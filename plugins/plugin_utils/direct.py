@@ -36,6 +36,7 @@ from ansible.utils.vars import merge_hash
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, perform
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import passwords_of_urls
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +98,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         arguments = definition.spec.module_arguments()
         validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(_plain(given))
         hidden: set[str] = set(validated._no_log_values)  # ansible-core offers no other way to them
+        hidden |= passwords_of_urls(validated.validated_parameters)
         warnings = [
             f"Both option {entry['option']} and its alias {entry['alias']} are set." for entry in validated._warnings
         ]

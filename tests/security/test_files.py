@@ -107,8 +107,8 @@ WRITERS: t.Final = {
     "plugin_utils/direct.py": "nothing: it is the null device",
 }
 _WRITING: t.Final = frozenset(
-    "mkstemp mkdtemp NamedTemporaryFile TemporaryFile SpooledTemporaryFile TemporaryDirectory "
-    "write_text write_bytes touch fdopen copyfile copy2 symlink_to hardlink_to".split()
+    {"mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "TemporaryDirectory"}
+    | {"write_text", "write_bytes", "touch", "fdopen", "copyfile", "copy2", "symlink_to", "hardlink_to"}
 )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, RoleArn
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear
 
 try:
     import boto3.session
@@ -234,7 +235,7 @@ class _Login:
         config = botocore.config.Config(signature_version=botocore.UNSIGNED) if unsigned else None
         with aws_errors(service, f"preparing requests to {_title(service)}"):
             try:
-                return session.client(service, endpoint_url=self._auth.endpoint_url, config=config)
+                client = session.client(service, endpoint_url=self._auth.endpoint_url, config=config)
             except botocore.exceptions.BotoCoreError:
                 raise
             except ValueError as error:  # botocore's answer to a malformed endpoint URL
@@ -242,6 +243,12 @@ class _Login:
                     f"{_title(service)} can't be addressed: {error}.",
                     fix="Correct endpoint_url, region or https_proxy.",
                 ) from error
+        if is_in_the_clear(client.meta.endpoint_url):
+            raise errors.InvalidInput(
+                f"{_title(service)} would be asked at {client.meta.endpoint_url}, where tokens can be read on the way.",
+                fix="Give an https URL in endpoint_url (or in AWS_ENDPOINT_URL, where that gives it).",
+            )
+        return client
 
     def _check_region(self) -> None:
         """Credentials and roles are known in their own partition only, and the region decides which one is asked."""

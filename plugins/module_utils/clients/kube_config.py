@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_context
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import at_end
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear
 
 try:
     import yaml
@@ -67,6 +68,11 @@ def load_configuration(auth: KubeAuth) -> t.Any:
     else:
         _load(auth, configuration)
     _override(auth, configuration)
+    if has_credentials(configuration) and is_in_the_clear(str(configuration.host)):
+        raise errors.InvalidInput(
+            f"The API server {configuration.host} would be sent credentials that can be read on the way.",
+            fix="Give an https URL in host or in the kubeconfig.",
+        )
     return configuration
 
 
