@@ -38,7 +38,7 @@ options:
     aliases: [aws_session_token, security_token]
   endpoint_url:
     description:
-      - URL that replaces the endpoint of every AWS API that the module calls. Plain HTTP is refused but on this machine.
+      - URL that replaces the endpoint of every AWS API that the module calls; plain HTTP only on this machine.
       - Without it, boto3 looks into the environment and the profile itself, at the variable of a single service first
         (for example E(AWS_ENDPOINT_URL_IAM)) and then at E(AWS_ENDPOINT_URL).
     type: str

@@ -168,7 +168,7 @@ options:
         type: str
       https_proxy:
         description:
-          - URL of the HTTP proxy through which the clouds' public endpoints are reached.
+          - URL of the HTTP proxy through which the clouds' public endpoints are reached. A password in it is hidden.
           - Without it, the environment variables E(HTTPS_PROXY) and E(NO_PROXY) decide.
         type: str
       ca_bundle:
