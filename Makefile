@@ -16,19 +16,21 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
-  lowest bench docs release-test licences sbom audit down clean
+  matrix lowest nox bench docs release-test licences sbom audit down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'faults' and 'lowest'"
+	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'faults' and 'matrix'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make docs         the docsite, in .cache/docs/html"
-	@echo "make lowest       unit and end-to-end tests with the oldest supported versions"
+	@echo "make matrix       the tests with each ansible-core on each Python (an hour of two cores; CELLS=\"2.20 2.21/3.13\")"
+	@echo "make lowest       of these only the oldest supported versions of all packages"
+	@echo "make nox          the checks of the community collections by antsibull-nox"
 	@echo "make release-test what would be published: its files, and that it works where nothing but it is installed"
 	@echo "make licences     whether every file says its copyright and licence"
 	@echo "make sbom         the packages of a release as CycloneDX; 'make audit': their known vulnerabilities"
@@ -43,8 +45,8 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test integration-in-processes test-real e2e faults lowest
-	@echo "All tests passed: with real parts, end to end, with every fault, and with the oldest versions."
+test-all: test integration-in-processes test-real e2e faults matrix
+	@echo "All tests passed: with real parts, end to end, with every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
 test-real: $(VENV)/.tests
@@ -70,12 +72,13 @@ faults: $(VENV)/.tests
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity
 
+# In as many runs at once as there are cores.
 integration: $(VENV)/.tests
-	$(BIN)/python -m tests.ansible_test integration
+	$(BIN)/python -m tests.shards
 
 # The same with direct execution off, which 'integration' has on.
 integration-in-processes: $(VENV)/.tests
-	$(BIN)/python -m tests.ansible_test --in-processes integration
+	$(BIN)/python -m tests.shards --in-processes
 
 e2e: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile -q
@@ -91,8 +94,16 @@ images: $(VENV)/.tests
 molecule: $(VENV)/.tests
 	$(BIN)/molecule test
 
+# Results go into docs/compatibility.json, and as tables into docs/compatibility.md and README.md.
+matrix: $(VENV)/.tests
+	$(BIN)/python -m tests.matrix $(if $(CELLS),--cells $(CELLS))
+
 lowest: $(VENV)/.tests
-	$(BIN)/python -m tests.lowest
+	$(BIN)/python -m tests.matrix --cells lowest
+
+# The sessions that a change needs; 'nox --list' shows all (see docs/compatibility.md).
+nox: $(VENV)/.tests
+	$(BIN)/nox
 
 # The docsite, in .cache/docs/html: linted, and built without a network and without a warning.
 DOCS := .cache/docs
