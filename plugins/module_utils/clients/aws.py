@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import answers, aws_answers
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, RoleArn
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear
@@ -195,7 +196,7 @@ class _Login:
             if self.region is None and error.code in _REJECTED_CREDENTIAL_CODES:
                 error.fix += " Credentials of aws-us-gov, aws-cn or aws-eusc are known there only: give region."
             raise
-        partition = str(identity["Arn"]).split(":")[1]
+        partition = str(identity["Arn"]).removeprefix("arn:").partition(":")[0]
         return AwsAccount(partition, str(identity["Account"]))
 
     def _session(self, access_key: str | None, secret_key: str | None, token: str | None) -> boto3.session.Session:
@@ -248,7 +249,7 @@ class _Login:
                 f"{_title(service)} would be asked at {client.meta.endpoint_url}, where tokens can be read on the way.",
                 fix="Give an https URL in endpoint_url (or in AWS_ENDPOINT_URL, where that gives it).",
             )
-        return client
+        return aws_answers.checked(client)
 
     def _check_region(self) -> None:
         """Credentials and roles are known in their own partition only, and the region decides which one is asked."""
@@ -362,7 +363,10 @@ def aws_errors(service: str, action: str) -> Iterator[None]:
     ``action`` is a verb phrase that completes "<service> failed while ...".
     """
     try:
-        yield
+        with answers.understood(_title(service), action):
+            yield
+    except aws_answers.NotDescribed as error:
+        raise answers.malformed(_title(service), action) from error
     except botocore.exceptions.ClientError as error:
         raise refusal(error, service, action) from error
     except botocore.exceptions.BotoCoreError as error:

@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import preload
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import answers, preload
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 
 try:
@@ -313,7 +313,8 @@ def login_errors(service: str, action: str) -> Iterator[None]:
     (HttpResponseError) are the caller's to translate.
     """
     try:
-        yield
+        with answers.understood(service, action):
+            yield
     except ClientAuthenticationError as error:
         failure = login_failure(error, action)
         if failure is None:

@@ -59,7 +59,7 @@ class IamPolicies:
         return ManagedPolicy(
             arn=arn,
             name=str(header["PolicyName"]),
-            document=document_of(version["PolicyVersion"]["Document"], what),
+            document=document_of(version["PolicyVersion"].get("Document"), what),
             uses=int(header.get("AttachmentCount", 0)) + int(header.get("PermissionsBoundaryUsageCount", 0)),
             other_versions=() if default == "v1" else self._other_versions(arn),
             tags=tags_of(header),
@@ -96,4 +96,10 @@ class IamPolicies:
             pages = self._iam.get_paginator("list_policy_versions").paginate(PolicyArn=arn)
             found = [entry for page in pages for entry in page["Versions"]]
         others = [str(entry["VersionId"]) for entry in found if not entry["IsDefaultVersion"]]
-        return tuple(sorted(others, key=lambda version: int(version.removeprefix("v"))))
+        return tuple(sorted(others, key=_number))
+
+
+def _number(version: str) -> tuple[int, str]:
+    """Versions are called v1, v2, ...; what is called otherwise comes first."""
+    digits = version.removeprefix("v")
+    return (int(digits) if digits.isdecimal() else 0, version)

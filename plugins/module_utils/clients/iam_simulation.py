@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.answers import malformed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import aws_errors
 
 if t.TYPE_CHECKING:
@@ -40,6 +41,8 @@ class IamSimulation:
             answer = self._iam.simulate_principal_policy(
                 PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
             )
+        if not answer["EvaluationResults"]:
+            raise malformed("AWS IAM", f"simulating {action} for {role_arn}")
         result = answer["EvaluationResults"][0]
         return Simulation(
             decision=str(result["EvalDecision"]),
