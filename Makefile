@@ -16,18 +16,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
-  matrix lowest nox bench docs release-test licences sbom audit down clean
+  matrix lowest nox bench docs examples release-test licences sbom audit down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'faults' and 'matrix'"
+	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'examples', 'docs', 'faults' and 'matrix'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make docs         the docsite, in .cache/docs/html"
+	@echo "make examples     every example of the documentation, on the sandbox"
 	@echo "make matrix       the tests with each ansible-core on each Python (an hour of two cores; CELLS=\"2.20 2.21/3.13\")"
 	@echo "make lowest       of these only the oldest supported versions of all packages"
 	@echo "make nox          the checks of the community collections by antsibull-nox"
@@ -45,8 +46,8 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test integration-in-processes test-real e2e faults matrix
-	@echo "All tests passed: with real parts, end to end, with every fault, and with each ansible-core and Python."
+test-all: test integration-in-processes test-real e2e examples docs faults matrix
+	@echo "All tests passed: with real parts, end to end, with every example and every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
 test-real: $(VENV)/.tests
@@ -110,6 +111,10 @@ DOCS := .cache/docs
 DOCS_BIN := $(DOCS)/venv/bin
 docs: $(DOCS)/.installed
 	ANSIBLE_COLLECTIONS_PATH=.collections PATH="$(CURDIR)/$(DOCS_BIN):$$PATH" bash docs/site/build.sh $(DOCS)
+
+# Every example of the documentation, on the sandbox.
+examples: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/docs -n 2 --dist loadgroup -q
 
 $(DOCS)/.installed: docs/requirements.txt | $(VENV)/bin/python
 	@echo "== Installing what builds the docsite"
