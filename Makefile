@@ -35,6 +35,7 @@ help:
 	@echo "make release-test what would be published: its files, and that it works where nothing but it is installed"
 	@echo "make licences     whether every file says its copyright and licence"
 	@echo "make sbom         the packages of a release as CycloneDX; 'make audit': their known vulnerabilities"
+	@echo "make images       the pictures of the drift report in the documentation; needs Chromium"
 	@echo "make clean        remove what these commands made (.venv, .cache, .sandbox)"
 
 demo: $(VENV)/.runtime
