@@ -128,10 +128,16 @@ class Access:
     def allows_path(self, user: User, verb: str, path: str) -> bool:
         return any(_permits_path(rule, verb, path) for rule in self._rules_of(user))
 
-    def check(self, user: User, attempt: Attempt, resource: Resource) -> None:
-        """:raises ApiError: 403."""
-        if not self.allows(user, attempt):
-            raise errors.forbidden(resource, attempt.name, _refusal(user, attempt))
+    def check(self, user: User, attempt: Attempt, resource: Resource | None = None) -> None:
+        """``resource`` is None for one that the server does not have.
+
+        :raises ApiError: 403.
+        """
+        if self.allows(user, attempt):
+            return
+        if resource is None:
+            raise errors.forbidden_path(_refusal(user, attempt))
+        raise errors.forbidden(resource, attempt.name, _refusal(user, attempt))
 
     def check_path(self, user: User, verb: str, path: str) -> None:
         """:raises ApiError: 403."""

@@ -103,6 +103,19 @@ def attempt_of(verb: str, target: Target) -> Attempt:
     return Attempt(verb, resource.group, resource.plural, subresource, namespace, target.name)
 
 
+def attempt_at(method: str, path: str) -> Attempt | None:
+    """What a path of resources asks for that the server does not have: it authorizes before it looks for them."""
+    match = re.fullmatch(r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/(?P<rest>.+)", path)
+    if match is None:
+        return None
+    parts, namespace = match["rest"].strip("/").split("/"), ""
+    if parts[0] == "namespaces" and len(parts) > 2:
+        namespace, parts = parts[1], parts[2:]
+    resource, name, subresource = [*parts, "", ""][:3]
+    verbs = {"GET": "get" if name else "list", "POST": "create", "PUT": "update"}
+    return Attempt(verbs.get(method, method.lower()), match["group"] or "", resource, subresource, namespace, name)
+
+
 def check_accept() -> None:
     """:raises ApiError: 406, the client takes no JSON."""
     header = flask.request.headers.get("Accept", "")

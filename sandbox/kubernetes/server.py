@@ -283,7 +283,11 @@ class ApiServer:
     # --- outside of the resources -------------------------------------------------------------------------------------
 
     def _serve_path(self, path: str, verb: str, user: User) -> flask.Response:
-        self._access.check_path(user, verb, path)
+        attempt = incoming.attempt_at(flask.request.method, path)
+        if attempt is None:
+            self._access.check_path(user, verb, path)
+        else:
+            self._access.check(user, attempt)
         if verb != "get":
             raise errors.method_not_allowed()
         path = (
