@@ -47,7 +47,7 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test integration-in-processes test-real e2e examples docs faults matrix
+test-all: test licences integration-in-processes test-real e2e examples docs faults release-test matrix
 	@echo "All tests passed: with real parts, end to end, with every example and every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
