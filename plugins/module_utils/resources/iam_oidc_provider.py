@@ -132,9 +132,9 @@ class Current:
     """The provider, None while there is none, and what the decision needs beside it.
 
     ``similar`` are ARNs of providers that differ by a slash or by case only, looked for before a creation and for
-    ``absent``: a converged run must not list. ``chains`` are what the issuer's hosts send, read only where thumbprints
-    are found automatically. ``trusting_roles`` are the names of roles that trust the provider, looked for when it
-    shall go.
+    ``absent``: a converged run must not list; ``unlisted`` says which right that needs, if it is missing. ``chains``
+    are what the issuer's hosts send, read only where thumbprints are found automatically. ``trusting_roles`` are the
+    names of roles that trust the provider, looked for when it shall go.
     """
 
     account: AwsAccount
@@ -142,6 +142,7 @@ class Current:
     similar: tuple[str, ...] = ()
     chains: tuple[SentChain, ...] = ()
     trusting_roles: tuple[str, ...] = ()
+    unlisted: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _removal(current: Current, wish: Wish) -> Plan[Operation, Current]:
         f"There is an IAM OIDC provider {arn}, which differs from {wish.issuer.url} by a slash or by case only. It is "
         "another one and stays: if it was meant for this issuer, delete it."
         for arn in current.similar
-    )
+    ) + _unlisted_warnings(current, wish)
     if provider is None:
         return Plan((), current, similar)
     obstacle, fix = "", ""
@@ -363,6 +364,15 @@ def _similar_warnings(current: Current, wish: Wish) -> t.Iterator[str]:
             f"There is an IAM OIDC provider {arn}, which differs from {wish.issuer.url} by a slash or by case only. "
             "No token of this issuer ever matches it: if it was meant for this issuer, delete it."
         )
+    yield from _unlisted_warnings(current, wish)
+
+
+def _unlisted_warnings(current: Current, wish: Wish) -> tuple[str, ...]:
+    if not current.unlisted:
+        return ()
+    url = wish.issuer.url
+    what = f"Whether there is an IAM OIDC provider that differs from {url} by a slash or by case only can't be told."
+    return (f"{what} {current.unlisted}",)
 
 
 class ProviderResource:
@@ -382,13 +392,9 @@ class ProviderResource:
         arn = account.provider_arn(issuer)
         provider = self._providers.get(arn)
         if self._wish.state is State.ABSENT:
-            return Current(account, provider, self._similar(account), trusting_roles=self._trusting(provider))
-        return Current(
-            account,
-            provider,
-            similar=() if provider else self._similar(account),
-            chains=self._chains() if self._chains else (),
-        )
+            return self._with_similar(Current(account, provider, trusting_roles=self._trusting(provider)))
+        current = Current(account, provider, chains=self._chains() if self._chains else ())
+        return current if provider else self._with_similar(current)
 
     def _trusting(self, provider: Provider | None) -> tuple[str, ...]:
         """Asked only where it decides: an account may have a thousand roles."""
@@ -401,14 +407,15 @@ class ProviderResource:
             raise
         return tuple(role for role in roles if role not in self._wish.ignored_roles)
 
-    def _similar(self, account: AwsAccount) -> tuple[str, ...]:
+    def _with_similar(self, current: Current) -> Current:
         """Only for a warning, so a missing right to list is no failure."""
-        prefix = account.provider_arn(Issuer(""))
+        prefix, issuer = current.account.provider_arn(Issuer("")), self._wish.issuer
         try:
             arns = self._providers.arns()
-        except errors.Forbidden:
-            return ()
-        return tuple(arn for arn in arns if self._wish.issuer.differs_by_slash_or_case(arn.removeprefix(prefix)))
+        except errors.Forbidden as error:
+            return dataclasses.replace(current, unlisted=error.fix)
+        similar = tuple(arn for arn in arns if issuer.differs_by_slash_or_case(arn.removeprefix(prefix)))
+        return dataclasses.replace(current, similar=similar)
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
         return plan(current, self._wish)

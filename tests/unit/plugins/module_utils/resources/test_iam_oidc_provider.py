@@ -398,7 +398,9 @@ def test_a_provider_that_differs_by_its_slash_is_warned_of(halfdone: Cluster) ->
             ],
         }
     )
-    assert halfdone.run(check_mode=True, **options).warnings == ()
+    (warning,) = halfdone.run(check_mode=True, **options).warnings
+    assert "by a slash or by case only can't be told" in warning
+    assert "iam:ListOpenIDConnectProviders" in warning
 
 
 def trust(arn: str) -> str:
