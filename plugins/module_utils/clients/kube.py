@@ -10,6 +10,7 @@ API: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -34,6 +35,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     ObjectKind,
     ObjectReference,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_shapes import (
+    FLAG,
+    TEXT,
+    Fields,
+    Misshapen,
+    shaped,
+    shaped_page,
+)
 
 try:
     import urllib3
@@ -44,6 +53,8 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import Transport
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 
@@ -57,6 +68,8 @@ _ADMISSION = re.compile(r"admission webhook \"([^\"]+)\" denied the request|Vali
 _FAILED_WEBHOOK = "failed calling webhook"
 
 _REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_REVIEWED: t.Final = Fields({"status": Fields(allowed=FLAG)})
+_ISSUED: t.Final = Fields({"status": Fields({"token": TEXT})})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +131,7 @@ class KubeClient:
         # A wrong URL answers 404 as well, but not with the API's own reason.
         if answer.status == 404 and answer.reason == "NotFound":
             return None
-        return self._accepted(answer, action, access)
+        return self._object(reference, answer, action, access)
 
     def create(self, reference: ObjectReference, body: Json) -> Json:
         """Create the object from a manifest without kind, name and namespace, which the reference supplies.
@@ -137,7 +150,7 @@ class KubeClient:
             raise errors.NotFound(
                 f"{SERVICE} failed while {action}: {answer.message}.", fix="Create the namespace first."
             )
-        return self._accepted(answer, action, Access.to("create", reference))
+        return self._object(reference, answer, action, Access.to("create", reference))
 
     def merge_patch(
         self,
@@ -170,7 +183,7 @@ class KubeClient:
                 request_id=answer.request_id,
                 fix="It was deleted during the run: rerun.",
             )
-        return self._accepted(answer, action, Access.to("patch", reference))
+        return self._object(reference, answer, action, Access.to("patch", reference))
 
     def delete(self, reference: ObjectReference, *, uid: str, resource_version: str) -> None:
         """Delete the version of the object that was read, and no other; one that is gone already is no error.
@@ -210,8 +223,9 @@ class KubeClient:
             if answer.status == 404:
                 return found
             page = self._accepted(answer, action, access)
-            found += page.get("items") or ()
-            token = str((page.get("metadata") or {}).get("continue") or "")
+            with _well_shaped(action):
+                items, token = shaped_page(kind, page)
+            found += items
             if not token:
                 return found
 
@@ -232,7 +246,8 @@ class KubeClient:
         if answer.status == 404 and answer.reason == "NotFound":
             raise errors.NotFound(f"There is no {account} in the cluster.", fix="Create it (tag service_account).")
         accepted = self._accepted(answer, action, Access.to("create", account, "token"))
-        return str(accepted["status"]["token"])
+        with _well_shaped(action):
+            return str(_ISSUED.of(accepted, "TokenRequest")["status"]["token"])
 
     def delete_whole(self, reference: ObjectReference, *, uid: str) -> None:
         """Delete an object whatever its version, and in the background all that it owns; one that is gone is no error.
@@ -317,12 +332,18 @@ class KubeClient:
             action,
             Access("create", "selfsubjectaccessreviews", "authorization.k8s.io"),
         )
-        return bool(review["status"].get("allowed"))
+        with _well_shaped(action):
+            return bool(_REVIEWED.of(review, "SelfSubjectAccessReview")["status"].get("allowed"))
 
     def _send(
         self, method: str, path: str, action: str, body: Json | None = None, content_type: str = JSON_TYPE
     ) -> Answer:
         return self._transport.send(method, path, action, body, content_type)
+
+    def _object(self, reference: ObjectReference, answer: Answer, action: str, access: Access) -> Json:
+        accepted = self._accepted(answer, action, access)
+        with _well_shaped(action):
+            return shaped(reference.kind, accepted)
 
     def _accepted(self, answer: Answer, action: str, access: Access) -> Json:
         """The answer's object. Raises the error that fits any other answer."""
@@ -370,6 +391,16 @@ def admission_in(message: str) -> str | None:
     if match is None:
         return None
     return f"the admission webhook {match[1]}" if match[1] else f"the admission policy {match[2]}"
+
+
+@contextlib.contextmanager
+def _well_shaped(action: str) -> Iterator[None]:
+    try:
+        yield
+    except Misshapen as problem:
+        detail = f"the answer is odd: {problem}"
+        fix = "See that this is a Kubernetes API server, and that its definitions are those of the installed operator."
+        raise errors.CloudError(service=SERVICE, action=action, detail=detail, fix=fix) from None
 
 
 def _names(reference: ObjectReference) -> dict[str, str]:

@@ -117,7 +117,17 @@ def failure(code: int, reason: str, message: str = "no", **details: t.Any) -> Pr
 
 
 def configmap(version: str = "7") -> Json:
-    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "x", "resourceVersion": version}}
+    metadata = {"name": "x", "namespace": "monitoring", "uid": "u-1", "resourceVersion": version}
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata}
+
+
+def deployment() -> Json:
+    spec = {"selector": {}, "template": {"spec": {"containers": [{"name": "prometheus"}]}}}
+    return {**configmap(), "kind": "Deployment", "spec": spec}
+
+
+def pod(name: str) -> Json:
+    return {"metadata": {**configmap()["metadata"], "name": name}, "spec": {"containers": []}}
 
 
 def test_a_read_is_one_authenticated_request(api: Api) -> None:
@@ -137,9 +147,15 @@ def test_a_read_is_one_authenticated_request(api: Api) -> None:
     ],
 )
 def test_paths(api: Api, reference: t.Any, path: str) -> None:
-    api.answers = [Prepared(200, configmap())]
+    api.answers = [Prepared(200, deployment())]
     api.client().get(reference)
     assert api.requests[0].path == path
+
+
+def test_an_object_that_has_not_the_form_of_its_kind_is_refused(api: Api) -> None:
+    api.answers = [Prepared(200, {**configmap(), "data": ["prometheus.yml"]})]
+    with pytest.raises(errors.CloudError, match=r"the answer is odd: ConfigMap\.data is no object\."):
+        api.client().get(CONFIG)
 
 
 def test_a_missing_object_is_none(api: Api) -> None:
@@ -273,10 +289,10 @@ def test_another_writer_before_a_deletion_is_a_conflict(api: Api) -> None:
 
 def test_a_list_is_read_to_its_last_page(api: Api) -> None:
     def page(name: str, token: str) -> Prepared:
-        return Prepared(200, {"kind": "PodList", "metadata": {"continue": token}, "items": [{"name": name}]})
+        return Prepared(200, {"kind": "PodList", "metadata": {"continue": token}, "items": [pod(name)]})
 
     api.answers = [page("a", "x/y="), page("b", "")]
-    assert [item["name"] for item in api.client().list_in(POD, "monitoring")] == ["a", "b"]
+    assert [item["metadata"]["name"] for item in api.client().list_in(POD, "monitoring")] == ["a", "b"]
     assert [request.path for request in api.requests] == [
         "/api/v1/namespaces/monitoring/pods?limit=500",
         "/api/v1/namespaces/monitoring/pods?limit=500&continue=x%2Fy%3D",
@@ -406,10 +422,10 @@ PROMETHEUS = POD.at("prometheus-0", "monitoring")
 
 
 def test_a_list_is_asked_for_with_its_selectors_on_every_page(api: Api) -> None:
-    first = {"kind": "PodList", "metadata": {"continue": "a/b"}, "items": [{"n": 1}]}
-    api.answers = [Prepared(200, first), Prepared(200, {"kind": "PodList", "metadata": {}, "items": [{"n": 2}]})]
+    first = {"kind": "PodList", "metadata": {"continue": "a/b"}, "items": [pod("a")]}
+    api.answers = [Prepared(200, first), Prepared(200, {"kind": "PodList", "metadata": {}, "items": [pod("b")]})]
     found = api.client().list_in(POD, "monitoring", labels="app in (a,b)", fields="type=Warning")
-    assert found == [{"n": 1}, {"n": 2}]
+    assert found == [pod("a"), pod("b")]
     chosen = "labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=type%3DWarning"
     assert [request.path.partition("?")[2] for request in api.requests] == [
         f"limit=500&{chosen}",
