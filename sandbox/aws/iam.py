@@ -103,6 +103,14 @@ _TAGGING = {
     "CreatePolicy": "TagPolicy",
 }
 _ATTACHING = frozenset({"AttachRolePolicy", "DetachRolePolicy"})
+#: Operations that can be allowed for roles of one boundary only.
+_BOUNDED = _ATTACHING | {
+    "CreateRole",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+    "PutRolePermissionsBoundary",
+    "DeleteRolePermissionsBoundary",
+}
 _RESOURCE_PARAMETER = {operation: parameter for parameter, names in _RESOURCES.items() for operation in names}
 
 
@@ -226,6 +234,8 @@ def _context(account: Account, operation: str, params: Json) -> dict[str, tuple[
     with account.world.lock:
         bounds = [role.permissions_boundary_arn for role in account.store.get_roles() if role.name == name]
     boundary = boundary or next(iter(bounds), None)
+    if operation not in _BOUNDED:
+        boundary = None
     found = {"iam:permissionsboundary": boundary, "iam:policyarn": policy if operation in _ATTACHING else None}
     return {key: (str(value),) for key, value in found.items() if value}
 

@@ -64,7 +64,7 @@ class Right:
 def load(path: str, values: Mapping[str, str], *, everywhere: bool = False) -> Document:
     """``everywhere`` turns Roles into ClusterRoles, as the guide says it for namespaces that are not there yet."""
     text = (FOLDER / path).read_text()
-    for word, value in values.items():
+    for word, value in sorted(values.items(), key=lambda item: -len(item[0])):
         text = re.sub(rf"(?<![A-Z_]){word}(?![A-Z_])", value, text)
     if everywhere and path.startswith("kubernetes/"):
         text = re.sub(r"(?m)^( *kind: )Role", r"\1ClusterRole", text)

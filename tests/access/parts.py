@@ -8,20 +8,24 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from sandbox.estate import MANAGED_IDENTITY
 from sandbox.kubernetes.fates import Fate, FateKind
+from sandbox.kubernetes.programs import Ended
 from sandbox.world import (
+    AWS_ACCOUNT,
     AZURE_SUBSCRIPTION,
     AZURE_TENANT,
     CONTROLLER_CLIENT_ID,
     CONTROLLER_CLIENT_SECRET,
 )
 from tests.access.trials import Part, Trial
-from tests.faults.modules import CASES, NAMESPACE, ROLE, SERVICE_ACCOUNT, Case, Estate, Options, by_name
+from tests.faults.modules import CASES, NAMESPACE, ROLE, ROTATION, SERVICE_ACCOUNT, Case, Estate, Options, by_name
 from tests.unit.plugins.azure_estate import RESOURCE_GROUP
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandbox.world import Json
 
 _CASES: t.Final = by_name(CASES)
 _BOUNDARY: t.Final = "arn:aws:iam::aws:policy/AmazonPrometheusRemoteWriteAccess"
@@ -37,7 +41,7 @@ _DENIED: t.Final = (
 )
 
 
-def _changed(name: str, title: str = "", **options: t.Any) -> Case:
+def _changed(name: str, title: str = "", /, **options: t.Any) -> Case:
     """A case of the faults' tests with other options."""
     case = _CASES[name]
 
@@ -198,4 +202,234 @@ TEARDOWN: t.Final = Part(
     ),
 )
 
-PARTS: t.Final = (FEDERATE, READ, TEARDOWN)
+# --- options --------------------------------------------------------------------------------------------------------
+
+
+def _option(
+    name: str, paths: tuple[str, ...], *trials: Trial | Case, login: tuple[str, ...] = (), **more: t.Any
+) -> Part:
+    """Documents that a login gets beside those of ``login``."""
+    found = tuple(one if isinstance(one, Trial) else Trial(one) for one in trials)
+    return Part(name, (*login, *paths), found, judged=paths, **more)
+
+
+def _through(access: str) -> Callable[[Estate], Json]:
+    """Options by which a module finds the API server through Azure."""
+
+    def of(estate: Estate) -> Json:
+        connection = {name: estate.connection[name] for name in ("https_proxy", "ca_bundle")}
+        cluster = {"subscription_id": AZURE_SUBSCRIPTION, "resource_group": RESOURCE_GROUP, "name": "fresh"}
+        return {"access": access, "poll_interval": 0.01, **cluster, **_LOGIN, **connection}
+
+    return of
+
+
+def _account_through(access: str) -> Case:
+    return _changed("federated_service_account-create", f"account-{access}", namespace=NAMESPACE, aks=_through(access))
+
+
+_ASSUMED: t.Final = f"arn:aws:iam::{AWS_ACCOUNT}:role/fleet-manager"
+
+
+def _role_to_assume(estate: Estate) -> None:
+    """A role with all rights of its own that trusts the controller's account."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": AWS_ACCOUNT}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    documents = [{"Version": "2012-10-17", "Statement": [one]} for one in (trust, everything)]
+    estate.sandbox.aws.seed_role("fleet-manager", documents[0], {"all": documents[1]})
+
+
+def _identity(name: str, **options: t.Any) -> Case:
+    """An Entra case with a managed identity in the application's place."""
+    place = f"/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
+    identity = f"{place}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{MANAGED_IDENTITY}"
+    case = _CASES["entra_federated_credential-create"]
+
+    def of(estate: Estate) -> Options:
+        found = {key: value for key, value in case.options(estate).items() if key != "display_name"}
+        return {**found, "managed_identity_id": identity, **options}
+
+    return dataclasses.replace(case, name=name, options=of)
+
+
+_MANAGED: t.Final = _changed("iam_web_identity_role-create", "managed-create", policy_type="managed")
+_VERSIONS: t.Final = tuple(
+    _changed("iam_web_identity_role-create", policy_type="managed", allow_query=bool(number % 2)) for number in range(5)
+)
+_AWS: t.Final = (
+    Part(
+        "federate-bounded",
+        ("aws/federate-bounded.json",),
+        (
+            *_trials("amp_workspace_info", "iam_oidc_provider_thumbprint-create"),
+            Trial(_PROVIDER_REPAIR),
+            Trial(_changed("iam_web_identity_role-create", "bounded-create", permissions_boundary=_BOUNDARY)),
+            Trial(_changed("iam_web_identity_role-modify", "bounded-modify", permissions_boundary=_BOUNDARY)),
+        ),
+        values={"arn:aws:iam::ACCOUNT_ID:policy/BOUNDARY": _BOUNDARY},
+    ),
+    _option(
+        "purge-client-ids",
+        ("aws/options/purge-client-ids.json",),
+        _changed("iam_oidc_provider_thumbprint-modify", "provider-purge", purge_client_ids=True),
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "permissions-boundary",
+        ("aws/options/permissions-boundary.json",),
+        _after(
+            _changed("iam_web_identity_role-create", "role-bounded", permissions_boundary=_BOUNDARY),
+            _CASES["iam_web_identity_role-create"],
+        ),
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "managed-policy",
+        ("aws/options/managed-policy.json",),
+        _MANAGED,
+        _after(
+            _changed("iam_web_identity_role-create", "managed-instead", policy_type="managed"),
+            _CASES["iam_web_identity_role-create"],
+        ),
+        _after(
+            _changed(
+                "iam_web_identity_role-create",
+                "managed-sixth",
+                policy_type="managed",
+                allow_query=True,
+                tags={"a": "b"},
+            ),
+            *_VERSIONS,
+        ),
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "managed-policy-teardown",
+        ("aws/options/managed-policy-teardown.json",),
+        _after(_changed("iam_web_identity_role-absent", "managed-absent", policy_type="managed"), _MANAGED),
+        login=("aws/teardown.json",),
+    ),
+    _option(
+        "resource-policy",
+        ("aws/options/resource-policy.json",),
+        _CASES["amp_resource_policy-create"],
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "resource-policy-teardown",
+        ("aws/options/resource-policy-teardown.json",),
+        _CASES["amp_resource_policy-absent"],
+    ),
+    _option(
+        "assume-role",
+        ("aws/options/assume-role.json",),
+        Trial(_changed("amp_workspace_info", "assumed", assume_role_arn=_ASSUMED), then=_role_to_assume),
+    ),
+    _option("workspace-account", ("aws/options/workspace-account.json",), _CASES["amp_workspace_info"]),
+)
+_AZURE: t.Final = (
+    _option(
+        "cluster-user",
+        ("azure/options/cluster-user.json",),
+        _account_through("user"),
+        login=("azure/read.json", "kubernetes/federate.yml"),
+    ),
+    _option(
+        "cluster-admin",
+        ("azure/options/cluster-admin.json",),
+        _account_through("admin"),
+        login=("azure/read.json", "kubernetes/federate.yml"),
+    ),
+    _option(
+        "run-command",
+        ("azure/options/run-command.json",),
+        _account_through("run_command"),
+        login=("azure/read.json",),
+    ),
+    _option(
+        "rotate-keys",
+        ("azure/options/rotate-keys.json", "azure/options/rotate-keys-operations.json"),
+        ROTATION,
+        login=("azure/federate.json", "azure/operations.json"),
+    ),
+    _option("managed-identity", ("azure/options/managed-identity.json",), _identity("identity-create")),
+    _option(
+        "managed-identity-read",
+        ("azure/options/managed-identity-read.json",),
+        Trial(_identity("identity-create"), check_mode=True),
+    ),
+    _option(
+        "managed-identity-teardown",
+        ("azure/options/managed-identity-teardown.json",),
+        _after(_identity("identity-absent", state="absent"), _identity("identity-create")),
+    ),
+)
+
+
+def _looked_inside(estate: Estate) -> Options:
+    return {**_diagnosis(estate), "inside": {"image": "docker.io/curlimages/curl:8.10.1", "wait_timeout": 1}}
+
+
+def _programs_end(estate: Estate) -> None:
+    estate.sandbox.api_server("finished").run_programs(lambda _pod, _files: Ended(0, "", ""))
+
+
+_KUBERNETES: t.Final = (
+    _option(
+        "create-namespace",
+        ("kubernetes/options/create-namespace.yml",),
+        _CASES["federated_service_account-create"],
+        login=("kubernetes/federate.yml",),
+        values={"monitoring(?!.coreos)": "observability"},
+        everywhere=True,
+    ),
+    _option(
+        "remove-namespace",
+        ("kubernetes/options/remove-namespace.yml",),
+        _CASES["federated_service_account-absent"],
+        login=("kubernetes/teardown.yml",),
+        values={"monitoring(?!.coreos)": "observability"},
+        everywhere=True,
+    ),
+    _option(
+        "operator",
+        ("kubernetes/options/operator.yml",),
+        *(_CASES[f"prometheus_remote_write-operator-{name}"] for name in ("create", "modify", "absent")),
+        login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "statefulset-secret",
+        ("kubernetes/options/statefulset.yml", "kubernetes/options/secret.yml"),
+        *(_CASES[f"prometheus_remote_write-stateful-{name}"] for name in ("create", "modify", "absent")),
+        login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "daemonset",
+        ("kubernetes/options/daemonset.yml",),
+        *(_CASES[f"prometheus_remote_write-daemon-{name}"] for name in ("create", "modify", "absent")),
+        login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "reload",
+        ("kubernetes/options/reload.yml",),
+        _after(
+            _changed("prometheus_remote_write-create", "reload", name="amp"),
+            _changed("prometheus_remote_write-create"),
+        ),
+        login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "azure-webhook",
+        ("kubernetes/options/azure-webhook.yml",),
+        _CASES["prometheus_remote_write-azure-modify"],
+        login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "inside-job",
+        ("kubernetes/options/inside-job.yml",),
+        Trial(dataclasses.replace(DIAGNOSIS, name="inside", options=_looked_inside), then=_programs_end),
+        login=("aws/read.json", "azure/read.json", "graph/read.json", "kubernetes/read.yml"),
+    ),
+)
+
+PARTS: t.Final = (FEDERATE, READ, TEARDOWN, *_AWS, *_AZURE, *_KUBERNETES)
