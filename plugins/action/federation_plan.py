@@ -16,6 +16,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     aks_oidc_issuer,
     amp_resource_policy,
@@ -92,7 +93,7 @@ class ActionModule(WorkerAction):
             with sharing():  # one cluster's steps, one after the other
                 walk.steps()
         except Failed as failed:
-            return {**result, **_of(walk), **_of_failure(failed)}
+            return {**result, **_of(walk), **all_plain(_of_failure(failed))}
         return {**result, **_of(walk)}
 
     def _walk(self, variables: Json) -> Walk:

@@ -169,7 +169,8 @@ def run_module(definition: ModuleDefinition) -> t.NoReturn:
     ended = perform(definition, Params(module.params), Context(check_mode=module.check_mode))
     for warning in ended.warnings:
         module.warn(warning)
+    values = {**ended.values, "invocation": {"module_args": all_plain(module.params)}}
     if ended.failed:
-        module.fail_json(**ended.values)
-    module.exit_json(**ended.values)
+        module.fail_json(**values)
+    module.exit_json(**values)
     raise AssertionError("exit_json does not return")

@@ -33,7 +33,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, perform
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import passwords_of_urls
@@ -107,7 +107,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         else:
             values, more = self._performed(definition, Params(validated.validated_parameters))
             warnings += more
-        values |= {**_of_file(values), "invocation": {"module_args": validated.validated_parameters}}
+        values |= {**_of_file(values), "invocation": {"module_args": all_plain(validated.validated_parameters)}}
         told = {"warnings": warnings, "deprecations": validated._deprecations}
         return _without(hidden, {**values, **{name: entries for name, entries in told.items() if entries}})
 

@@ -9,7 +9,9 @@ import typing as t
 
 #: Sets the window's title, writes the clipboard, hides what follows, goes up a line.
 ESCAPES: t.Final = "\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b]8;;http://evil.example\x1b\\x\x1b[8m\x1b[1A\x9b31m"
-TEMPLATES: t.Final = "{{ 7*7 }}{% for i in range(3) %}x{% endfor %}{# gone #}{{ lookup('pipe', 'id') }}!unsafe"
+TEMPLATES: t.Final = "{{ 61*97 }}{% for i in range(3) %}yx{% endfor %}{# gone #}{{ lookup('pipe', 'id') }}!unsafe"
+#: What would come of them.
+RESULTS: t.Final = ("5917", "yxyx", "uid=")
 MARKUP: t.Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&lt;]]>--><svg/onload=alert(3)>"
 #: Of Markdown tables, OpenMetrics' labels, lines of their own.
 BREAKS: t.Final = '|a|\n| --- |\n# EOF\n",x="1"} 1\n[click](javascript:alert(4))'
