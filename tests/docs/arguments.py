@@ -73,6 +73,17 @@ def variable_errors(variables: Json) -> list[str]:
     return unknown + _errors({name: variable_specs()[name] for name in known}, known)
 
 
+def inventory_errors(groups: Json) -> list[str]:
+    """What is wrong with the variables of groups and hosts. Those of Ansible itself are not looked at."""
+    found: list[str] = []
+    for group in groups.values():
+        for variables in (group.get("vars"), *(group.get("hosts") or {}).values()):
+            ours = {name: value for name, value in (variables or {}).items() if name.startswith("aks_amp_")}
+            found += variable_errors(ours)
+        found += inventory_errors({name: child or {} for name, child in (group.get("children") or {}).items()})
+    return found
+
+
 def task_errors(tasks: list[Json]) -> list[str]:
     """What is wrong with the arguments of tasks that call the collection's modules, blocks and plays included."""
     found: list[str] = []

@@ -28,12 +28,13 @@ NOT_RUN: t.Final = {
     "ansible-builder": "builds an image by a container engine",
     "podman": "needs a container engine and a registry",
     "docker": "needs a container engine and a registry",
-    "promtool": "is no package of Python",
+    "antsibull-changelog": "rewrites the changelog",
 }
 #: Why commands of programs that are run otherwise are not. A pattern fits the beginning of the command.
 NOT_RUN_COMMANDS: t.Final = {
     r"python3? -m (pip|venv) ": "changes the environment of who calls it",
     r"ansible-galaxy collection install (-r|crosscloud\.aks_amp)": "fetches from Galaxy",
+    r"ansible-galaxy collection publish ": "publishes a release",
     r"ansible-galaxy collection (build|install) ": "tests/e2e installs the built collection for its tests",
     r"ansible-playbook .*apply_awx": "works on AWX; tests/real runs it against a stand-in",
 }

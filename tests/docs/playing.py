@@ -57,7 +57,7 @@ class Player:
 
     def __init__(self, estate: DocumentedEstate) -> None:
         self.estate = estate
-        self._commands: dict[Command, PlaybookRun] = {}
+        self._commands: dict[object, PlaybookRun] = {}
 
     @functools.cached_property
     def environment(self) -> dict[str, str]:
@@ -112,28 +112,31 @@ class Player:
         return {**clean_environment(), **self.environment}
 
     def command(self, command: Command) -> PlaybookRun:
-        """An ``ansible-playbook`` of an example, on the fleet; where it would write, in check mode."""
-        if command not in self._commands:
-            arguments = _without_inventory(list(command.words[1:]))
-            (playbook,) = [found for word in arguments if (found := _PLAYBOOK.fullmatch(word))]
-            told = [self.estate.translated(word) for word in arguments if word != playbook[0]]
-            check = ["--check"] if playbook["name"] in WRITING and "--check" not in told else []
-            self._commands[command] = self.run(
-                f"playbooks/{playbook['name']}.yml", self.fleet(), *told, *check, variables=dict(command.variables)
-            )
-        return self._commands[command]
+        """An ``ansible-playbook`` of an example, on the fleet; where it would write, in check mode.
+
+        Of commands that come to the same one is run.
+        """
+        arguments = _without_inventory(list(command.words[1:]))
+        (playbook,) = [found for word in arguments if (found := _PLAYBOOK.fullmatch(word))]
+        check = ("--check", "--diff") if playbook["name"] in WRITING else ()
+        told = [self.estate.translated(word) for word in arguments if word not in (playbook[0], *check)]
+        words = (f"playbooks/{playbook['name']}.yml", *told, *check)
+        key = (words, command.variables)
+        if key not in self._commands:
+            self._commands[key] = self.run(words[0], self.fleet(), *words[1:], variables=dict(command.variables))
+        return self._commands[key]
 
     # Variables ---------------------------------------------------------------------------------------------------
 
     def federate(self, blocks: Iterable[Block]) -> dict[Block, Outcome]:
-        """``federate.yml --check`` with each block's variables, on hosts of their own."""
+        """What each block's variables come to, on hosts of their own, by the plan of ``federate.yml`` in one task."""
         outcomes: dict[Block, Outcome] = {}
         waiting = {block: self._host(block) for block in blocks}
         while waiting:
             part = _without_shared_names(waiting)
             names = {f"example-{number}": block for number, block in enumerate(part)}
             inventory = self.inventory("variables", {name: part[block] for name, block in names.items()})
-            run = self.run("playbooks/federate.yml", inventory, "--check", "--forks", "10")
+            run = self.run("playbooks/drift.yml", inventory)
             outcomes |= {block: _outcome(run, name) for name, block in names.items()}
             waiting = {block: host for block, host in waiting.items() if block not in part}
         return outcomes
