@@ -57,34 +57,40 @@ def chosen(every: t.Sequence[cells.Cell], names: t.Sequence[str]) -> list[cells.
     return [cell for cell in every if not names or cell.name in names or cell.core in names]
 
 
-def matrix(names: t.Sequence[str]) -> bool:
+def keep(new: t.Iterable[results.Result], every: t.Iterable[cells.Cell]) -> None:
+    """Put results to those that are kept, and make the tables anew."""
+    results.save(results.merged(results.load(), new, every))
+    pages.write(results.load())
+
+
+def matrix(names: t.Sequence[str], *, only_tables: bool = False) -> bool:
     """Run the chosen cells, keep each result when it is there; gives whether none failed."""
     oldest = cells.ask_index(environment.lowest_versions(environment.ROOT / "requirements.txt")[0])
     interpreters = {python: environment.find_python(python) for python in cells.PYTHONS}
     present = {python for python, found in interpreters.items() if found}
     every = cells.cells(cells.releases(), oldest, present)
-    order = [cell.name for cell in every]
+    wanted = [] if only_tables else chosen(every, names)
     new: list[results.Result] = []
-    for cell in chosen(every, names):
-        result = run(cell, interpreters[cell.python])
-        show(cell, result)
-        new.append(result)
-        # At once, because the tests of the next cell compare the pages with the results.
-        results.save(results.merged(results.load(), new, order))
-        pages.write(results.load())
+    # Each time, because the tests of the next cell compare the pages with the results.
+    keep(new, every)
+    for cell in wanted:
+        new.append(run(cell, interpreters[cell.python]))
+        show(cell, new[-1])
+        keep(new, every)
     return all(result.outcome != "failed" for result in new)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", nargs="+", default=[], metavar="CELL", help="only these, such as 2.20/3.12 or 2.16")
-    parser.add_argument("--table", action="store_true", help="run nothing, make the tables from the kept results")
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="run nothing: make the tables of the kept results and the cells that there are",
+    )
     given = parser.parse_args()
-    if given.table:
-        pages.write(results.load())
-        return 0
     try:
-        return 0 if matrix(given.cells) else 1
+        return 0 if matrix(given.cells, only_tables=given.table) else 1
     except cells.MatrixError as error:
         sys.stderr.write(f"{error}\n")
         return 1

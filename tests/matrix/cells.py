@@ -39,12 +39,13 @@ class Release:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A release on a Python. ``sanity`` is tested once a release, on the newest Python that this machine has."""
+    """A release on a Python. On the newest that this machine has, the release is tested wholly, on the others as far as
+    ansible-core matters."""
 
     core: str  # its series, or LOWEST
     version: str
     python: str
-    sanity: bool = False
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -90,5 +91,5 @@ def cells(of: t.Iterable[Release], oldest: Release, present: t.Container[str]) -
     made: list[Cell] = []
     for release in of:
         newest = next((python for python in reversed(release.pythons) if python in present), None)
-        made += [Cell(release.series, release.version, python, sanity=python == newest) for python in release.pythons]
-    return (*made, *(Cell(LOWEST, oldest.version, python) for python in oldest.pythons[:1]))
+        made += [Cell(release.series, release.version, python, whole=python == newest) for python in release.pythons]
+    return (*made, *(Cell(LOWEST, oldest.version, python, whole=True) for python in oldest.pythons[:1]))

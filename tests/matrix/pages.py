@@ -43,19 +43,21 @@ def overview(results: t.Sequence[Result]) -> str:
 
 
 def details(results: t.Sequence[Result]) -> str:
-    """The table of the page: each cell with its counts, then the packages."""
+    """The tables of the page: each cell with its counts, then the packages of those that were run."""
     parts = list(dict.fromkeys(name for result in results for name in result.parts))
     rows = [
         (result.name, result.outcome, *(_part(result, name) for name in parts), result.day, result.reason)
         for result in results
     ]
     cells = _table(("cell", "outcome", *parts, "day", "remark"), rows)
-    return f"{cells}\n\n{packages(results)}"
+    return f"{cells}\n\n{packages(results)}".strip()
 
 
 def packages(results: t.Sequence[Result]) -> str:
     """Which versions each cell had; cells that were not run had none."""
     run = [result for result in results if result.versions]
+    if not run:
+        return ""
     names = list(dict.fromkeys(name for result in run for name in result.versions))
     return _table(
         ("cell", *names), [(result.name, *(result.versions.get(name, "") for name in names)) for result in run]
@@ -67,7 +69,7 @@ def _part(result: Result, name: str) -> str:
 
 
 def _mark(result: Result | None) -> str:
-    return result.outcome if result else "not taken"
+    return result.outcome if result else "-"
 
 
 def _release(core: str, shown: t.Sequence[Result]) -> str:

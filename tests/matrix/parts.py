@@ -21,29 +21,36 @@ if t.TYPE_CHECKING:
 
     from tests.matrix.cells import Cell
 
-#: Folders and files of pytest. The sandbox's own tests see nothing of ansible-core.
-UNITS: t.Final = ("tests/unit/plugins", "tests/unit/content")
-#: Every playbook, and every module in both ways of running it.
-PLAYBOOKS: t.Final = (
-    "tests/e2e/test_federate.py",
-    "tests/e2e/test_drift.py",
-    "tests/e2e/test_direct_execution.py",
-    "tests/e2e/test_plan_in_one_task.py",
-    "tests/e2e/test_verify.py",
-    "tests/e2e/test_teardown.py",
+#: The unit tests of what ansible-core loads itself, then all but those of the sandbox, which sees nothing of it.
+CORE_UNITS: t.Final = (
+    "tests/unit/plugins/action",
+    "tests/unit/plugins/callback",
+    "tests/unit/plugins/inventory",
+    "tests/unit/plugins/plugin_utils",
+    "tests/unit/content",
 )
+UNITS: t.Final = ("tests/unit/plugins", "tests/unit/content")
+#: Every playbook and every module in both ways of running it, then with what federate does in each of its steps.
+CORE_PLAYBOOKS: t.Final = ("tests/e2e/test_direct_execution.py", "tests/e2e/test_drift.py")
+PLAYBOOKS: t.Final = (*CORE_PLAYBOOKS, "tests/e2e/test_federate.py")
+ALL_PLAYBOOKS: t.Final = ("tests/e2e",)
 _SECONDS: t.Final = 3600.0  # of one part; none takes half as long
 
 
 def run(cell: Cell, python: Path) -> dict[str, Part]:
     """All parts of a cell, also after one that failed."""
-    parts = {
-        "units": _pytest(cell, python, "units", UNITS),
-        "playbooks": _pytest(cell, python, "playbooks", ("tests/e2e",) if cell.core == LOWEST else PLAYBOOKS),
-    }
-    if cell.sanity:
+    parts = {name: _pytest(cell, python, name, tests) for name, tests in chosen(cell).items()}
+    # The series of the lower bounds has its sanity tests in another cell.
+    if cell.whole and cell.core != LOWEST:
         parts["sanity"] = _sanity(cell, python)
     return parts
+
+
+def chosen(cell: Cell) -> dict[str, tuple[str, ...]]:
+    """Which files and folders of tests a cell runs, by part."""
+    if not cell.whole:
+        return {"units": CORE_UNITS, "playbooks": CORE_PLAYBOOKS}
+    return {"units": UNITS, "playbooks": ALL_PLAYBOOKS if cell.core == LOWEST else PLAYBOOKS}
 
 
 def _pytest(cell: Cell, python: Path, name: str, tests: tuple[str, ...]) -> Part:

@@ -14,6 +14,8 @@ from demo.runs import ROOT
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.matrix.cells import Cell
+
 FILE: t.Final = ROOT / "docs" / "compatibility.json"
 Outcome = t.Literal["passed", "failed", "not run"]
 
@@ -79,7 +81,10 @@ def save(results: t.Iterable[Result], file: Path = FILE) -> None:
     file.write_text(f"{text}\n", encoding="utf-8")
 
 
-def merged(kept: t.Iterable[Result], new: t.Iterable[Result], order: t.Sequence[str]) -> tuple[Result, ...]:
-    """The results of all cells that exist, in this order: a new one replaces the one that was kept."""
+def merged(kept: t.Iterable[Result], new: t.Iterable[Result], every: t.Iterable[Cell]) -> tuple[Result, ...]:
+    """A result for each cell that there is: a new one replaces the one that was kept."""
     known = {result.name: result for result in (*kept, *new)}
-    return tuple(known[name] for name in order if name in known)
+    return tuple(
+        known.get(cell.name) or Result(cell.core, cell.python, "not run", "", reason="It was never run.")
+        for cell in every
+    )

@@ -51,21 +51,21 @@ def test_a_series_is_found_by_two_numbers() -> None:
     assert Release("2.9.27", ()).series == "2.9"
 
 
-def test_sanity_is_tested_on_the_newest_python_and_the_lower_bounds_on_the_oldest() -> None:
+def test_a_release_is_wholly_tested_on_its_newest_python_and_the_lower_bounds_on_the_oldest() -> None:
     found = cells.cells((OLD, NEW), FLOOR, ALL)
-    assert [(cell.name, cell.sanity) for cell in found] == [
+    assert [(cell.name, cell.whole) for cell in found] == [
         ("2.16/3.11", False),
         ("2.16/3.12", True),
         ("2.21/3.12", False),
         ("2.21/3.13", True),
-        ("lowest/3.11", False),
+        ("lowest/3.11", True),
     ]
     assert found[-1].version == "2.16.0"
 
 
-def test_a_missing_python_keeps_its_cells_and_hands_sanity_on() -> None:
+def test_a_missing_python_keeps_its_cells_and_another_is_tested_wholly() -> None:
     found = cells.cells((NEW,), FLOOR, ALL - {"3.13"})
-    assert [(cell.name, cell.sanity) for cell in found][:2] == [("2.21/3.12", True), ("2.21/3.13", False)]
+    assert [(cell.name, cell.whole) for cell in found][:2] == [("2.21/3.12", True), ("2.21/3.13", False)]
     result = command.run(found[1], None)
     assert (result.outcome, result.reason, result.parts) == ("not run", "No Python 3.13 was found.", {})
 
@@ -162,9 +162,12 @@ def test_a_cell_without_parts_has_failed() -> None:
     assert results.judged({}) == "failed"
 
 
-@pytest.mark.parametrize("path", [*parts.UNITS, *parts.PLAYBOOKS])
-def test_what_a_cell_runs_is_there(path: str) -> None:
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize("cell", cells.cells((OLD, NEW), FLOOR, ALL), ids=lambda cell: cell.name)
+def test_what_a_cell_runs_is_there(cell: Cell) -> None:
+    found = parts.chosen(cell)
+    assert found.keys() == {"units", "playbooks"}
+    for path in (path for paths in found.values() for path in paths):
+        assert (ROOT / path).exists(), path
 
 
 # --- results and tables ------------------------------------------------------------------------------------------
@@ -184,16 +187,18 @@ def test_results_are_kept_and_a_new_one_replaces_its_cell(tmp_path: Path) -> Non
     results.save(RESULTS, file)
     assert results.load(file) == RESULTS
     again = dataclasses.replace(RESULTS[2], outcome="passed")
-    order = [result.name for result in RESULTS if result.core != LOWEST]
-    assert results.merged(RESULTS, [again], order) == (*RESULTS[:2], again)
+    every = cells.cells((OLD, NEW), FLOOR, ALL)[:-1]
+    first, second, unknown, third = results.merged(RESULTS, [again], every)
+    assert (first, second, third) == (*RESULTS[:2], again)
+    assert (unknown.name, unknown.outcome, unknown.reason) == ("2.21/3.12", "not run", "It was never run.")
 
 
 def test_the_overview_is_releases_by_pythons() -> None:
     assert pages.overview(RESULTS).splitlines() == [
         "| ansible-core | Python 3.11 | Python 3.12 | Python 3.13 |",
         "| --- | --- | --- | --- |",
-        "| 2.16 (2.16.19) | not run | passed | not taken |",
-        "| 2.21 (2.16.19) | not taken | not taken | failed |",
+        "| 2.16 (2.16.19) | not run | passed | - |",
+        "| 2.21 (2.16.19) | - | - | failed |",
         "",
         "With the oldest of all packages: ansible-core 2.16.19 on Python 3.11 passed.",
     ]
@@ -206,6 +211,14 @@ def test_the_details_have_counts_reasons_and_versions() -> None:
     assert "| 2.16/3.11 | not run |  | 2026-11-28 | No Python 3.11 was found. |" in text
     assert "| cell | python | ansible-core | boto3 |" in text
     assert "1,200 passed, 3 skipped in 60 s" in RESULTS[1].line
+
+
+def test_what_was_never_run_has_no_packages() -> None:
+    assert pages.details(RESULTS[:1]).splitlines() == [
+        "| cell | outcome | day | remark |",
+        "| --- | --- | --- | --- |",
+        "| 2.16/3.11 | not run | 2026-11-28 | No Python 3.11 was found. |",
+    ]
 
 
 def test_the_pages_tables_are_made_of_the_kept_results() -> None:
