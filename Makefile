@@ -16,16 +16,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PARTS := lint integration unit sanity types molecule
 
 .PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
-  matrix lowest nox bench docs examples release-test licences sbom audit down clean
+  matrix lowest nox bench docs examples security release-test licences sbom audit down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'examples', 'docs', 'faults' and 'matrix'"
+	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'examples', 'docs', 'faults', 'security' and 'matrix'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
+	@echo "make security     the tests of the threat model: secrets, files, TLS, texts of others"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make docs         the docsite, in .cache/docs/html"
 	@echo "make examples     every example of the documentation, on the sandbox"
@@ -47,7 +48,7 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test licences integration-in-processes test-real e2e examples docs faults release-test matrix
+test-all: test licences integration-in-processes test-real e2e examples docs faults security release-test matrix
 	@echo "All tests passed: with real parts, end to end, with every example and every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
@@ -70,6 +71,10 @@ unit: $(VENV)/.tests
 # Every fault at every request of every module, runs beside other writers, and check mode's contract.
 faults: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/faults -n 2 -q -W ignore
+
+# The secrets of each run are looked for in all that it shows and leaves; see the threat model.
+security: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/security -n 2 -q -W ignore
 
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity

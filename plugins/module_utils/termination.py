@@ -26,7 +26,7 @@ def cleaned_up() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield  # only the main thread may set handlers; and who ignores the signal goes on to do so
         return
-    received = []
+    received: list[int] = []
 
     def end(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleaning

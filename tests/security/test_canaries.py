@@ -42,6 +42,7 @@ Json = dict[str, t.Any]
 CERTIFICATE_PASSWORD: t.Final = "canary/of+the certificate"
 PROXY_PASSWORD: t.Final = "canary of@the:proxy"
 CONFIGURATION_PASSWORD: t.Final = "canary-of-prometheus.yml"
+_SECONDS: t.Final = 300.0
 IN_PROCESSES: t.Final = {"aks_amp_direct": False}
 NO_BOUNDS: t.Final = {"aks_amp_check_wait_timeout": 0}
 
@@ -72,7 +73,9 @@ def test_leaks_in_files_command_lines_and_environments_are_seen_while_they_last(
         leak.write_bytes(base64.b64encode(b"some canary-a"))
         command = [sys.executable, "-c", "input()", "canary-b"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, env={"A": "canary-c"}) as process:  # noqa: S603  # our own
-            time.sleep(1)
+            deadline = time.monotonic() + _SECONDS
+            while len(watcher.leaks) < 3 and time.monotonic() < deadline:
+                time.sleep(0.05)
             leak.unlink()
             process.communicate(b"\n")
     assert watcher.leaks == {
@@ -340,13 +343,13 @@ def end_in_the_middle(stage: Stage) -> None:
     command += ["-i", str(stage.estate.sandbox.folder.inventory), "--limit", "halfdone"]
     environment = {**clean_environment(), **stage.environment(), "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.tree"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603  # our own
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + _SECONDS
         while not any(one.service == "kubernetes" for one in stage.estate.sandbox.world.log.since(before)):
             assert process.poll() is None, "it ended before it was told to"
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(_SECONDS)
     assert process.returncode != 0
 
 

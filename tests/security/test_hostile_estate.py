@@ -33,6 +33,9 @@ if t.TYPE_CHECKING:
 Json = dict[str, t.Any]
 
 FORMATS: t.Final = ["json", "html", "markdown", "junit", "openmetrics"]
+#: What Microsoft Graph takes.
+_LONGEST_NAME: t.Final = 256
+_LONGEST_SUBJECT: t.Final = 600
 ROLE: t.Final = "AKS-Prometheus-AMP-Role-halfdone"
 
 
@@ -41,11 +44,10 @@ def spoil(estate: Estate) -> None:
     sandbox = estate.sandbox
     for cluster in sandbox.world.clusters:
         cluster.body["tags"] = {"owner": HOSTILE, HOSTILE: "x", "team": "{{ 61*97 }}"}
-    application = sandbox.directory.seed_application(HOSTILE)
-    for number, name in enumerate(("a", "b")):
-        sandbox.directory.seed_federated_credential(
-            application["id"], {"name": name, "issuer": f"https://x/{number}", "subject": HOSTILE, "audiences": ["a"]}
-        )
+    application = sandbox.directory.seed_application(HOSTILE[:_LONGEST_NAME])
+    for number in range(2):
+        credential = {"name": f"hostile-{number}", "subject": HOSTILE[:_LONGEST_SUBJECT], "audiences": ["a"]}
+        sandbox.directory.seed_federated_credential(application["id"], {**credential, "issuer": f"https://x/{number}"})
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{AWS_ACCOUNT}:root"},
