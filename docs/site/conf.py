@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sphinx' settings for the docsite on this machine. It is built without a network, so nothing is fetched.
 
-Pages on docs.ansible.com have no intersphinx inventory here, so references to Ansible's own plugins lead to their
-addresses. The pictures, whose addresses on the docsite are those of the repository, are taken from the clone.
+Pages on docs.ansible.com have no intersphinx inventory here, so references to Ansible's own documentation lead to
+their addresses. The pictures, whose addresses on the docsite are those of the repository, are taken from the clone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ if t.TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 REPOSITORY_IMAGES = "https://raw.githubusercontent.com/crosscloud/aks_amp/main/docs/images/"
-ANSIBLE_DOCS = "https://docs.ansible.com/ansible/latest/collections/ansible/builtin/"
+ANSIBLE_DOCS = "https://docs.ansible.com/ansible/latest/"
 BUILTIN = "ansible_collections.ansible.builtin."
+#: Labels of Ansible's own pages, which every page about a plugin refers to.
+ANSIBLE_LABELS = {
+    "action_plugins": "plugins/action.html",
+    "ansible_configuration_settings": "reference_appendices/config.html",
+    "callback_plugins": "plugins/callback.html",
+    "common_return_values": "reference_appendices/common_return_values.html",
+    "inventory_plugins": "plugins/inventory.html",
+    "playbooks_vars": "playbook_guide/playbooks_variables.html",
+}
 
 project = "crosscloud.aks_amp"
 copyright = "crosscloud.aks_amp contributors"  # noqa: A001  # Sphinx' own name of the setting
@@ -45,10 +54,13 @@ def _pictures_of_the_clone(app: Sphinx, _name: str, source: list[str]) -> None:
 def _to_ansible_docs(_app: Sphinx, _env: object, node: pending_xref, content: nodes.Node) -> nodes.Node | None:
     """What Ansible itself documents: ``ansible_collections.ansible.builtin.<plugin>_<type>`` and its parts."""
     target = str(node["reftarget"])
-    if not target.startswith(BUILTIN):
+    if target.startswith(BUILTIN):
+        page = f"collections/ansible/builtin/{target.removeprefix(BUILTIN).partition('__')[0]}.html"
+    elif target in ANSIBLE_LABELS:
+        page = ANSIBLE_LABELS[target]
+    else:
         return None
-    page = target.removeprefix(BUILTIN).partition("__")[0]
-    return nodes.reference("", "", content, internal=False, refuri=f"{ANSIBLE_DOCS}{page}.html")
+    return nodes.reference("", "", content, internal=False, refuri=f"{ANSIBLE_DOCS}{page}")
 
 
 def setup(app: Sphinx) -> None:
