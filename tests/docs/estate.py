@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import json
 import re
 import typing as t
 from pathlib import Path
 
 import yaml
 
-from sandbox import estate, world
+from sandbox import estate as seeded
+from sandbox import manifests, world
 from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
-from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
+from tests.unit.plugins.module_utils.resources.prometheus_targets import Target, packed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +38,17 @@ ALIASES: t.Final = {"fleet-metrics": "eu-west-1", "audit-metrics": "eu-west-1"}
 WORKSPACE_ID: t.Final = "ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111"
 ROLES: t.Final = ("federation-admin", "metrics-admin", "amp-reader", "amp-writer", "AMP-Writer", "Metrics-Writer")
 EXTERNAL_ID: t.Final = "fleet-7"
+#: The client ID that examples give the application.
+APPLICATION_ID: t.Final = "11111111-2222-3333-4444-555555555555"
 NO_GUID: t.Final = "00000000-0000-0000-0000-000000000000"
 #: Groups that an inventory plugin would make, which examples limit runs to.
 GROUPS: t.Final = {"region_westeurope": ["payments-prod"], "region_northeurope": ["search-prod"]}
 
 _STATEFUL: t.Final = Target("StatefulSet", "Secret", "binary")
+_CHART: t.Final = Target("StatefulSet", "ConfigMap")
 _EMPTY: t.Final = "global: {}\n"
+#: The names that the community's chart gives its objects.
+_SERVER: t.Final = "prometheus-server"
 _AMP_PATH = re.compile(r"aps:(?P<region>[\w-]+):\d{12}:workspace/(?P<name>ws-[\w-]+)")
 _AMP_URL = re.compile(r"aps-workspaces\.(?P<region>[\w-]+)\.amazonaws\.com/workspaces/(?P<name>ws-[\w-]+)")
 _ISSUER = re.compile(r"\b\w+\.oic\.prod-aks\.azure\.com/[\w-]+/[\w-]+/")
@@ -64,9 +71,9 @@ class DocumentedEstate:
         return t.cast("Json", loaded["aks"])
 
     def host(self, cluster: str = CLUSTER) -> Json:
-        """The variables of a cluster's host, the group's included."""
+        """The variables of a cluster's host, the group's included; names are those of a fleet."""
         group = self.group
-        return {**group["vars"], **group["hosts"][cluster]}
+        return {**group["vars"], **group["hosts"][cluster], "aks_amp_name_suffix": f"-{cluster}"}
 
     def translated(self, text: str) -> str:
         """A text with the sandbox's own names in place of those that examples use."""
@@ -75,8 +82,9 @@ class DocumentedEstate:
         text = _AMP_URL.sub(lambda m: m[0].replace(m["name"], self._workspace(m["region"], m["name"])), text)
         text = text.replace(WORKSPACE_ID, self.workspaces["eu-west-1", WORKSPACE_ID])
         text = _ISSUER.sub(self.sandbox.cluster(CLUSTER).issuer_url.removeprefix("https://"), text)
+        text = text.replace(APPLICATION_ID, self._application_id())
         text = _ACCOUNT.sub(world.AWS_ACCOUNT, text)
-        text = re.sub(r"\brg-[a-z][\w-]*", estate.RESOURCE_GROUP, text)
+        text = re.sub(r"\brg-[a-z][\w-]*", seeded.RESOURCE_GROUP, text)
         return self._with_files(text)
 
     def _with_files(self, text: str) -> str:
@@ -87,11 +95,15 @@ class DocumentedEstate:
         text = text.replace("{{ playbook_dir }}", str(self.folder))
         return re.sub(r"https?://proxy[\w.:-]*", self.sandbox.proxy_url, text)
 
-    def _kubeconfig(self, context: str) -> Path:
-        """A kubeconfig whose current context is that of a cluster."""
+    def _application_id(self) -> str:
+        applications = self.sandbox.directory.applications()
+        return next(str(one["appId"]) for one in applications if one["displayName"] == seeded.APPLICATION_NAME)
+
+    def _kubeconfig(self, name: str) -> Path:
+        """A kubeconfig whose current context is that of the cluster whose results examples use."""
         loaded = yaml.safe_load(self.sandbox.kubeconfig.read_text(encoding="utf-8"))
-        loaded["current-context"] = CLUSTER if context == "config" else context
-        path = self.folder / f"kubeconfig-{context}"
+        loaded["current-context"] = CLUSTER
+        path = self.folder / f"kubeconfig-{name}"
         path.write_text(yaml.safe_dump(loaded), encoding="utf-8")
         path.chmod(0o600)
         return path
@@ -119,9 +131,10 @@ def documented_estate(folder: Path) -> Iterator[DocumentedEstate]:
         for name in (*FEDERATED, NEW):
             _add_prometheus(sandbox, name)
         found = DocumentedEstate(sandbox, folder)
-        found.workspaces["eu-west-1", WORKSPACE_ID] = sandbox.aws.workspace_id(estate.WORKSPACE_ALIAS, "eu-west-1")
+        found.workspaces["eu-west-1", WORKSPACE_ID] = sandbox.aws.workspace_id(seeded.WORKSPACE_ALIAS, "eu-west-1")
         sandbox.aws.seed_workspace("audit-metrics", ALIASES["audit-metrics"])
         _add_roles(sandbox)
+        sandbox.cluster("aks-prod-1").body["tags"]["team"] = "payments"
         yield found
 
 
@@ -130,6 +143,8 @@ def _add_prometheus(sandbox: Sandbox, cluster: str) -> None:
     api_server = sandbox.api_server(cluster)
     for manifest in (_STATEFUL.config(_EMPTY), _STATEFUL.workload()):
         api_server.seed({**manifest, "metadata": {**manifest["metadata"], "namespace": "observability"}})
+    for manifest in (_chart_s(_CHART.config(_EMPTY)), _chart_s(_CHART.workload()), _packed_secret()):
+        api_server.seed(manifest)
     for definition in definitions():
         api_server.seed(definition)
     for kind, version, namespace, name in (
@@ -145,6 +160,20 @@ def _add_prometheus(sandbox: Sandbox, cluster: str) -> None:
                 "spec": {"version": "v3.5.0", "replicas": 1},
             }
         )
+
+
+def _chart_s(manifest: Json) -> Json:
+    """An object under the chart's name; a workload's container, labels and mounted configuration, too."""
+    text = json.dumps({**manifest, "metadata": {**manifest["metadata"], "name": _SERVER}})
+    text = text.replace(f'"name": "{manifests.CONTAINER}", "image"', f'"name": "{_SERVER}", "image"')
+    text = text.replace(f'"app.kubernetes.io/name": "{manifests.WORKLOAD}"', f'"app.kubernetes.io/name": "{_SERVER}"')
+    return t.cast("Json", json.loads(text.replace(manifests.CONFIG_MAP, _SERVER)))
+
+
+def _packed_secret() -> Json:
+    """A configuration that is packed, under the key that prometheus-operator uses."""
+    metadata = {"name": _SERVER, "namespace": manifests.NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"prometheus.yaml.gz": packed(_EMPTY)}}
 
 
 def _add_roles(sandbox: Sandbox) -> None:

@@ -34,6 +34,9 @@ RESULTS: t.Final = {
     "metrics": "amp_workspace_info",
     "credential": "entra_federated_credential",
     "entra": "entra_federated_credential",
+    "aks_oidc_issuer_result": "aks_oidc_issuer",
+    "iam_web_identity_role_result": "iam_web_identity_role",
+    "iam_web_identity_workspace_result": "amp_workspace_info",
 }
 GROUP_DEFAULTS: t.Final = "group/crosscloud.aks_amp.aks_amp"
 PROFILES: t.Final = ("metrics", "central", "fleet")
@@ -85,12 +88,16 @@ class Player:
         """What the steps returned for a federated cluster, by the names that examples use."""
         run = self.run("playbooks/federate.yml", self.inventory("steps", {CLUSTER: self.estate.host()}), "--check")
         assert run.exit_code == 0, run.output[-6000:]
-        return {name: dict(run.result(CLUSTER, module)) for name, module in RESULTS.items()}
+        results = {name: dict(run.result(CLUSTER, module)) for name, module in RESULTS.items()}
+        return {**results, "my_issuer": results["cluster"]["issuer"]}
 
     def run(
         self, playbook: str, inventory: Path, *arguments: str, variables: Mapping[str, str] | None = None
     ) -> PlaybookRun:
-        return run_playbook(playbook, inventory, *arguments, environment={**self.environment, **(variables or {})})
+        environment = {**self.environment, **(variables or {})}
+        if callbacks := environment.get("ANSIBLE_CALLBACKS_ENABLED"):
+            environment["ANSIBLE_CALLBACKS_ENABLED"] = f"{callbacks},recorder"
+        return run_playbook(playbook, inventory, *arguments, environment=environment)
 
     def inventory(self, name: str, hosts: Json, **groups: t.Any) -> Path:
         path = self.estate.folder / f"inventory-{name}.yml"
@@ -169,7 +176,7 @@ class Player:
             "gather_facts": False,
             "module_defaults": {GROUP_DEFAULTS: trusted},
         }
-        return [{**play, **common} for play in plays]
+        return [play if "ansible.builtin.import_playbook" in play else {**play, **common} for play in plays]
 
 
 def _without_inventory(words: list[str]) -> list[str]:
