@@ -110,9 +110,11 @@ class Access:
         self._rules.setdefault(user.name, []).extend(rules)
         return user
 
-    def set_controller_rules(self, rules: t.Iterable[Rule]) -> None:
-        """Leave the controller no other rights, by whatever login it comes; it is no cluster administrator then."""
+    def set_controller_rules(self, rules: t.Iterable[Rule], admin_token: str) -> None:
+        """Leave the controller no other rights, by its own token or as an Entra user. The administrator's token is
+        another one then."""
         self._users[self._controller_token] = User("controller")
+        self._users[admin_token] = User("clusterAdmin", (MASTERS, AUTHENTICATED))
         granted = list(rules)
         self._rules |= {"controller": granted, CONTROLLER_OBJECT_ID: granted}
 

@@ -121,9 +121,11 @@ class ApiServer:
             return self._access.grant(token, rules, name)
 
     def set_controller_rules(self, rules: t.Iterable[Rule]) -> None:
-        """Let the controller do this and nothing else, until the next reset."""
+        """Let the controller do this and nothing else, until the next reset. What Azure gives out or runs as the
+        administrator stays without limits."""
         with self._world.lock:
-            self._access.set_controller_rules(rules)
+            self._cluster.admin_token = secrets.token_hex(32)
+            self._access.set_controller_rules(rules, self._cluster.admin_token)
 
     def add_webhook(self, webhook: Webhook) -> None:
         """Let an admission webhook judge what clients write, until the next reset."""

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from sandbox.world import Json
 
 _CASES: t.Final = by_name(CASES)
+_ROLES: t.Final = f"arn:aws:iam::{AWS_ACCOUNT}:role/"
 _BOUNDARY: t.Final = "arn:aws:iam::aws:policy/AmazonPrometheusRemoteWriteAccess"
 _CLIENT_ID: t.Final = "0b4b5b0c-4f6e-4a3a-9d0e-6c1b1f1e9a11"
 _LOGIN: t.Final[Options] = {
@@ -228,7 +229,7 @@ def _account_through(access: str) -> Case:
     return _changed("federated_service_account-create", f"account-{access}", namespace=NAMESPACE, aks=_through(access))
 
 
-_ASSUMED: t.Final = f"arn:aws:iam::{AWS_ACCOUNT}:role/fleet-manager"
+_ASSUMED: t.Final = f"{_ROLES}fleet-manager"
 
 
 def _role_to_assume(estate: Estate) -> None:
@@ -264,7 +265,12 @@ _AWS: t.Final = (
             *_trials("amp_workspace_info", "iam_oidc_provider_thumbprint-create"),
             Trial(_PROVIDER_REPAIR),
             Trial(_changed("iam_web_identity_role-create", "bounded-create", permissions_boundary=_BOUNDARY)),
-            Trial(_changed("iam_web_identity_role-modify", "bounded-modify", permissions_boundary=_BOUNDARY)),
+            Trial(
+                _after(
+                    _changed("iam_web_identity_role-modify", "bounded-modify", permissions_boundary=_BOUNDARY),
+                    _changed("iam_web_identity_role-create", permissions_boundary=_BOUNDARY),
+                )
+            ),
         ),
         values={"arn:aws:iam::ACCOUNT_ID:policy/BOUNDARY": _BOUNDARY},
     ),
@@ -319,6 +325,11 @@ _AWS: t.Final = (
         "resource-policy-teardown",
         ("aws/options/resource-policy-teardown.json",),
         _CASES["amp_resource_policy-absent"],
+        _after(
+            _changed("amp_resource_policy-absent", "policy-shared"),
+            _CASES["amp_resource_policy-create"],
+            _changed("amp_resource_policy-create", principals=[f"{_ROLES}AKS-Prometheus-AMP-Role-halfdone"]),
+        ),
     ),
     _option(
         "assume-role",
@@ -332,13 +343,13 @@ _AZURE: t.Final = (
         "cluster-user",
         ("azure/options/cluster-user.json",),
         _account_through("user"),
-        login=("azure/read.json", "kubernetes/federate.yml"),
+        login=("azure/read.json",),
     ),
     _option(
         "cluster-admin",
         ("azure/options/cluster-admin.json",),
         _account_through("admin"),
-        login=("azure/read.json", "kubernetes/federate.yml"),
+        login=("azure/read.json",),
     ),
     _option(
         "run-command",
@@ -367,11 +378,26 @@ _AZURE: t.Final = (
 
 
 def _looked_inside(estate: Estate) -> Options:
-    return {**_diagnosis(estate), "inside": {"image": "docker.io/curlimages/curl:8.10.1", "wait_timeout": 1}}
+    return {
+        **_diagnosis(estate),
+        "fail_on_broken": False,
+        "inside": {"image": "docker.io/curlimages/curl:8.10.1", "wait_timeout": 1},
+    }
 
 
 def _programs_end(estate: Estate) -> None:
     estate.sandbox.api_server("finished").run_programs(lambda _pod, _files: Ended(0, "", ""))
+
+
+def _reloadable(estate: Estate) -> None:
+    """A Prometheus that loads its configuration when it is asked to, and only then."""
+    _account_of_others(estate)
+    server = estate.sandbox.api_server("fresh")
+    body = server.get("Deployment", NAMESPACE, "prometheus")
+    assert body is not None
+    pod = body["spec"]["template"]["spec"]
+    pod["containers"] = pod["containers"][:1]
+    server.seed({name: body[name] for name in ("apiVersion", "kind", "metadata", "spec")})
 
 
 _KUBERNETES: t.Final = (
@@ -415,6 +441,7 @@ _KUBERNETES: t.Final = (
         _after(
             _changed("prometheus_remote_write-create", "reload", name="amp"),
             _changed("prometheus_remote_write-create"),
+            prepare=_reloadable,
         ),
         login=("kubernetes/federate.yml",),
     ),

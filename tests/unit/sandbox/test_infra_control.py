@@ -156,3 +156,14 @@ def test_unknown_paths_and_methods_are_json_errors(sandbox: Sandbox) -> None:
 
 def test_only_the_instance_itself_can_be_shut_down(sandbox: Sandbox) -> None:
     assert _ask(sandbox, "POST", "/shutdown", {"instance": "another"}).status_code == 400
+
+
+def test_the_login_gets_the_rights_of_documents_until_the_next_reset(sandbox: Sandbox) -> None:
+    documents = {"aws": [], "kubernetes": []}
+    assert _ask(sandbox, "PUT", "/rights", documents).json() == documents
+    assert sandbox.world.rights.aws == ()
+    refused = _ask(sandbox, "PUT", "/rights", {"kubernetes": [{"kind": "Role"}]})
+    assert (refused.status_code, "These rights can't be given" in refused.json()["error"]) == (400, True)
+    assert _ask(sandbox, "PUT", "/rights", {"google": []}).status_code == 400
+    _ask(sandbox, "POST", "/reset")
+    assert sandbox.world.rights.aws is None
