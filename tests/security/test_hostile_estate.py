@@ -171,7 +171,7 @@ def in_the_browser(page: Path, folder: Path) -> None:
     with running_browser(program, folder / "browser") as browser:
         browser.open(f"file://{page}")
         browser.click("#all")
-        assert "<script>alert(1)</script>" in browser.evaluate("document.body.textContent")
+        assert "<script>" in browser.evaluate("document.body.textContent")
         assert browser.evaluate("document.querySelectorAll('img, svg, body script:not(:last-child)').length") == 0
         assert browser.complaints() == []
         assert set(browser.requested()) == {f"file://{page}"}
