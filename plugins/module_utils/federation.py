@@ -58,6 +58,13 @@ def is_known(value: str) -> bool:
     return KNOWN_AFTER_APPLY not in value
 
 
+def _parts(url: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError:  # a bracket that is never closed, for example
+        raise FederationError(f"The issuer '{url}' is not a URL: {_AS_REPORTED}.") from None
+
+
 @dataclasses.dataclass(frozen=True)
 class Issuer:
     """An OIDC issuer, taken verbatim from its discovery document: AKS's end in a slash, and every cloud compares
@@ -72,7 +79,7 @@ class Issuer:
             return cls(url)
         if url != url.strip():
             raise FederationError(f"The issuer '{url}' has white space around it: remove it.")
-        parts = urllib.parse.urlsplit(url)
+        parts = _parts(url)
         if parts.scheme != "https":
             raise FederationError(f"The issuer '{url}' is not an https URL: {_AS_REPORTED}.")
         if parts.netloc in ("https:", "http:") or parts.path.startswith("/https:"):

@@ -41,6 +41,33 @@ _RESOURCES = ("Resource", "NotResource")
 _COMPARED = frozenset({*_PRINCIPALS, *_ACTIONS, *_RESOURCES, "Effect", "Condition"}) | _LABELS
 
 
+def is_document(value: object) -> bool:
+    """Whether a value has the form of a policy document, so that it may be handed to the functions below."""
+    if not isinstance(value, dict):
+        return False
+    found = value.get("Statement", [])
+    listed = [found] if isinstance(found, dict) else found
+    return isinstance(listed, list) and all(map(_is_statement, listed))
+
+
+def _is_statement(value: object) -> bool:
+    if not isinstance(value, dict) or not all(isinstance(value.get(name, ""), str) for name in ("Effect", "Sid")):
+        return False
+    blocks = value.get("Condition") or {}
+    listed = [value[name] for name in (*_ACTIONS, *_RESOURCES) if name in value]
+    for name in _PRINCIPALS:
+        principal = value.get(name, "*")
+        listed += principal.values() if isinstance(principal, dict) else [principal]
+    if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values()):
+        return False
+    return all(map(_is_values, [*listed, *(item for block in blocks.values() for item in block.values())]))
+
+
+def _is_values(value: object) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, (str, int, float)) for item in items)
+
+
 def statements(document: Document) -> tuple[Statement, ...]:
     """A document's statements; a single one may stand there without a list."""
     found = document.get("Statement", ())

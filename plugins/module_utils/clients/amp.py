@@ -173,13 +173,12 @@ def _client(session: AwsSession) -> t.Any:
 def _document(text: str, workspace_id: str) -> Mapping[str, t.Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
-    if isinstance(document, dict):
+    if isinstance(document, dict) and policy.is_document(document):
         return document
-    raise errors.Refused(
-        f"The resource policy of workspace {workspace_id} is not a JSON object.", fix="Correct or delete it."
-    )
+    form = "has not the form of a policy" if isinstance(document, dict) else "is not a JSON object"
+    raise errors.Refused(f"The resource policy of workspace {workspace_id} {form}.", fix="Correct or delete it.")
 
 
 def _status(workspace: Mapping[str, t.Any]) -> str:

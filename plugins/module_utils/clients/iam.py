@@ -112,7 +112,7 @@ class IamProviders:
 
 def _trusts(document: object, provider_arn: str) -> bool:
     """Whether a trust policy allows something to a provider; what botocore can't decode stays text."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not policy.is_document(document):
         return provider_arn in str(document)
     return any(
         statement.get("Effect") == "Allow"

@@ -180,6 +180,7 @@ def _trusting(action: str) -> Iterator[None]:
 
 def document_of(value: object, what: str) -> Mapping[str, t.Any]:
     """A policy document; botocore leaves what it can't decode as text."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and policy.is_document(value):
         return value
-    raise errors.Refused(f"IAM returned {what} in a form that is not JSON.", fix="Correct or remove the document.")
+    form = "not that of a policy" if isinstance(value, dict) else "not JSON"
+    raise errors.Refused(f"IAM returned {what} in a form that is {form}.", fix="Correct or remove the document.")

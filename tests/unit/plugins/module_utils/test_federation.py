@@ -78,6 +78,7 @@ def test_the_slash_of_an_aks_issuer_stays_single_in_every_derived_string() -> No
         ("https://https://issuer.example/", "scheme twice"),
         ("https://https:/issuer.example/", "scheme twice"),
         ("https:///path", "no host"),
+        ("https://[", "is not a URL"),
         ("https://issuer.example/" + "a" * 250, "273 characters"),
         ("", "not an https URL"),
     ],

@@ -293,3 +293,33 @@ def test_another_name_changes_the_meaning(document: Json, place: str) -> None:
     else:
         statement["Condition"].setdefault("StringEquals", {})[FRESH] = ["v"]
     assert not policy.equivalent(document, changed)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"Statement": {"Effect": "Allow", "Action": "s:A", "Resource": "*"}},
+        {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}, "Condition": {"Bool": {"k": False}}}]},
+    ],
+)
+def test_what_has_the_form_of_a_document(value: object) -> None:
+    assert policy.is_document(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        {"Statement": "Allow"},
+        {"Statement": ["Allow"]},
+        {"Statement": [{"Effect": ["Allow"]}]},
+        {"Statement": [{"Action": {"s": "A"}}]},
+        {"Statement": [{"Principal": {"AWS": None}}]},
+        {"Statement": [{"Condition": ["Bool"]}]},
+        {"Statement": [{"Condition": {"Bool": "yes"}}]},
+        {"Statement": [{"Condition": {"Bool": {"k": {"a": 1}}}}]},
+    ],
+)
+def test_what_has_not_the_form_of_a_document(value: object) -> None:
+    assert not policy.is_document(value)
