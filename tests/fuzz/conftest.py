@@ -11,7 +11,7 @@ import hypothesis
 
 from tests.faults.conftest import _short_pauses, estate  # noqa: F401  # fixtures
 
-#: Of the pure parsers; those that need a whole run of a module have fewer, see ``test_answers``.
+#: Of the pure parsers; those that need a whole run of a module have fewer, see ``test_spoiled_answers``.
 EXAMPLES = {"quick": 300, "standard": 2_000, "deep": 20_000}
 
 for _name, _examples in EXAMPLES.items():
