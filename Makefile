@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PARTS := lint integration unit sanity types molecule
 
-.PHONY: help demo test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
+.PHONY: help demo fuzz kill soak test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
   matrix lowest nox bench docs examples security release-test licences sbom audit down clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
+	@echo "make fuzz         hostile inputs and answers (FUZZ=quick|standard|deep); make kill, make soak: see docs/endurance.md"
 	@echo "make faults       every fault at every request of every module, and concurrent runs"
 	@echo "make security     the tests of the threat model: secrets, files, TLS, texts of others"
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
@@ -48,7 +49,7 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test licences integration-in-processes test-real e2e examples docs faults security release-test matrix
+test-all: test licences integration-in-processes test-real e2e examples docs faults security fuzz kill soak release-test matrix
 	@echo "All tests passed: with real parts, end to end, with every example and every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
@@ -75,6 +76,20 @@ faults: $(VENV)/.tests
 # The secrets of each run are looked for in all that it shows and leaves; see the threat model.
 security: $(VENV)/.tests
 	$(BIN)/python -m pytest tests/security -n 2 -q -W ignore
+
+# Hostile inputs and answers, runs that are killed, runs that are repeated: see docs/endurance.md.
+FUZZ ?= standard
+fuzz: $(VENV)/.tests
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n 2 -q -W ignore
+
+KILL ?= 200
+kill: $(VENV)/.tests
+	KILL=$(KILL) $(BIN)/python -m pytest tests/endurance/test_kill.py -n 2 -q
+
+SOAK ?= 1000
+SOAK_PLAYBOOKS ?= 100
+soak: $(VENV)/.tests
+	SOAK=$(SOAK) SOAK_PLAYBOOKS=$(SOAK_PLAYBOOKS) $(BIN)/python -m pytest tests/endurance/test_soak.py -q
 
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity
