@@ -15,13 +15,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PARTS := lint integration unit sanity types molecule
 
-.PHONY: help demo fuzz kill soak test test-all test-real lint types unit faults sanity integration integration-in-processes e2e fleet images molecule \
+.PHONY: help demo fuzz kill soak test test-all test-real lint types unit faults access sanity integration integration-in-processes e2e fleet images molecule \
   matrix lowest nox bench docs examples security release-test licences sbom audit down clean
 
 help:
 	@echo "make demo         federate three AKS clusters on the sandbox and watch it"
 	@echo "make test         lint, types, unit, sanity, integration and molecule tests"
-	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'examples', 'docs', 'faults', 'security' and 'matrix'"
+	@echo "make test-all     the same, then 'integration-in-processes', 'test-real', 'e2e', 'examples', 'docs', 'faults', 'access', 'security' and 'matrix'"
 	@echo "make test-real    on real API servers with real Prometheus, promtool and kubectl (see docs/real-parts.md)"
 	@echo "make e2e          the playbooks on the sandbox, bad input, teardown"
 	@echo "make fleet        two hundred clusters, of which twenty have drifted (five minutes of two cores; AKS_AMP_FLEET=n)"
@@ -49,7 +49,7 @@ test: $(VENV)/.tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	@echo "All tests passed."
 
-test-all: test licences integration-in-processes test-real e2e examples docs faults security fuzz kill soak release-test matrix
+test-all: test licences integration-in-processes test-real e2e examples docs faults access security fuzz kill soak release-test matrix
 	@echo "All tests passed: with real parts, end to end, with every example and every fault, and with each ansible-core and Python."
 
 # Obtains the parts first and keeps them in the user's cache folder. REAL=auto leaves out what can't be had.
@@ -90,6 +90,10 @@ SOAK ?= 1000
 SOAK_PLAYBOOKS ?= 100
 soak: $(VENV)/.tests
 	SOAK=$(SOAK) SOAK_PLAYBOOKS=$(SOAK_PLAYBOOKS) $(BIN)/python -m pytest tests/endurance/test_soak.py -q
+
+# The documents of access/ are enough for what they are for, and each right in them is needed.
+access: $(VENV)/.tests
+	$(BIN)/python -m pytest tests/access -n 2 --dist loadfile -q -W ignore
 
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity
