@@ -75,7 +75,7 @@ class MapOf:
 class Fields:
     """An object. ``needed`` fields are there; others that are named may be, and of all others nothing is known."""
 
-    def __init__(self, needed: t.Mapping[str, Form] | None = None, **may: Form) -> None:
+    def __init__(self, needed: t.Mapping[str, Form] | None = None, /, **may: Form) -> None:
         self._needed = frozenset(needed or ())
         self._forms: dict[str, Form] = {**(needed or {}), **may}
 

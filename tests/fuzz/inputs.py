@@ -252,6 +252,11 @@ LOG: t.Final = (
 )
 
 
+PROOF: t.Final = "\n".join(
+    ("sts exit 0", "sts status 403", "sts code AccessDenied", "sts message &quot;no&quot;", "chain exit 28", "done")
+)
+
+
 def certificate(name: str = "leaf.example") -> x509.Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import re
 import time
 import typing as t
 
@@ -62,3 +64,39 @@ def test_the_table_in_the_documentation_names_each_parser() -> None:
     section = text.partition("\n## Fuzz\n")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|")[0].strip() for line in section.splitlines() if line.startswith("| ")]
     assert rows[1:] == [parser.name for parser in PARSERS]
+
+
+#: How functions are called that make something of an input.
+_PARSES: t.Final = re.compile(
+    r"(parse|read)_\w+|parse|from_(json|cache)|document_of|of_image|shaped\w*|\w+_of_version|answer_of|origin_of"
+)
+#: Those that need no parser of their own above, and why.
+_ELSEWHERE: t.Final = {
+    "Cluster.from_json": "part of Report.from_json",
+    "Drift.from_json": "part of Report.from_json",
+    "Step.from_json": "part of Report.from_json",
+    "arm_errors.answer_of": "refusals of Azure: the spoiled answers",
+    "iam.read_or_none": "answers of IAM: the spoiled answers",
+    "iam_oidc_provider.read_chains": "connections; the certificates in them are a parser",
+    "kube_shapes.shaped_page": "answers of the API server: the spoiled answers; its items are shaped",
+    "task_files.read_role": "files of the collection itself",
+    "task_files.read_tasks": "files of the collection itself",
+    "task_files.read_yaml": "files of the collection itself",
+}
+
+
+def parsing_functions() -> t.Iterator[str]:
+    """Functions by their module, methods by their class."""
+    for folder in ("module_utils", "plugin_utils"):
+        for path in sorted((ROOT / "plugins" / folder).rglob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and _PARSES.fullmatch(node.name):
+                    yield f"{path.stem}.{node.name}"
+                elif isinstance(node, ast.ClassDef):
+                    methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+                    yield from (f"{node.name}.{name}" for name in methods if _PARSES.fullmatch(name))
+
+
+def test_no_parser_is_left_out() -> None:
+    used = "".join((ROOT / "tests" / "fuzz" / name).read_text(encoding="utf-8") for name in ("deeds.py", "parsers.py"))
+    assert sorted(name for name in parsing_functions() if name not in used) == sorted(_ELSEWHERE)
