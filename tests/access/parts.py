@@ -96,6 +96,12 @@ _PROVIDER_REPAIR: t.Final = _changed("iam_oidc_provider_thumbprint-modify", "pro
 _ACCOUNT_CREATE: t.Final = _changed("federated_service_account-create", "account-create", namespace=NAMESPACE)
 _FAILED_ROLLOUT: t.Final = _changed("prometheus_remote_write-create", "rollout-fails", wait_timeout=1)
 
+#: The role is there, but its permission has another name.
+_RENAMED: t.Final = _after(
+    _changed("iam_web_identity_role-create", "role-renamed-policy"),
+    _changed("iam_web_identity_role-create", policy_name="Another-Name"),
+)
+
 FEDERATE: t.Final = Part(
     "federate",
     (
@@ -122,6 +128,7 @@ FEDERATE: t.Final = Part(
             "federation_check",
         ),
         Trial(_PROVIDER_REPAIR),
+        Trial(_RENAMED),
         Trial(_ACCOUNT_CREATE),
         Trial(_FAILED_ROLLOUT, then=_crash, fails=True),
     ),
@@ -160,7 +167,7 @@ _LOOKED_AT: t.Final = (
 READ: t.Final = Part(
     "read",
     ("aws/read.json", "azure/read.json", "graph/read.json", "kubernetes/read.yml"),
-    (*_trials(*_LOOKED_AT, check_mode=True), Trial(_ACCOUNT_CREATE, check_mode=True), Trial(DIAGNOSIS)),
+    (*_trials(*_LOOKED_AT, check_mode=True), Trial(_RENAMED, True), Trial(_ACCOUNT_CREATE, True), Trial(DIAGNOSIS)),
 )
 
 # --- teardown -------------------------------------------------------------------------------------------------------
@@ -264,6 +271,14 @@ _AWS: t.Final = (
         (
             *_trials("amp_workspace_info", "iam_oidc_provider_thumbprint-create"),
             Trial(_PROVIDER_REPAIR),
+            Trial(
+                _after(
+                    _changed("iam_web_identity_role-create", "bounded-renamed", permissions_boundary=_BOUNDARY),
+                    _changed(
+                        "iam_web_identity_role-create", policy_name="Another-Name", permissions_boundary=_BOUNDARY
+                    ),
+                )
+            ),
             Trial(_changed("iam_web_identity_role-create", "bounded-create", permissions_boundary=_BOUNDARY)),
             Trial(
                 _after(
@@ -310,9 +325,15 @@ _AWS: t.Final = (
         login=("aws/federate.json",),
     ),
     _option(
+        "managed-policy-read",
+        ("aws/options/managed-policy-read.json",),
+        Trial(_after(_MANAGED, *_VERSIONS[:2]), check_mode=True),
+        login=("aws/read.json",),
+    ),
+    _option(
         "managed-policy-teardown",
         ("aws/options/managed-policy-teardown.json",),
-        _after(_changed("iam_web_identity_role-absent", "managed-absent", policy_type="managed"), _MANAGED),
+        _after(_changed("iam_web_identity_role-absent", "managed-absent", policy_type="managed"), *_VERSIONS[:2]),
         login=("aws/teardown.json",),
     ),
     _option(
@@ -320,6 +341,12 @@ _AWS: t.Final = (
         ("aws/options/resource-policy.json",),
         _CASES["amp_resource_policy-create"],
         login=("aws/federate.json",),
+    ),
+    _option(
+        "resource-policy-read",
+        ("aws/options/resource-policy-read.json",),
+        Trial(_CASES["amp_resource_policy-create"], check_mode=True),
+        login=("aws/read.json",),
     ),
     _option(
         "resource-policy-teardown",
