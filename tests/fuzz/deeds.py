@@ -63,7 +63,7 @@ if t.TYPE_CHECKING:
 _ISSUER = federation.Issuer.parse(inputs.ISSUER)
 _ACCOUNT = federation.ServiceAccount("monitoring", "prometheus-sa")
 _TRUST = federation.WebIdentityTrust(
-    federation.AwsAccount("aws", "123456789012"), _ISSUER, (_ACCOUNT,), federation.AWS_AUDIENCE
+    _ISSUER, federation.AWS_AUDIENCE, (_ACCOUNT,), federation.AwsAccount("aws", "123456789012")
 )
 _WRITE = federation.RemoteWrite(inputs.URL, "eu-central-1", inputs.ROLE)
 _WISH = pod_template.PodWish("prometheus-sa", federation.ProjectedToken(inputs.ROLE, "eu-central-1"))
