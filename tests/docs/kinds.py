@@ -23,7 +23,6 @@ class Kind(enum.Enum):
     PLAYS = "plays"
     PLUGIN = "file of an inventory plugin"
     INVENTORY = "inventory"
-    MANIFESTS = "Kubernetes objects"
     FRAGMENT = "part of a file of another program"
     COMMANDS = "commands"
     JSON = "JSON"
@@ -107,8 +106,6 @@ def _kind_of(document: object) -> Kind | None:
         return Kind.VARIABLES
     if "plugin" in keys:
         return Kind.PLUGIN
-    if {"apiVersion", "kind"} <= keys:
-        return Kind.MANIFESTS
     if keys <= FOREIGN_KEYS:
         return Kind.FRAGMENT
     return Kind.INVENTORY if all(_is_group(value) for value in document.values()) else None

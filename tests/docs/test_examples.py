@@ -28,7 +28,7 @@ from sandbox import world
 from sandbox.faults import Fault
 from sandbox.faults import Kind as FaultKind
 from tests.docs import arguments, commands, kinds
-from tests.docs.estate import NEW, DocumentedEstate, documented_estate
+from tests.docs.estate import DocumentedEstate, documented_estate
 from tests.docs.examples import EXAMPLES, parameters
 from tests.docs.kinds import Kind, Verdict
 from tests.docs.pages import ROOT, Block
@@ -161,12 +161,6 @@ def test_commands(block: Block, player: Player) -> None:
         run = player.command(command)
         failure = "" if run.exit_code == 0 else f"{command.text} ended with {run.exit_code}\n{run.output[-6000:]}"
         judge(block, Outcome(len(run.tasks), failure, run.output))
-
-
-@pytest.mark.parametrize("block", parameters(Kind.MANIFESTS))
-def test_kubernetes_objects(block: Block, estate: DocumentedEstate) -> None:
-    for manifest in kinds.load(estate.translated(block.text)):
-        assert estate.sandbox.api_server(NEW).seed(manifest)["metadata"]["name"] == manifest["metadata"]["name"]
 
 
 @pytest.mark.parametrize("block", parameters(Kind.JSON))
