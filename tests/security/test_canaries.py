@@ -64,15 +64,17 @@ def test_a_secret_is_found_in_any_place_of_a_text_in_base64(secret: str, before:
 
 
 def test_leaks_in_files_command_lines_and_environments_are_seen_while_they_last(tmp_path: Path) -> None:
-    canaries = Canaries({"file": "canary-a", "argument": "canary-b", "variable": "canary-c", "spared": "canary-d"})
+    canaries = Canaries(
+        {"file": "alpha-canary", "argument": "bravo-canary", "variable": "charlie-canary", "spared": "delta-canary"}
+    )
     spared = tmp_path / "spared"
     spared.mkdir()
-    (spared / "x").write_text("canary-d", encoding="ascii")
+    (spared / "x").write_text("delta-canary", encoding="ascii")
     with Watcher(canaries, tmp_path, (spared,)) as watcher:
         leak = tmp_path / "short-lived"
-        leak.write_bytes(base64.b64encode(b"some canary-a"))
-        command = [sys.executable, "-c", "input()", "canary-b"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, env={"A": "canary-c"}) as process:  # noqa: S603  # our own
+        leak.write_bytes(base64.b64encode(b"some alpha-canary"))
+        command = [sys.executable, "-c", "input()", "bravo-canary"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env={"A": "charlie-canary"}) as process:  # noqa: S603  # our own
             deadline = time.monotonic() + _SECONDS
             while len(watcher.leaks) < 3 and time.monotonic() < deadline:
                 time.sleep(0.05)

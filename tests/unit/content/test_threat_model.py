@@ -36,7 +36,7 @@ ROWS: t.Final = rows_of(PAGE)
 
 
 @functools.cache
-def tests_in(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
 
@@ -56,7 +56,7 @@ def test_a_threat_is_answered_by_tests_that_there_are(row: list[str]) -> None:
     assert _TEST.sub("", shown).strip(" ,") == "", "something else than tests is named"
     for file, name in named:
         assert (ROOT / file).is_file(), file
-        assert name in tests_in(ROOT / file), f"{file}::{name}"
+        assert name in names_in(ROOT / file), f"{file}::{name}"
 
 
 def test_every_file_of_security_tests_has_its_row() -> None:
