@@ -42,7 +42,7 @@ GROUP_DEFAULTS: t.Final = "group/crosscloud.aks_amp.aks_amp"
 PROFILES: t.Final = ("metrics", "central", "fleet")
 #: A playbook of the collection by its name or by its file.
 _PLAYBOOK = re.compile(
-    r"(?:crosscloud\.aks_amp\.|playbooks/)?(federate|verify|drift|teardown|merge_drift_reports)(?:\.yml)?"
+    r"(?:crosscloud\.aks_amp\.|playbooks/)?(?P<name>federate|verify|drift|teardown|merge_drift_reports)(?:\.yml)?"
 )
 
 
