@@ -128,8 +128,12 @@ class Templates:
 
     @staticmethod
     def _evaluate(template: jinja2.Template, scope: Scope) -> t.Any:
+        """Raises jinja2.TemplateRuntimeError where the template can't deal with a variable's value."""
         context = template.new_context(t.cast("Json", scope), shared=True)
-        parts = list(template.root_render_func(context))
+        try:
+            parts = list(template.root_render_func(context))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise jinja2.TemplateRuntimeError(f"{type(error).__name__}: {error}") from error
         if len(parts) == 1:
             return parts[0]
         return "".join(str(part) for part in parts) if parts else None

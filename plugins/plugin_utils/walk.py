@@ -137,6 +137,8 @@ class Walk:
                 self._task(task, inner, outer)
             except jinja2.UndefinedError as error:
                 raise Failed(task.name, f"The task includes an option with an undefined variable: {error}.") from error
+            except jinja2.TemplateRuntimeError as error:
+                raise Failed(task.name, f"A template of the task can't be evaluated: {error}.") from error
 
     def _task(self, task: Task, inner: tuple[Layer, ...], outer: tuple[Layer, ...]) -> None:
         """``inner`` are variables of the tasks that included this one, ``outer`` the defaults of its role."""

@@ -94,18 +94,35 @@ class Drift:
 
     @classmethod
     def from_json(cls, values: Json) -> Drift:
-        last = values.get("last_changed_by")
+        known = _known(cls, values)
+        last = known.get("last_changed_by")
         told = {
-            "severity": Severity(values["severity"]),
-            "last_changed_by": None if last is None else LastChange(last["who"], last["when"], Told(last["how"])),
+            "severity": Severity(known["severity"]),
+            "last_changed_by": None
+            if last is None
+            else LastChange(_text(last, "who"), _text(last, "when"), Told(last["how"])),
         }
-        return cls(**{**_known(cls, values), **told})
+        return cls(**{**known, **told})
 
 
-def _known(kind: type, values: Json) -> Json:
-    """The values of a dataclass's fields; what a later version has added is passed over."""
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in values.items() if name in names}
+def _known(kind: type, values: object) -> Json:
+    """The values of a dataclass's fields; what a later version has added is passed over. Raises TypeError."""
+    if not isinstance(values, dict):
+        raise TypeError(f"a {kind.__name__} is no object")
+    types = {field.name: field.type for field in dataclasses.fields(kind)}
+    for name in (name for name in values if types.get(name) == "str"):
+        _text(values, name)
+    if not isinstance(values.get("new"), (bool, type(None))):
+        raise TypeError("new is neither true, false nor null")
+    return {name: value for name, value in values.items() if name in types}
+
+
+def _text(values: t.Any, name: str) -> str:
+    """Raises KeyError and TypeError."""
+    value = values[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +141,7 @@ class Step:
     @classmethod
     def from_json(cls, values: Json) -> Step:
         drifts = tuple(Drift.from_json(drift) for drift in values["drifts"])
-        return cls(values["name"], Status(values["status"]), values["note"], drifts)
+        return cls(_text(values, "name"), Status(values["status"]), _text(values, "note"), drifts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +184,9 @@ class Cluster:
     @classmethod
     def from_json(cls, values: Json) -> Cluster:
         steps = tuple(Step.from_json(step) for step in values["steps"])
-        return cls(values["name"], steps, tuple(ChainLink(**_known(ChainLink, link)) for link in values["chain"]))
+        return cls(
+            _text(values, "name"), steps, tuple(ChainLink(**_known(ChainLink, link)) for link in values["chain"])
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,9 +253,9 @@ class Report:
             )
         try:
             return cls(
-                generated_at=values["generated_at"],
+                generated_at=_text(values, "generated_at"),
                 clusters=tuple(Cluster.from_json(cluster) for cluster in values["clusters"]),
-                compared_with=values["compared_with"],
+                compared_with=_text(values, "compared_with"),
                 repaired=tuple(Repaired(**_known(Repaired, repaired)) for repaired in values["repaired"]),
             )
         except (KeyError, TypeError, ValueError) as error:

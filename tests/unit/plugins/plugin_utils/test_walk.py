@@ -240,3 +240,11 @@ def test_a_requirement_fails_with_its_message_and_facts_are_kept(tmp_path: Path)
 def test_the_collections_own_book_is_understood_and_compiled() -> None:
     book = Book()
     assert [task.name for task in book.tasks(book.steps)][-1] == "Step 6, proof that metrics can flow"
+
+
+def test_a_value_with_which_a_template_can_not_deal_fails_the_task(tmp_path: Path) -> None:
+    book = make_book(tmp_path, [{**CALL, "when": "'a' in aks_amp_selected_steps"}])
+    given = Plain({"aks_amp_selected_steps": None})
+    walk = Walk(book, given, Plain({}), lambda _module, _arguments: {}, lambda _facts: None)
+    with pytest.raises(Failed, match="A template of the task can't be evaluated: TypeError"):
+        walk.steps()

@@ -56,6 +56,12 @@ def test_every_report_fits_the_schema_and_comes_back_as_it_was(report: Report) -
         ({"format": "crosscloud.aks_amp/drift-report", "format_version": 2}, "version 2, and version 1 is read"),
         ({"format": "crosscloud.aks_amp/drift-report", "format_version": 1}, "damaged"),
         ({**Report(NOW, ()).to_json(), "clusters": [{"name": "a", "steps": [{}], "chain": []}]}, "damaged"),
+        ({**Report(NOW, ()).to_json(), "clusters": [{"name": ["a"], "steps": [], "chain": []}]}, "name is no text"),
+        (
+            {**Report(NOW, ()).to_json(), "clusters": [{"name": "a", "steps": [], "chain": [1]}]},
+            "ChainLink is no object",
+        ),
+        ({**Report(NOW, ()).to_json(), "compared_with": {}}, "compared_with is no text"),
     ],
 )
 def test_what_is_no_report_is_said(document: object, problem: str) -> None:
