@@ -86,6 +86,13 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         # A virtual environment has its interpreter under several names; the folder tells it from its base.
         return given == own or (given.parent == own.parent and given.resolve() == own.resolve())
 
+    def _tells_arguments(self) -> bool:
+        """Whether a result holds the arguments: before ansible-core 2.21 always, since then where it is asked for."""
+        if not hasattr(C, "INJECT_INVOCATION"):
+            return True
+        variables = self._templar.available_variables
+        return bool(C.config.get_config_value("INJECT_INVOCATION", variables=variables, templar=self._templar))
+
     # In the worker ------------------------------------------------------------------------------------------------
 
     def _in_the_worker(self, module: str, definition: ModuleDefinition, given: Mapping[str, t.Any]) -> Json:
@@ -107,7 +114,9 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         else:
             values, more = self._performed(definition, Params(validated.validated_parameters))
             warnings += more
-        values |= {**_of_file(values), "invocation": {"module_args": all_plain(validated.validated_parameters)}}
+        values |= _of_file(values)
+        if self._tells_arguments():
+            values["invocation"] = {"module_args": all_plain(validated.validated_parameters)}
         told = {"warnings": warnings, "deprecations": validated._deprecations}
         return _without(hidden, {**values, **{name: entries for name, entries in told.items() if entries}})
 

@@ -86,6 +86,8 @@ def run_tasks(folder: Path, tasks: list[Json], *arguments: str, inventory: Path,
         "ANSIBLE_COLLECTIONS_PATH": f"{folder / 'collections'}:{ROOT / '.collections'}",
         "ANSIBLE_LOCAL_TEMP": str(folder / "ansible"),
         "TMPDIR": str(scratch),
+        # From ansible-core 2.21 on, results hold the arguments only then.
+        "ANSIBLE_INJECT_INVOCATION": "true",
         **environment,
     }
     run = run_playbook(str(playbook), inventory, *arguments, environment=variables)
@@ -232,6 +234,22 @@ def test_a_module_returns_the_same(both: tuple[PlaybookRun, PlaybookRun], module
     assert told(directly) == told(in_processes)
     compared = MODULES[module]
     assert [task.status for task in directly] == ["ok"] * 2 + ["ignored"] * len(compared.wrong)
+
+
+@pytest.mark.parametrize("setting", ["true", "false"])
+@pytest.mark.parametrize("variable", [{}, {"ansible_inject_invocation": True}], ids=["as set", "by a variable"])
+def test_the_arguments_are_told_where_ansible_asks_for_them(
+    estate: Estate, tmp_path_factory: pytest.TempPathFactory, setting: str, variable: Json
+) -> None:
+    tasks = [{"name": "a file", f"{PREFIX}remote_write_file": dict(FILE), "vars": variable, "check_mode": True}]
+    runs = []
+    for arguments in ((), IN_A_PROCESS):
+        folder = tmp_path_factory.mktemp("told")  # ansible-core 2.21 has a socket below it, whose path must be short
+        inventory = estate.sandbox.folder.inventory
+        runs.append(run_tasks(folder, tasks, *arguments, inventory=inventory, ANSIBLE_INJECT_INVOCATION=setting))
+        assert len(runs[-1].tasks) == 1, runs[-1].output[-3000:]
+    told_directly, told_in_a_process = (bool(task.invocation) for run in runs for task in run.tasks)
+    assert told_directly == told_in_a_process
 
 
 def test_it_is_known_which_way_a_module_ran(both: tuple[PlaybookRun, PlaybookRun]) -> None:
