@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import yaml_text
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_excerpt import SECTIONS, excerpt
 
 try:
     from kubernetes.config.kube_config import ConfigNode
@@ -26,8 +27,6 @@ else:
     _config_node: t.Callable[..., t.Any] = ConfigNode
 
 Json = dict[str, t.Any]
-
-_SECTIONS: t.Final = ("contexts", "clusters", "users")
 
 
 def find(paths: str, context: str | None) -> t.Any | None:
@@ -41,16 +40,22 @@ def find(paths: str, context: str | None) -> t.Any | None:
         return None
     (path,) = present
     try:
-        config = yaml_text.load(Path(path).read_text(encoding="utf-8"))
+        config = _parsed(Path(path).read_text(encoding="utf-8"), context)
     except (yaml_text.YamlProblem, UnicodeDecodeError):
         return None
-    if not isinstance(config, dict) or not all(_is_plain(config.get(section) or []) for section in _SECTIONS):
+    if not isinstance(config, dict) or not all(_is_plain(config.get(section) or []) for section in SECTIONS):
         return None
     chosen = _chosen(config, str(config.get("current-context")) if context is None else context)
     if chosen is None or "auth-provider" in (chosen["users"] or {"user": {}})["user"]:
         return None
     sections = {name: [_node(path, entry)] if entry else [] for name, entry in chosen.items()}
     return _config_node(path, {**config, **sections}, path)
+
+
+def _parsed(text: str, context: str | None) -> t.Any:
+    """All of it, or of a named context what it needs."""
+    part = excerpt(text, context) if context is not None else None
+    return yaml_text.load(text if part is None else part)
 
 
 def _is_plain(section: object) -> bool:
