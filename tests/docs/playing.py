@@ -15,6 +15,7 @@ import yaml
 
 from demo.runs import PlaybookRun, clean_environment, run_playbook
 from sandbox import world
+from tests.docs.arguments import module_specs
 from tests.docs.commands import WRITING, Command
 from tests.docs.estate import CLUSTER, GROUPS, DocumentedEstate, Json
 from tests.docs.kinds import Kind, kind, load
@@ -38,7 +39,6 @@ RESULTS: t.Final = {
     "iam_web_identity_role_result": "iam_web_identity_role",
     "iam_web_identity_workspace_result": "amp_workspace_info",
 }
-GROUP_DEFAULTS: t.Final = "group/crosscloud.aks_amp.aks_amp"
 PROFILES: t.Final = ("metrics", "central", "fleet")
 #: A playbook of the collection by its name or by its file.
 _PLAYBOOK = re.compile(
@@ -170,12 +170,10 @@ class Player:
         (found,) = load(self.estate.translated(block.text))
         plays = found if kind(block) is Kind.PLAYS else [{"name": block.name, "tasks": found}]
         trusted = {"https_proxy": self.estate.sandbox.proxy_url, "ca_bundle": str(self.estate.sandbox.ca_file)}
-        common = {
-            "hosts": host,
-            "connection": "local",
-            "gather_facts": False,
-            "module_defaults": {GROUP_DEFAULTS: trusted},
-        }
+        # Errors are ignored, and judged later: Ansible ends a playbook when all hosts of a play have failed.
+        common = {"hosts": host, "connection": "local", "gather_facts": False, "ignore_errors": True}
+        takers = [name for name, spec in module_specs().items() if trusted.keys() <= spec.keys()]
+        common["module_defaults"] = dict.fromkeys(takers, trusted)
         return [play if "ansible.builtin.import_playbook" in play else {**play, **common} for play in plays]
 
 
