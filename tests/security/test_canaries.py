@@ -353,7 +353,7 @@ def end_in_the_middle(stage: Stage) -> None:
     environment = {**clean_environment(), **stage.environment(), "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.tree"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603  # our own
         deadline = time.monotonic() + _SECONDS
-        while not any(one.service == "kubernetes" for one in stage.estate.sandbox.world.log.since(before)):
+        while not any(one.service == "kubernetes/halfdone" for one in stage.estate.sandbox.world.log.since(before)):
             assert process.poll() is None, "it ended before it was told to"
             assert time.monotonic() < deadline
             time.sleep(0.01)
