@@ -10,7 +10,6 @@ their addresses. The pictures, whose addresses on the docsite are those of the r
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from docutils import nodes
 
@@ -46,7 +45,7 @@ default_role = "any"
 nitpicky = True
 
 
-def _pictures_of_the_clone(app: Sphinx, _name: str, source: list[str]) -> None:
+def _pictures_of_the_clone(_app: Sphinx, _name: str, source: list[str]) -> None:
     """Let pages show the clone's pictures."""
     source[0] = source[0].replace(REPOSITORY_IMAGES, "/images/")
 

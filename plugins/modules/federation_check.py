@@ -37,8 +37,9 @@ description:
   - "C(labels): the query of label names that guides use as a test, with O(labels_query=true)."
   - "C(entra_exchange): Microsoft Entra gives an access token for the service account's token."
   - "C(inside): token exchange and remote write from a Job in the cluster, with O(inside)."
-  - A refusal that follows from what was found earlier in the chain breaks its link, but is no finding of its own. All
-    kinds of findings are described in R(the guide to findings, ansible_collections.crosscloud.aks_amp.docsite.findings).
+  - A refusal that follows from what was found earlier in the chain breaks its link, but is no finding of its own.
+    All kinds of findings are described in
+    R(the guide to findings, ansible_collections.crosscloud.aks_amp.docsite.findings).
   - The sample is C(aks_amp_federation_check) with the value 1 and the labels C(issuer), C(namespace), C(role) and
     C(service_account), which makes one series for each chain.
   - The token and the session's keys never leave the module's memory. Results carry claims only.
