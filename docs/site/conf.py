@@ -57,6 +57,8 @@ def _to_ansible_docs(_app: Sphinx, _env: object, node: pending_xref, content: no
         page = f"collections/ansible/builtin/{target.removeprefix(BUILTIN).partition('__')[0]}.html"
     elif target in ANSIBLE_LABELS:
         page = ANSIBLE_LABELS[target]
+    elif node["reftype"] == "envvar" and target.startswith("ANSIBLE_"):
+        page = f"{ANSIBLE_LABELS['ansible_configuration_settings']}#envvar-{target}"
     else:
         return None
     return nodes.reference("", "", content, internal=False, refuri=f"{ANSIBLE_DOCS}{page}")

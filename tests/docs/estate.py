@@ -91,7 +91,7 @@ class DocumentedEstate:
         """Paths of this machine's, and the proxy."""
         text = re.sub(r"~/\.kube/(config|[\w-]+)", lambda m: str(self._kubeconfig(m[1])), text)
         text = re.sub(r"(?<![\w}])(?:/|~/)[\w./-]+\.(?:pem|crt)\b", str(self.sandbox.ca_file), text)
-        text = re.sub(r"(?<![\w}/.])(?:/var/lib|/srv)/", f"{self.folder}/", text)
+        text = re.sub(r"(?<![\w}/.])(?:/var/lib|/srv)\b", str(self.folder), text)
         text = text.replace("{{ playbook_dir }}", str(self.folder))
         return re.sub(r"https?://proxy[\w.:-]*", self.sandbox.proxy_url, text)
 
