@@ -68,10 +68,10 @@ def load(path: str, values: Mapping[str, str], *, everywhere: bool = False) -> D
         text = re.sub(rf"(?<![A-Z_]){word}(?![A-Z_])", value, text)
     if everywhere and path.startswith("kubernetes/"):
         text = re.sub(r"(?m)^( *kind: )Role", r"\1ClusterRole", text)
-        text = re.sub(r"(?m)^  namespace: .*\n", "", text)
+        text = re.sub(r"(?m)^ *namespace: .*\n", "", text)
     if path.endswith(".json"):
         return Document(path, (json.loads(text),))
-    return Document(path, tuple(yaml.safe_load_all(text)))
+    return Document(path, tuple(yaml.safe_load(text)["items"]))
 
 
 def rights_of(document: Document) -> Iterator[Right]:

@@ -42,15 +42,15 @@ _DENIED: t.Final = (
 )
 
 
-def _changed(name: str, title: str = "", /, **options: t.Any) -> Case:
+def _changed(known: str, title: str = "", /, **options: t.Any) -> Case:
     """A case of the faults' tests with other options."""
-    case = _CASES[name]
+    case = _CASES[known]
 
     def of(estate: Estate) -> Options:
         found = {key: value(estate) if callable(value) else value for key, value in options.items()}
         return {**case.options(estate), **found}
 
-    return dataclasses.replace(case, name=title or name, options=of)
+    return dataclasses.replace(case, name=title or known, options=of)
 
 
 def _after(case: Case, *before: Case, prepare: Callable[[Estate], None] | None = None) -> Case:

@@ -103,7 +103,7 @@ def _command(words: list[str]) -> Command:
         raise ValueError(f"{' '.join(words)!r} is more than a command")
     variables = []
     while _ASSIGNMENT.match(words[0]):
-        name, _, value = words.pop(0).partition("=")
+        name, value = words.pop(0).split("=", 1)
         variables.append((name, value))
     return Command(tuple(words), tuple(variables))
 

@@ -60,7 +60,7 @@ def verdict(block: Block) -> tuple[Verdict, str]:
     """What the block's comment says, and the text behind it. Raises UnknownExample."""
     if not block.note:
         return Verdict.RUN, ""
-    word, _, text = block.note.partition(": ")
+    word, _separator, text = block.note.partition(": ")
     try:
         found = Verdict(word)
     except ValueError as error:

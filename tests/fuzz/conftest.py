@@ -9,7 +9,11 @@ import os
 
 import hypothesis
 
-from tests.faults.conftest import _short_pauses, estate  # noqa: F401  # fixtures
+from tests.faults import conftest as faults
+
+# pytest finds fixtures by their names here.
+estate = faults.estate
+short_pauses = faults._short_pauses
 
 #: Of the pure parsers; those that need a whole run of a module have fewer, see ``test_spoiled_answers``.
 EXAMPLES = {"quick": 300, "standard": 2_000, "deep": 20_000}
