@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import signal
 import sys
 import time
 import typing as t
@@ -108,6 +109,8 @@ def main(what: str, how: str, folder: str) -> int:
             raise RuntimeError("A mistake of the program.")
         return Result({})
 
+    # As at a terminal: a shell lets what it starts in the background ignore the signal, and who inherits that goes on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     definition = ModuleDefinition(ArgumentSpec({}), run, remove_files)
     return int(perform(definition, Params({}), Context(check_mode=False)).failed)
 
