@@ -283,7 +283,11 @@ _AWS: t.Final = (
             Trial(
                 _after(
                     _changed("iam_web_identity_role-modify", "bounded-modify", permissions_boundary=_BOUNDARY),
-                    _changed("iam_web_identity_role-create", permissions_boundary=_BOUNDARY),
+                    _changed(
+                        "iam_web_identity_role-create",
+                        service_accounts=[{"namespace": NAMESPACE, "name": "another"}],
+                        permissions_boundary=_BOUNDARY,
+                    ),
                 )
             ),
         ),
@@ -370,7 +374,7 @@ _AZURE: t.Final = (
         "cluster-user",
         ("azure/options/cluster-user.json",),
         _account_through("user"),
-        login=("azure/read.json",),
+        login=("azure/read.json", "kubernetes/federate.yml"),
     ),
     _option(
         "cluster-admin",
@@ -382,7 +386,7 @@ _AZURE: t.Final = (
         "run-command",
         ("azure/options/run-command.json",),
         _account_through("run_command"),
-        login=("azure/read.json",),
+        login=("azure/read.json", "kubernetes/federate.yml"),
     ),
     _option(
         "rotate-keys",

@@ -82,7 +82,8 @@ def run(estate: Estate, trial: Trial, documents: t.Callable[[Estate], t.Iterable
     granted.clear()
     failed = False
     try:
-        values = result_values(trial.case.run(estate, check_mode=trial.check_mode))
+        result = trial.case.run(estate, check_mode=trial.check_mode)
+        values = {**result_values(result), "warnings": result.warnings}
     except EXPECTED as error:
         failed, values = True, failure_values(error)
     return Outcome(failed, json.dumps(values, default=str, ensure_ascii=False), frozenset(granted))
