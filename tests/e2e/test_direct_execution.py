@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -82,15 +83,17 @@ def run_tasks(folder: Path, tasks: list[Json], *arguments: str, inventory: Path,
         trial.symlink_to(Path(__file__).parent / "trial")
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
-    variables = {
-        "ANSIBLE_COLLECTIONS_PATH": f"{folder / 'collections'}:{ROOT / '.collections'}",
-        "ANSIBLE_LOCAL_TEMP": str(folder / "ansible"),
-        "TMPDIR": str(scratch),
-        # From ansible-core 2.21 on, results hold the arguments only then.
-        "ANSIBLE_INJECT_INVOCATION": "true",
-        **environment,
-    }
-    run = run_playbook(str(playbook), inventory, *arguments, environment=variables)
+    # Since 2.21 ansible-core has a socket in this folder, and the path of a socket is limited to about a hundred bytes.
+    with tempfile.TemporaryDirectory(prefix="aks-amp-") as local:
+        variables = {
+            "ANSIBLE_COLLECTIONS_PATH": f"{folder / 'collections'}:{ROOT / '.collections'}",
+            "ANSIBLE_LOCAL_TEMP": local,
+            "TMPDIR": str(scratch),
+            # From ansible-core 2.21 on, results hold the arguments only then.
+            "ANSIBLE_INJECT_INVOCATION": "true",
+            **environment,
+        }
+        run = run_playbook(str(playbook), inventory, *arguments, environment=variables)
     assert list(scratch.iterdir()) == [], "files were left behind"
     return run
 

@@ -9,11 +9,10 @@ import os
 
 import hypothesis
 
-from tests.faults import conftest as faults
+from tests.faults.fixtures import estate, short_pauses
 
 # pytest finds fixtures by their names here.
-estate = faults.estate
-short_pauses = faults._short_pauses
+__all__ = ["estate", "short_pauses"]
 
 #: Of the pure parsers; those that need a whole run of a module have fewer, see ``test_spoiled_answers``.
 EXAMPLES = {"quick": 300, "standard": 2_000, "deep": 20_000}

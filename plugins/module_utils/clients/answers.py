@@ -22,8 +22,8 @@ _LIBRARIES: t.Final = frozenset(
     {"azure", "boto3", "botocore", "httpx", "isodate", "kiota_abstractions", "kiota_http", "kiota_serialization_json"}
     | {"microsoft", "msal", "msgraph", "msgraph_core", "msrest", "pendulum"}
 )
-#: The packages' own ways to say that they do not understand.
-_PARSER_ERRORS: t.Final = ("ResponseParserError",)
+#: The packages' own ways to say that they do not understand; whatever else they raise of their own says something else.
+_PARSER_ERRORS: t.Final = frozenset({"DeserializationError", "ResponseParserError"})
 #: What code raises that finds something else than it takes for granted.
 _STUMBLES: t.Final = (
     ArithmeticError,
@@ -45,27 +45,22 @@ def understood(service: str, action: str) -> Iterator[None]:
     what it is. ``action`` completes "<service> failed while ..."."""
     try:
         yield
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        if not _is_of_library(error.__traceback__):
-            raise
-        raise malformed(service, action) from error
     except Exception as error:
-        if type(error).__name__ not in _PARSER_ERRORS:
-            raise
-        raise malformed(service, action) from error
+        if _is_stumble(error):
+            raise malformed(service, action) from error
+        raise
 
 
 def malformed(service: str, action: str) -> errors.CloudError:
     """The error for an answer that has not the service's form."""
     return errors.CloudError(service=service, action=action, detail=DETAIL, fix=FIX)
+
+
+def _is_stumble(error: Exception) -> bool:
+    if type(error).__name__ in _PARSER_ERRORS:
+        return True
+    defined_by = type(error).__module__.partition(".")[0]
+    return isinstance(error, _STUMBLES) and defined_by not in _LIBRARIES and _is_of_library(error.__traceback__)
 
 
 def _is_of_library(trace: TracebackType | None) -> bool:

@@ -278,6 +278,11 @@ class _Login:
                 f"The Azure credentials are incomplete: a secret, certificate or token is given, but no {missing}.",
                 fix=f"Give {missing} too, or remove the other.",
             )
+        if not re.fullmatch(r"[A-Za-z0-9.-]+", tenant):  # azure-identity takes no other, and raises a bare ValueError
+            raise errors.InvalidInput(
+                f"tenant (AZURE_TENANT_ID) is '{tenant}', which is no tenant.",
+                fix="Give the tenant's ID, or one of its domain names.",
+            )
         return client_id, tenant
 
     def _certificate(self, path: str) -> TokenCredential:

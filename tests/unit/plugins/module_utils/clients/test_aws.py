@@ -105,6 +105,11 @@ def test_missing_ca_file_is_named() -> None:
         AwsSession(auth(Transport(ca_bundle="/nowhere/ca.pem"), **KEYS))
 
 
+def test_malformed_region_is_bad_input() -> None:
+    with pytest.raises(errors.InvalidInput, match="region_name 'eu_west_1'"):
+        AwsSession(auth(region="eu_west_1", **KEYS)).caller_account()
+
+
 def test_malformed_endpoint_is_bad_input() -> None:
     with pytest.raises(errors.InvalidInput, match="not a url"):
         aws_client(auth(region="eu-west-1", endpoint_url="not a url", **KEYS), "iam")

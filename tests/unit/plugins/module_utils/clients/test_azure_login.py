@@ -243,6 +243,12 @@ def test_half_a_service_principal_says_which_half_is_missing(values: dict[str, t
 # What reaches the pipelines
 
 
+@pytest.mark.parametrize("tenant", ["bad tenant", "contoso/onmicrosoft.com", "{{ tenant }}"])
+def test_a_tenant_that_is_none_is_named(tenant: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"tenant \(AZURE_TENANT_ID\) is '.*', which is no tenant"):
+        credential(tenant=tenant, client_id=CLIENT, secret="unit-test-secret")
+
+
 def test_proxy_and_roots_reach_every_pipeline(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("", encoding="ascii")
