@@ -81,20 +81,20 @@ def run_tasks(folder: Path, tasks: list[Json], *arguments: str, inventory: Path,
     if not trial.exists():
         trial.parent.mkdir(parents=True)
         trial.symlink_to(Path(__file__).parent / "trial")
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    # Since 2.21 ansible-core has a socket in this folder, and the path of a socket is limited to about a hundred bytes.
-    with tempfile.TemporaryDirectory(prefix="aks-amp-") as local:
+    # Since 2.21 ansible-core has sockets in these folders, and the path of one is limited to about a hundred bytes.
+    with tempfile.TemporaryDirectory(prefix="aks-amp-") as short:
+        scratch = Path(short, "scratch")
+        scratch.mkdir()
         variables = {
             "ANSIBLE_COLLECTIONS_PATH": f"{folder / 'collections'}:{ROOT / '.collections'}",
-            "ANSIBLE_LOCAL_TEMP": local,
+            "ANSIBLE_LOCAL_TEMP": str(Path(short, "ansible")),
             "TMPDIR": str(scratch),
             # From ansible-core 2.21 on, results hold the arguments only then.
             "ANSIBLE_INJECT_INVOCATION": "true",
             **environment,
         }
         run = run_playbook(str(playbook), inventory, *arguments, environment=variables)
-    assert list(scratch.iterdir()) == [], "files were left behind"
+        assert list(scratch.iterdir()) == [], "files were left behind"
     return run
 
 
