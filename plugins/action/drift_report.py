@@ -19,7 +19,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model imp
     Status,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import sentence
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import plain
 
 Json = dict[str, t.Any]
 

@@ -16,7 +16,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     aks_oidc_issuer,
     amp_resource_policy,
@@ -29,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     prometheus_remote_write,
     remote_write_file,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import WorkerAction
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.inventory_variables import Given
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import COLLECTION

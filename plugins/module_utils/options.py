@@ -16,7 +16,7 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, parse_resource_id
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, parse_resource_id
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
 
 OptionSpec = dict[str, t.Any]

@@ -15,9 +15,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import passwords_of_urls
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain, plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import passwords_of_urls
 
 CurrentT = t.TypeVar("CurrentT")
 OperationT = t.TypeVar("OperationT")

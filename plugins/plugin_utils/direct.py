@@ -33,10 +33,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, perform
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import passwords_of_urls
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain, plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import passwords_of_urls
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

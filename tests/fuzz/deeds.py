@@ -10,32 +10,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
-    azure_workload_identity,
-    federation,
-    foreign_text,
-    gitops,
-    iam_decision,
-    kube_objects,
-    kube_record,
-    kube_shapes,
-    last_change,
-    operator_plan,
-    operator_resource,
-    operator_schema,
-    pod_template,
-    policy,
-    policy_findings,
-    prometheus_config,
-    prometheus_record,
-    prometheus_removal,
-    prometheus_versions,
-    rollout_loaded,
-    text_file,
-    trust_merge,
-    trust_policy,
-    yaml_secrets,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import federation, last_change, prometheus_versions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import azure_workload_identity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import (
     iam_roles,
     kube_context,
@@ -49,10 +25,36 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import (
     render_html,
     render_text,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import Block, Leaf
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import (
+    iam_decision,
+    policy,
+    policy_findings,
+    trust_merge,
+    trust_policy,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube import (
+    gitops,
+    kube_objects,
+    kube_record,
+    kube_shapes,
+    pod_template,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator import (
+    operator_plan,
+    operator_resource,
+    operator_schema,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import (
+    prometheus_config,
+    prometheus_record,
+    prometheus_removal,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_loaded
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import foreign_text, text_file, yaml_secrets
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import Block, Leaf
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import Plain
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Walk
 from tests.fuzz import inputs

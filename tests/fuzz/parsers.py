@@ -11,32 +11,21 @@ import typing as t
 
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
-    aks_ids,
-    aks_inventory,
-    aws_tags,
-    entra,
-    errors,
-    federation,
-    inside_job,
-    kube_objects,
-    kube_shapes,
-    prometheus_versions,
-    rollout_logs,
-    thumbprints,
-    token_claims,
-    url_secrets,
-    values_merge,
-    yaml_text,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, federation, prometheus_versions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import aks_ids, aks_inventory, entra
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import (
     aks_access,
     run_command,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import inside_job, token_claims
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import (
     model,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import aws_tags, thumbprints
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube import kube_objects, kube_shapes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render import formats
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_logs
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import url_secrets, values_merge, yaml_text
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Failed
 from tests.fuzz import deeds, inputs
 from tests.fuzz.inputs import JSON, documents, edited_bytes, texts

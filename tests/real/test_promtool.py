@@ -23,7 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     RemoteWrite,
     setting_names,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_writes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import merge_remote_writes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import (
     FIRST_RELEASES,
     PrometheusVersion,

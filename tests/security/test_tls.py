@@ -17,7 +17,7 @@ import trustme
 import urllib3
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, entra_exchange
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aks_access import Credential, connection_pool
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpWorkspaces
@@ -34,7 +34,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import discover
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AksAccess,
     AwsAuth,

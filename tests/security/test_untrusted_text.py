@@ -20,7 +20,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.files imp
     write_report,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Report
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain, plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, LastChange, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
@@ -30,6 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
     Result,
     perform,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain, plain
 from tests.security.hostile import HOSTILE, UNFIT, unfit_in
 from tests.unit.plugins.module_utils.drift.reports import NOW, drifted
 

@@ -18,7 +18,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, AzureAuth, KubeAuth, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_check import DEFINITION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, perform
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear, passwords_of_urls
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import (
+    is_in_the_clear,
+    passwords_of_urls,
+)
 from tests.unit.plugins.module_utils.resources.aws_modules import params_of
 
 

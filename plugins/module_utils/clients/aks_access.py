@@ -18,12 +18,13 @@ import tempfile
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, yaml_text
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, run_command
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import SERVICE as ARM
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import arm_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import SERVICE, Advice, HttpTransport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AksCredential, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import yaml_text
 
 try:
     import urllib3
@@ -35,7 +36,7 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_http
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AksAccess, KubeAuth
 

@@ -9,8 +9,9 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession, aws_errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

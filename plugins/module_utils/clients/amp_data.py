@@ -13,7 +13,8 @@ import json
 import typing as t
 import urllib.parse
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import remote_write
 
 try:
     import botocore.auth

@@ -18,7 +18,7 @@ import urllib.parse
 from collections.abc import Mapping, MutableMapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, ClusterScope
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import (
     accepted,

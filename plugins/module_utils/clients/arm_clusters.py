@@ -15,7 +15,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_inventory import FleetCluster
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_inventory import FleetCluster
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import (
     SERVICE,

@@ -18,7 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import answers, aws_answers
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, RoleArn
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import is_in_the_clear
 
 try:
     import boto3.session

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean
 
 try:
     from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError

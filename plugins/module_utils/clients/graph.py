@@ -17,6 +17,13 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import (
+    Application,
+    ApplicationDraft,
+    Credential,
+    ServicePrincipal,
+    Trust,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, preload
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph_models import (
     Answer,
@@ -26,13 +33,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph_m
     CredentialPage,
     Page,
     ServicePrincipalAnswer,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
-    Application,
-    ApplicationDraft,
-    Credential,
-    ServicePrincipal,
-    Trust,
 )
 
 try:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession, aws_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import read_or_none, tag_list, tags_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import document_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

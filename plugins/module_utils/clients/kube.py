@@ -30,12 +30,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_ht
     Json,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import shared
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     SERVICE_ACCOUNT,
     ObjectKind,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_shapes import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_shapes import (
     FLAG,
     TEXT,
     Fields,

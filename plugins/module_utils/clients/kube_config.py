@@ -15,7 +15,7 @@ from pathlib import Path
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube_context
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import at_end
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.url_secrets import is_in_the_clear
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import is_in_the_clear
 
 try:
     import yaml

@@ -14,8 +14,8 @@ import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import yaml_text
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_excerpt import SECTIONS, excerpt
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import yaml_text
 
 try:
     from kubernetes.config.kube_config import ConfigNode

@@ -15,7 +15,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import yaml_text
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import yaml_text
 
 Json = dict[str, t.Any]
 

@@ -17,13 +17,13 @@ import urllib.parse
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import (
     Credential,
     IdentityRef,
     ManagedIdentity,
     Trust,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
 
 try:
     from azure.core.exceptions import AzureError, HttpResponseError

@@ -25,7 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_vers
     PrometheusVersion,
     unknown_settings,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_secrets import redact_quoted, secret_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_secrets import redact_quoted, secret_values
 
 _NAME: t.Final = "promtool"
 _SECONDS: t.Final = 60

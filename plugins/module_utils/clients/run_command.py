@@ -44,7 +44,7 @@ except ImportError:  # said by aks_access, which makes the client that this need
 if t.TYPE_CHECKING:
     from azure.mgmt.containerservice import ContainerServiceClient
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 
 #: How much of a command's output Azure keeps; the rest is cut off without a word.
 OUTPUT_LIMIT_BYTES: t.Final = 512 * 1000

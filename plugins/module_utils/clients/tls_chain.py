@@ -18,7 +18,11 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import TIMEOUT_SECONDS, proxy_for
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import Certificate, SentChain, thumbprint
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.thumbprints import (
+    Certificate,
+    SentChain,
+    thumbprint,
+)
 
 try:
     import certifi

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import plain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import plain
 
 Json = dict[str, t.Any]
 

@@ -17,8 +17,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     markdown,
     openmetrics,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.foreign_text import all_plain
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import DEFAULT_MODE, read_file, write_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import (
+    DEFAULT_MODE,
+    read_file,
+    write_file,
+)
 
 
 def as_json(report: Report) -> str:

@@ -16,8 +16,8 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import policy_meaning
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import Difference, Meaning, clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Drift
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entry_sentences import Mistake, mistakes_in
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.entry_sentences import Mistake, mistakes_in
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 Json = dict[str, t.Any]

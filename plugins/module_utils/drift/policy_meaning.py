@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import Difference, Meaning
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam_decision import fits
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.iam_decision import fits
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 Json = dict[str, t.Any]

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish, Rendering, origins
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import flow
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import flow
 
 _LABEL: t.Final = "amp"
 _HOURS: t.Final = {"y": 365 * 24, "w": 7 * 24, "d": 24, "h": 1}

@@ -15,7 +15,14 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import (
+    FileWish,
+    Rendering,
+    comparable_url,
+    origins,
+    present,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import (
     Block,
     Gone,
     Leaf,
@@ -24,15 +31,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments impor
     Other,
     plain_data,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import (
-    FileWish,
-    Rendering,
-    comparable_url,
-    origins,
-    present,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import Style, block_lines
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_emit import Style, block_lines
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import (
     YamlProblem,
     compose,
     find,

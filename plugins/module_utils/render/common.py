@@ -17,7 +17,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     is_known,
     normal_url,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import STRAY_VARIABLES, TOKEN_FILE
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import (
     Block,
     Gone,
     Leaf,
@@ -26,9 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments impor
     Rows,
     Single,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import STRAY_VARIABLES, TOKEN_FILE
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import RemoteWrites
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import MergedText, merge_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import MergedText, merge_values
 
 Json = dict[str, t.Any]
 Convert = t.Callable[[Json], Json]

@@ -10,8 +10,7 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import Block, plain_data
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_writes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import merge_remote_writes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.alloy import alloy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.collector import collector, components_in
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import (
@@ -28,9 +27,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.helm imp
     prometheus_chart,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.manifests import operator_resource, pod_patch
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import MergedText, merge_values
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import Style, block_lines
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import Block, plain_data
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import MergedText, merge_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_emit import Style, block_lines
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import (
     YamlProblem,
     compose,
     is_mapping,

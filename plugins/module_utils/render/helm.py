@@ -12,17 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import (
-    Block,
-    Gone,
-    Leaf,
-    Node,
-    Other,
-    Rows,
-    below,
-    plain_data,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_resource import (
     EXTERNAL_ID_UNDER_OPERATOR,
     operator_entry,
 )
@@ -41,7 +31,17 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common i
     remote_writes,
     volumes,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import Style, block_lines
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import (
+    Block,
+    Gone,
+    Leaf,
+    Node,
+    Other,
+    Rows,
+    below,
+    plain_data,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_emit import Style, block_lines
 
 #: Where the operator's resource and the stack's values say the same.
 PROMETHEUS_CONTAINER: t.Final = "prometheus"

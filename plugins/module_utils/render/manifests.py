@@ -11,14 +11,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.fragments import (
-    Block,
-    Leaf,
-    Node,
-    Other,
-    Rows,
-    plain_data,
-)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import (
     FileWish,
     Rendering,
@@ -30,7 +22,15 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common i
     volumes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.helm import operator_spec
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_emit import Style, block_lines
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import (
+    Block,
+    Leaf,
+    Node,
+    Other,
+    Rows,
+    plain_data,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_emit import Style, block_lines
 
 #: The operator's kinds and the API versions in which they are served.
 OPERATOR_KINDS: t.Final = {

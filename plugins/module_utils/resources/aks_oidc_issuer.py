@@ -12,7 +12,7 @@ import typing as t
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, select_by_tags
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, select_by_tags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import accepted
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
@@ -23,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_di
     NotPublished,
     discover,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.signing_keys import KeySet
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AZURE,
@@ -43,7 +44,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_o
     plan,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Pace, Result
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.signing_keys import KeySet
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import Patience
 
 #: How long what the issuer publishes may take to follow an operation: its document after it was enabled, its new key

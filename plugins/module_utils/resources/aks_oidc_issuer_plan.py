@@ -14,17 +14,17 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import (
     ClusterRef,
     ClusterScope,
     parse_resource_id,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.signing_keys import KeySet
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.signing_keys import KeySet
 
 _KIND = "AKS cluster"
 _POWER_STOPPED = "Stopped"

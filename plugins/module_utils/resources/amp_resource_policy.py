@@ -15,7 +15,7 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import (
     ACTIVE,
     AmpResourcePolicies,
@@ -30,6 +30,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     WRITE_ACTIONS,
     RoleArn,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AWS,
     STATE,

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure_workload_identity import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.azure_workload_identity import (
     WEBHOOK_CONFIGURATION,
     WEBHOOK_DEPLOYMENT,
     WEBHOOK_NAMESPACES,
@@ -21,13 +21,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     WORKLOAD_IDENTITY_LABEL,
     WebhookToken,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     DEPLOYMENT,
     MUTATING_WEBHOOKS,
     POD,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import PodWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import PodWish
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

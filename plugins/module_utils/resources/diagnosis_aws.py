@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, link_errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpWorkspaces
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import IamPolicies
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles, Role
@@ -17,13 +17,15 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_sim
     IamSimulation,
     Simulation,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam_decision import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import link_errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, Link, LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.iam_decision import (
     Answer,
     Decision,
     NamedDocument,
     decide,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals.explain import UNEXPLAINED
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
@@ -31,7 +33,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import SentChain
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.thumbprints import SentChain
 
 _STEP: t.Final = links.run_step("iam_web_identity")
 #: The quota of managed policies is 20 at most; no role has more to be read.
@@ -270,7 +272,7 @@ def _by_organization(role: Role, needed: Needed) -> Finding:
 
 def _unexplained(role: Role, needed: Needed, simulation: Simulation) -> Finding:
     return Finding(
-        f"permission_{links.UNEXPLAINED}",
+        f"permission_{UNEXPLAINED}",
         Severity.HIGH,
         f"IAM's policy simulator says that {role.arn} may not do {needed}, and no policy that may be read explains it.",
         expected="allowed",

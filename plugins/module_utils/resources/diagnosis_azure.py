@@ -12,8 +12,11 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, message_and_fix
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import (
+    ABOUT_A_LINK,
+    message_and_fix,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
     Finding,
     Link,
     LinkName,
@@ -26,7 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import Cluster
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import AzureLook
 

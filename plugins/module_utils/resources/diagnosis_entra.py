@@ -8,20 +8,26 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain_entra, links
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import entra_exchange
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import (
     Credential,
     IdentityRef,
     ServicePrincipal,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import entra_exchange
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import ABOUT_A_LINK, failed
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, Link, LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.token_claims import (
+    TokenFormatError,
+    read_claims,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import EntraTrust, Issuer, ServiceAccount
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, failed
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain_entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals.explain import Passing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_azure import unseen
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import (
     ApplicationChoice,
@@ -40,8 +46,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_lookup import find_application
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import refused
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import TokenFormatError, read_claims
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import (

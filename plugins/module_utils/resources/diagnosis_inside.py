@@ -14,14 +14,15 @@ import time
 import typing as t
 import urllib.parse
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, links, remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import Access
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_part import (
     failed_part,
     finding,
     link_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inside_job import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.inside_job import (
     CONTAINER,
     NAME_PREFIX,
     Answered,
@@ -30,23 +31,32 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inside_job impo
     read_log,
     sts_url,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import (
+    ABOUT_A_LINK,
+    message_and_fix,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Link, LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     EVENT,
     JOB,
     POD,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK, message_and_fix
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import METRIC
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import Trouble, Urgency, trouble_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean, telling_events
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_judge import (
+    Trouble,
+    Urgency,
+    trouble_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean, telling_events
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_chain import ClusterChain
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_chain import ClusterChain
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import InsideLook
 
 Json = dict[str, t.Any]

@@ -8,24 +8,32 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_chain import ClusterChain
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_chain import ClusterChain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_part import (
     Part,
     failed_part,
     finding,
     link_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_webhook import injection_part, webhook_part
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_webhook import (
+    injection_part,
+    webhook_part,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import ABOUT_A_LINK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
+    Finding,
+    Link,
+    LinkName,
+    run_step,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     CLIENT_ID_ANNOTATION,
     WORKLOAD_IDENTITY_LABEL,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     NAMESPACE,
     SERVICE_ACCOUNT,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, run_step
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import azure_webhook
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_pods import (
     Running,
@@ -41,7 +49,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure_workload_identity import Survey
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.azure_workload_identity import Survey
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import PrometheusLook
 

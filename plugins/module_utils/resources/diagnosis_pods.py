@@ -9,31 +9,32 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_part import (
     Part,
     failed_part,
     finding,
     together,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_template import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_template import (
     refusal,
     template_findings,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import ABOUT_A_LINK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_same_url
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     DEPLOYMENT,
     EVENT,
     POD,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import UNEXPLAINED, Finding, LinkName
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import generated_workloads
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import image_of, merge_pod_template
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import image_of, merge_pod_template
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_resource import generated_workloads
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import SIGNING, PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals.explain import UNEXPLAINED
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_follow import pods_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_trouble import Reporter, Stuck
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_judge import (
     Trouble,
     is_going,
     is_ready,
@@ -41,18 +42,18 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge i
     progress_of,
     trouble_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import (
     Failure,
     clean,
     last_failure,
     telling_events,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import ExpectedEntries, Subject
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import ExpectedEntries, Subject
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_chain import ClusterChain
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_chain import ClusterChain
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_prometheus import Observed
 
 Json = dict[str, t.Any]

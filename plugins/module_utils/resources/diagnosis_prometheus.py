@@ -10,28 +10,21 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_part import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_part import (
     Part,
     failed_part,
     finding,
     together,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_template import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_template import (
     STEP,
     refusal,
     template_findings,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entry_sentences import (
-    Mistake,
-    mistakes_in,
-    present_in,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.link_errors import ABOUT_A_LINK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError, RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.link_errors import ABOUT_A_LINK
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, LinkName
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_entries import Asked, merge_entries
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import pod_template
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import (
     PROMETHEUS,
     PodWish,
     SourceMount,
@@ -39,18 +32,25 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template im
     how_mounted,
     merge_pod_template,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import shortcomings
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_entries import Asked, merge_entries
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_resource import pod_template
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.entry_sentences import (
+    Mistake,
+    mistakes_in,
+    present_in,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import shortcomings
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
     loaded_variables,
     record_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import reload_mark
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import reload_mark
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure_workload_identity import Survey
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.azure_workload_identity import Survey
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis_chain import ClusterChain
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.diagnosis_chain import ClusterChain
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import PrometheusLook
 
 Json = dict[str, t.Any]

@@ -11,10 +11,10 @@ import typing as t
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, parse_resource_id
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import IdentityRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, parse_resource_id
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import IdentityRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CONFIG_MAP,
     OPERATOR_KINDS,
     SECRET,
@@ -28,8 +28,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
     AzureAuth,
     Params,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import given_version
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import given_version
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import (
     APPLICATION_OPTIONS,
     ApplicationChoice,

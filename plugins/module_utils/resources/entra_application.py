@@ -13,7 +13,7 @@ import typing as t
 import uuid
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import (
     Application,
     ApplicationDraft,
     Credential,

@@ -16,7 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Credential, Trust
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import Credential, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change
 

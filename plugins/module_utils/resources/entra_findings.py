@@ -14,8 +14,8 @@ import enum
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Credential, Trust
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, run_step
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import Credential, Trust
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, run_step
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_credentials
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_credentials import (
     CredentialWish,
@@ -23,7 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra
     IssuerState,
     UpdateCredential,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 
 if t.TYPE_CHECKING:

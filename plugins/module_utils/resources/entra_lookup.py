@@ -14,8 +14,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import Application
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Application
 
 
 def find_application(graph: GraphClient, choice: ApplicationChoice) -> Application | None:

@@ -10,7 +10,7 @@ import dataclasses
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import IdentityRef, Trust
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import IdentityRef, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     ENTRA_AUDIENCE,
     KNOWN_AFTER_APPLY,

@@ -23,12 +23,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     NAMESPACE,
     SERVICE_ACCOUNT,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import (
     RECORD_ANNOTATION,
     kept,
     kept_among,

@@ -12,11 +12,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, link_errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import link_errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.consequences import settled
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
+    Finding,
+    Link,
+    LinkName,
+    Proof,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     FederationError,
     Issuer,
@@ -24,12 +31,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     TokenSource,
     is_known,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
-    Finding,
-    Link,
-    LinkName,
-    Proof,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_aws as aws_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_azure as azure_side
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_entra as entra_side

@@ -11,14 +11,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
-    Issuer,
-    RoleArn,
-    ServiceAccount,
-    WebIdentityTrust,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
     Finding,
     Link,
     LinkName,
@@ -28,13 +22,20 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
     run_step,
     unknown,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    Issuer,
+    RoleArn,
+    ServiceAccount,
+    WebIdentityTrust,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.trust_policy import examine
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.trust_policy import examine
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import Claims
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.token_claims import Claims
 
 _REPAIR_IAM: t.Final = run_step("iam_web_identity")
 

@@ -14,13 +14,7 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
-    errors,
-    explain,
-    link_errors,
-    links,
-    remote_write,
-)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import jwks, oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
@@ -30,22 +24,25 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_rol
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import link_errors, links
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.consequences import settled
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Link, LinkName, Proof, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.token_claims import (
+    Claims,
+    TokenFormatError,
+    read_claims,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     KNOWN_AFTER_APPLY,
     RoleArn,
     is_known,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Proof, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, KubeAuth
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals.explain import Passing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_wish import METRIC, Wish
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import (
-    Claims,
-    TokenFormatError,
-    read_claims,
-)
 
 #: The session's name in CloudTrail.
 SESSION_NAME: t.Final = "aks-amp-federation-check"

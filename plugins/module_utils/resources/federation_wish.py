@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     KNOWN_AFTER_APPLY,
     AwsAccount,
@@ -21,8 +22,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     parse_workspace_arn,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import DiagnosisWish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_links import Expectation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity

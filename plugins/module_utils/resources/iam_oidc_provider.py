@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags, errors, last_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
@@ -25,6 +25,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     AwsAccount,
     Issuer,
     parse_audience,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import aws_tags
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.thumbprints import (
+    AUTO,
+    Decision,
+    Pinning,
+    SentChain,
+    decide,
+    is_placeholder,
+    report,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
@@ -39,15 +49,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK, MARK_KEY, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import (
-    AUTO,
-    Decision,
-    Pinning,
-    SentChain,
-    decide,
-    is_placeholder,
-    report,
-)
 
 #: IAM's limit for a provider.
 MAX_CLIENT_IDS = 100

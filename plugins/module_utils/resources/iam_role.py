@@ -17,7 +17,7 @@ import dataclasses
 import typing as t
 import zlib
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, trust_merge
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import IamPolicies, ManagedPolicy
@@ -27,9 +27,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_rol
     UnknownPrincipal,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, Issuer, RoleArn
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import trust_merge
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.policy import statements
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.policy import statements
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_absent, iam_role_plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_operations import (
     Attach,

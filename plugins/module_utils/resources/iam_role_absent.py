@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy, trust_merge
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_permission_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy, trust_merge
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role_plan

@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import ManagedPolicy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, Issuer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import aws_tags
 
 
 @dataclasses.dataclass(frozen=True)

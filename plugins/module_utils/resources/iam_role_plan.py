@@ -11,17 +11,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import MAX_VERSIONS, ManagedPolicy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import DEFAULT_SESSION_DURATION, Role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, is_permission_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import (
     aws_tags,
-    errors,
-    last_change,
     policy,
     policy_findings,
     trust_merge,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_policies import MAX_VERSIONS, ManagedPolicy
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import DEFAULT_SESSION_DURATION, Role
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import AwsAccount, is_permission_policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Document, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_role_operations import (

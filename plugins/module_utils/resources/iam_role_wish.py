@@ -10,7 +10,7 @@ import enum
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import aws_tags, errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     AWS_AUDIENCE,
     MAX_TRUST_POLICY_LENGTH,
@@ -24,6 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     parse_workspace_arn,
     permission_policy,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import aws_tags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     AWS,

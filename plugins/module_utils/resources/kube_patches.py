@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import Access
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import NAMESPACE, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import NAMESPACE, ObjectReference
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

@@ -9,10 +9,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import POD, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import POD, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import Rollout
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_trouble import Stuck, in_minutes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_judge import (
     Progress,
     Stage,
     Trouble,
@@ -24,14 +24,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge i
     trouble_of,
     was_finished,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_loaded import Likeness
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import clean
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_loaded import Likeness
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     RolloutStatus,
     StatusState,
     Subject,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import (
     RELOAD_ANNOTATION,
     RELOAD_DUE,
     Endpoint,

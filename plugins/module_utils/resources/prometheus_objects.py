@@ -10,11 +10,14 @@ import enum
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.gitops import keeper_warning
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import OPERATOR_KINDS, ObjectReference
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION, read_record
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables, bundles_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import SourceMount, patched
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.gitops import keeper_warning
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
+    OPERATOR_KINDS,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import RECORD_ANNOTATION, read_record
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_environment import LoadedVariables, bundles_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import SourceMount, patched
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

@@ -15,26 +15,32 @@ import typing as t
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CUSTOM_RESOURCE_DEFINITION,
     OPERATOR_KINDS,
     SERVICE_ACCOUNT,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_plan import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import kept_among, record_annotation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_environment import LoadedVariables
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import (
+    PROMETHEUS,
+    PodWish,
+    service_account_of,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_plan import (
     ResourceChange,
     merge_resource,
     remove_from_resource,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_resource import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_resource import (
     generated_workloads,
     is_daemon_set,
     operator_entry,
     pod_template,
     version_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_schema import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_schema import (
     KnownFields,
     dropped_fields,
     refuse_unknown,
@@ -42,13 +48,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_schema
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
-    PROMETHEUS,
-    PodWish,
-    service_account_of,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.kube_patches import (
     rehearse,
@@ -70,19 +70,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     Following,
     converge,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     DEFAULT_ROLLOUT,
     ExpectedEntries,
     RolloutWish,
     Subject,
     chain_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import Way
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TokenWish
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_undo import Written
 
 Json = dict[str, t.Any]
 

@@ -20,13 +20,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtoo
     check_configuration,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import is_known
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import OPERATOR_KINDS, ObjectReference
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import kept_among, record_annotation
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_environment import LoadedVariables
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import recorded_change
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
+    OPERATOR_KINDS,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import kept_among, record_annotation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_environment import LoadedVariables
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_removal import recorded_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import (
     PodChange,
     SourceMount,
     choose_container,
@@ -35,11 +36,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template im
     merge_pod_template,
     service_account_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import (
     Merged,
     merge_remote_writes,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import additions_in, with_additions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_record import (
+    additions_in,
+    with_additions,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_operator
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.azure_webhook import locate_token
@@ -81,17 +87,17 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remot
     ARGUMENT_SPEC,
     Wish,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     ExpectedText,
     RolloutMode,
     Subject,
     chain_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way, reload_mark
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import Way, reload_mark
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_undo import Written
 
 Json = dict[str, t.Any]
 

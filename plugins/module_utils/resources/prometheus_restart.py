@@ -14,8 +14,12 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import (
+    SourceMount,
+    how_mounted,
+    patched,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import SourceMount, how_mounted, patched
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import (
     Operation,
     PatchTemplate,
@@ -26,7 +30,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     sentence,
     version,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import (
     RESTART_ANNOTATION,
     Way,
     restart_digest,
@@ -35,7 +39,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way imp
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectReference
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import ObjectReference
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 
 Json = dict[str, t.Any]

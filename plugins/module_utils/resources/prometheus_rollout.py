@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import POD, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import POD, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Judging
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_follow import Follower, pods_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_objects import Rollout
@@ -22,15 +22,23 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     Reporter,
     Stuck,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import is_going, is_ready, made_from
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_judge import (
+    is_going,
+    is_ready,
+    made_from,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     RolloutMode,
     RolloutStatus,
     RolloutWish,
     StatusState,
     Subject,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written, is_untouched, undo_patch
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_undo import (
+    Written,
+    is_untouched,
+    undo_patch,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

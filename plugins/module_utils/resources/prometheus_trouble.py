@@ -9,12 +9,12 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     EVENT,
     POD,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import (
     Cause,
     cause_in,
     cause_of,
@@ -22,7 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_logs im
     telling_events,
     telling_lines,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     UNKNOWN_ISSUER,
     UNKNOWN_PROVIDER,
     with_issuer,
@@ -30,8 +30,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_judge import Trouble
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import Subject
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_judge import Trouble
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import Subject
 
 Json = dict[str, t.Any]
 

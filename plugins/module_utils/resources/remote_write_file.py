@@ -21,7 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtoo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ServiceAccount, TokenSource, is_known
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import STATE, ArgumentSpec, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import (
     REMOTE_WRITE_OPTIONS,
     RemoteWrites,
 )
@@ -29,7 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common i
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document, origin_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.manifests import OPERATOR_KINDS, POD_KINDS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import (
     DEFAULT_MODE,
     FileText,
     back_up,
@@ -37,19 +37,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file impor
     remove_file,
     write_file,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TOKEN_OPTIONS, TokenWish
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import (
     MergedText,
     remove_values,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_shown import shown
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.yaml_text import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_shown import shown
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import (
     YamlProblem,
     compose,
     find,
     is_mapping,
     setting,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TOKEN_OPTIONS, TokenWish
 
 if t.TYPE_CHECKING:
     import yaml

@@ -13,31 +13,31 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     WORKLOAD_KINDS,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import (
     kept,
     kept_among,
     record_annotation,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_removal import undo_pod_changes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_removal import undo_pod_changes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import (
     choose_container,
     how_mounted,
     service_account_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import is_same_workspace
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_record import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import is_same_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_record import (
     additions_in,
     chosen_by,
     label_name,
     with_additions,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_removal import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_removal import (
     entries_of_others,
     remove_remote_write,
 )
@@ -62,7 +62,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prome
     without_restart,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     DEFAULT_ROLLOUT,
     ExpectedText,
     RolloutMode,
@@ -70,10 +70,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject
     Subject,
     chain_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import Way, reload_mark
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import Way, reload_mark
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_undo import Written
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_undo import Written
 
 Json = dict[str, t.Any]
 

@@ -11,12 +11,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     RemoteWrite,
     ServiceAccount,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     OPERATOR_KINDS,
     SERVICE_ACCOUNT,
     WORKLOAD_KINDS,
     ObjectReference,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import PodWish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
     KUBERNETES,
     STATE,
@@ -24,13 +25,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import 
     Params,
     State,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import PodWish
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import (
     REMOTE_WRITE_OPTIONS,
     RemoteWrites,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_subject import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_subject import (
     DEFAULT_ROLLOUT,
     ROLLOUT_OPTIONS,
     RolloutWish,

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CONFIG_MAP,
     CRON_JOB,
     INGRESS,
@@ -29,8 +29,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects im
     ObjectKind,
     ObjectReference,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import SET, WAS, section_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import service_account_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import SET, WAS, section_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import service_account_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

@@ -17,14 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
-    consequences,
-    explain,
-    explain_entra,
-    rollout_logs,
-    trust_policy,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import consequences
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import trust_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain, explain_entra
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     diagnosis_azure,
     diagnosis_inside,
@@ -32,6 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     diagnosis_prometheus,
     entra_findings,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_logs
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from tests.docs.pages import GUIDES, list_tables, section
 
@@ -140,7 +137,7 @@ def _template_kinds() -> set[str]:
     """The kinds of what a pod template or a pod lacks, and of what a step would not overwrite."""
     found = {
         f"{link}_{ending}"
-        for ending in _endings(SOURCES / "diagnosis_template.py", "finding")
+        for ending in _endings(SOURCES / "diagnosis" / "diagnosis_template.py", "finding")
         for link in _REFUSING["pod_template.py"]
     }
     for path in SOURCES.rglob("*.py"):

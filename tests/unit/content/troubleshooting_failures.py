@@ -23,10 +23,10 @@ from msgraph.generated.models.o_data_errors.main_error import MainError
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm_errors, aws, azure, graph
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, SERVICE_ACCOUNT
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP, SERVICE_ACCOUNT
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 
 Failure = t.Callable[[], errors.AksAmpError]

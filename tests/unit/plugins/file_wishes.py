@@ -14,8 +14,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
     WebIdentityToken,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish
 
 ROLE: t.Final = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"

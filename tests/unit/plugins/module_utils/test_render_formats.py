@@ -17,7 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document, origin_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.values_merge import merge_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import merge_values
 from tests.unit.plugins.file_wishes import CHAINED, MAIN, REGION, ROLE, SECOND, URL, file_wish
 
 Json = dict[str, t.Any]

@@ -27,7 +27,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates impor
 
 try:
     from ansible.template import trust_as_template
-except ImportError:  # before 2.19 all text is
+
+    GUESSES = False
+except ImportError:  # before 2.19 all text is, and what looks like a list becomes one
+    GUESSES = True
 
     def trust_as_template(value: str) -> str:
         return value
@@ -89,7 +92,7 @@ EXPRESSIONS = [
     "{{ {} }}",
     "{{ 1 }}{{ 2 }}",
     "{{ '1' }}",
-    "{{ '[1]' ~ '' }}",
+    pytest.param("{{ '[1]' ~ '' }}", marks=pytest.mark.skipif(GUESSES, reason="ansible-core before 2.19 makes a list")),
 ]
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aks_access import (
     AKS_SERVER_APPLICATION,
     Credential,
@@ -31,7 +31,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aks_acc
     parse_kubeconfig,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import Access, KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CONFIG_MAP,
     NAMESPACE,
     SECRET,

@@ -19,7 +19,7 @@ from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest._requests_basic import RestRequestsTransportResponse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, ClusterScope
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Transport

@@ -13,9 +13,9 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient, NotYetVisible
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 from sandbox import entra_tokens
 from sandbox.entra_tokens import Principal

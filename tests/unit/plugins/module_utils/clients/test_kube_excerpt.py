@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import yaml_text
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_excerpt import SECTIONS, excerpt
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import yaml_text
 
 Json = dict[str, t.Any]
 

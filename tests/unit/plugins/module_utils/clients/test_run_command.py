@@ -21,7 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.run_com
     answer_of,
     command_for,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CONFIG_MAP,
     DEPLOYMENT,
     NAMESPACE,

@@ -13,9 +13,9 @@ import yaml
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.difference import clean
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.meaning import drifts_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator_entries import Asked, merge_entries
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_entries import Asked, merge_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_config import merge_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import merge_remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import result_values
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from sandbox.testing import running_sandbox

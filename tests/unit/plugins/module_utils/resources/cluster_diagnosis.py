@@ -10,19 +10,19 @@ import dataclasses
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, Link, LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     Issuer,
     RoleArn,
     ServiceAccount,
     TokenSource,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import (
     CONFIG_MAP,
     OPERATOR_KINDS,
     SECRET,
     WORKLOAD_KINDS,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, Link, LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
     federated_service_account,

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import IdentityRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import IdentityRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Link
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     ENTRA_AUDIENCE,
     Issuer,
     ServiceAccount,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_federated_credential
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_entra import (
     EntraSeen,

@@ -13,9 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, ClusterScope
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.signing_keys import KeySet
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, Issuer
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer import ARGUMENT_SPEC, facts
@@ -26,7 +27,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_o
     Wish,
     plan,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.signing_keys import KeySet
 
 REF = ClusterRef("s", "rg", "one")
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/d85c7db7/"

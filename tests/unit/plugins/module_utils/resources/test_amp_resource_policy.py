@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpResourcePolicies, ResourcePolicy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
@@ -27,6 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     FederationError,
     RoleArn,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, State, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_resource_policy as resource

@@ -12,8 +12,8 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.aks_ids import ClusterRef
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Link, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import aks_oidc_issuer
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_azure import (
     ClusterSeen,

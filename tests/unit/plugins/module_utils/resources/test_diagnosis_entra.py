@@ -12,13 +12,13 @@ import uuid
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     ENTRA_AUDIENCE,
     KNOWN_AFTER_APPLY,
     Issuer,
     ServiceAccount,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_application import ApplicationKey
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_findings import Kind
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity

@@ -12,10 +12,16 @@ import uuid
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import explain_entra
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.explain import Passing
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
+    Link,
+    LinkName,
+    Status,
+    ok,
+    unknown,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, LinkName, Status, ok, unknown
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain_entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals.explain import Passing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_entra import EntraSeen
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from sandbox.faults import Fault, Kind

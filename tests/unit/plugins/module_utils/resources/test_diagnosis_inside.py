@@ -14,9 +14,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.inside_job import Answered, read_log, sts_url
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Link, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import TokenSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inside_job import Answered, read_log, sts_url
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Link, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_inside import try_inside
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import InsideLook
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity

@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import TokenSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName, Status
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_kube import (
     look_at_cluster_objects,
 )

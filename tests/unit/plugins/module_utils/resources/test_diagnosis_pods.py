@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.consequences import settled
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.consequences import settled
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import (
     Finding,
     LinkName,
     Proof,

@@ -10,9 +10,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import Finding, LinkName
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import TokenSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import Finding, LinkName
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import RELOAD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import RELOAD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
 from sandbox import manifests
 from sandbox.testing import running_sandbox

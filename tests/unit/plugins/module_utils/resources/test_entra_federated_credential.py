@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import (
     Application,
     Credential,
     IdentityRef,

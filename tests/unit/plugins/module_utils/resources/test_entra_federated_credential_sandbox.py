@@ -12,8 +12,8 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, ownership
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import ApplicationDraft, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE, KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed, Outcome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_federated_credential import (

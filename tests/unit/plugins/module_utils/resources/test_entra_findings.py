@@ -11,7 +11,7 @@ import typing as t
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import Credential
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import Credential
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     ENTRA_AUDIENCE,
     EntraTrust,

@@ -12,8 +12,8 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import IdentityRef, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.entra import IdentityRef, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_federated_credential import DEFINITION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, ServiceAccount
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Told
@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import ObjectKind
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import ObjectKind
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
     from sandbox.server import Sandbox
 

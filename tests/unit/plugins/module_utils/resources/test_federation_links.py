@@ -9,7 +9,10 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, explain, link_errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import link_errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.token_claims import Claims
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     AwsAccount,
     FederationError,
@@ -18,9 +21,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     ServiceAccount,
     WebIdentityTrust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.links import LinkName, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_links as judge
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_claims import Claims
 
 ISSUER = Issuer("https://westeurope.oic.prod-aks.azure.com/t/g/")
 ACCOUNT = ServiceAccount("monitoring", "prometheus-sa")

@@ -22,12 +22,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation impo
     FederationError,
     Issuer,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.thumbprints import Certificate, Pinning, SentChain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, State, Transport
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.ownership import MARK
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_oidc_provider as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.thumbprints import Certificate, Pinning, SentChain
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils.resources.aws_modules import Runner
 

@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP, ObjectReference
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import LastChange, Plan, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource

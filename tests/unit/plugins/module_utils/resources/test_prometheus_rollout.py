@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_rollout import RolloutFailed
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout_way import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_way import (
     RELOAD_ANNOTATION,
     RESTART_ANNOTATION,
 )

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import CONFIG_MAP, SECRET
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.pod_template import patched
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP, SECRET
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import patched
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_source
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 

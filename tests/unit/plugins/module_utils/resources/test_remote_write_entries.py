@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import DEFAULT_QUEUE, FederationError
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result
 from sandbox.testing import running_sandbox

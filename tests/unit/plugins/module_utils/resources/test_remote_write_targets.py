@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_objects import NAMESPACE, ObjectReference
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube_record import RECORD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import NAMESPACE, ObjectReference
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
