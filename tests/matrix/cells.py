@@ -39,13 +39,17 @@ class Release:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A release on a Python. On the newest that this machine has, the release is tested wholly, on the others as far as
-    ansible-core matters."""
+    """A release on a Python, tested as far as ansible-core matters.
+
+    ``whole`` says that it is the newest Python of the release that this machine has, on which more of the release is
+    tested; ``pure`` that the code which knows nothing of ansible-core is tested as well, once on each Python.
+    """
 
     core: str  # its series, or LOWEST
     version: str
     python: str
     whole: bool = False
+    pure: bool = False
 
     @property
     def name(self) -> str:
@@ -88,8 +92,13 @@ def releases(ask: t.Callable[[str], Release] = ask_index) -> tuple[Release, ...]
 
 def cells(of: t.Iterable[Release], oldest: Release, present: t.Container[str]) -> tuple[Cell, ...]:
     """All cells, also those whose Python is not ``present``; the lower bounds come last, on the oldest Python."""
+    known = tuple(of)
+    last = {python: release for release in known for python in release.pythons}
     made: list[Cell] = []
-    for release in of:
+    for release in known:
         newest = next((python for python in reversed(release.pythons) if python in present), None)
-        made += [Cell(release.series, release.version, python, whole=python == newest) for python in release.pythons]
-    return (*made, *(Cell(LOWEST, oldest.version, python, whole=True) for python in oldest.pythons[:1]))
+        made += [
+            Cell(release.series, release.version, python, whole=python == newest, pure=last[python] is release)
+            for python in release.pythons
+        ]
+    return (*made, *(Cell(LOWEST, oldest.version, python, whole=True, pure=True) for python in oldest.pythons[:1]))

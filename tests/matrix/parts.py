@@ -48,9 +48,11 @@ def run(cell: Cell, python: Path) -> dict[str, Part]:
 
 def chosen(cell: Cell) -> dict[str, tuple[str, ...]]:
     """Which files and folders of tests a cell runs, by part."""
-    if not cell.whole:
-        return {"units": CORE_UNITS, "playbooks": CORE_PLAYBOOKS}
-    return {"units": UNITS, "playbooks": ALL_PLAYBOOKS if cell.core == LOWEST else PLAYBOOKS}
+    playbooks = PLAYBOOKS if cell.whole else CORE_PLAYBOOKS
+    return {
+        "units": UNITS if cell.pure else CORE_UNITS,
+        "playbooks": ALL_PLAYBOOKS if cell.core == LOWEST else playbooks,
+    }
 
 
 def _pytest(cell: Cell, python: Path, name: str, tests: tuple[str, ...]) -> Part:

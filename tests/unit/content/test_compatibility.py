@@ -63,6 +63,14 @@ def test_a_release_is_wholly_tested_on_its_newest_python_and_the_lower_bounds_on
     assert found[-1].version == "2.16.0"
 
 
+def test_the_code_that_knows_nothing_of_ansible_core_is_tested_once_on_each_python() -> None:
+    found = cells.cells((OLD, NEW), FLOOR, ALL)
+    assert [cell.name for cell in found if cell.pure] == ["2.16/3.11", "2.21/3.12", "2.21/3.13", "lowest/3.11"]
+    assert [cell.name for cell in found if parts.chosen(cell)["units"] == parts.UNITS] == [
+        cell.name for cell in found if cell.pure
+    ]
+
+
 def test_a_missing_python_keeps_its_cells_and_another_is_tested_wholly() -> None:
     found = cells.cells((NEW,), FLOOR, ALL - {"3.13"})
     assert [(cell.name, cell.whole) for cell in found][:2] == [("2.21/3.12", True), ("2.21/3.13", False)]
