@@ -275,8 +275,8 @@ notes:
   - For the operator's resources the caller needs C(get) and C(patch) on C(prometheuses) or C(prometheusagents) of the
     API group C(monitoring.coreos.com) instead. C(get) on C(customresourcedefinitions) of the API group
     C(apiextensions.k8s.io) tells which fields the operator knows; without it the API server is asked to be strict.
-  - The operator discovers the targets of Prometheus by the rights of its service account, so a service account that
-    takes another one's place needs these too.
+  - Prometheus finds targets in the cluster by the rights of its service account, which with the operator's resources is
+    how all are found, so a service account that takes another one's place needs these too. A warning names both.
 seealso:
   - module: crosscloud.aks_amp.federated_service_account
   - module: crosscloud.aks_amp.iam_web_identity_role

@@ -101,6 +101,9 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
+#: The scrape configuration's section with which Prometheus asks the API server for targets.
+_DISCOVERY: t.Final = "kubernetes_sd_configs"
+
 
 @dataclasses.dataclass(frozen=True)
 class Current:
@@ -150,6 +153,7 @@ def plan_remote_write(current: Current, wish: Wish) -> Plan[Operation, Current]:
         *pod.warnings,
         *keeper_warnings(changes, {source.reference: current.config, wish.workload: current.workload}),
         *_warnings(wish, running_with, rollout(changes)),
+        *_discovery_warnings(current, wish),
     )
     return Plan(changes, _after(current, changes), warnings)
 
@@ -236,6 +240,15 @@ def _warnings(wish: Wish, running: Running, consequence: Rollout) -> list[str]:
             f"{wish.workload} does not mount {wish.source.reference}: is it the configuration of this Prometheus?"
         )
     return [*warnings, *rollout_warnings(wish.workload, running.workload, consequence, mount, seen_to=seen_to)]
+
+
+def _discovery_warnings(current: Current, wish: Wish) -> list[str]:
+    """What Prometheus may lose with its service account: rights are bound to accounts, and a lost target is silent."""
+    present, wanted = service_account_of(current.template["spec"]), wish.pod.service_account
+    if present == wanted or _DISCOVERY not in wish.source.text_of(current.config):
+        return []
+    by = f"{wish.workload} finds targets by the rights of its service account ({_DISCOVERY})"
+    return [f"{by}: see that {wanted} has those of {present} (RBAC)."]
 
 
 class RemoteWriteResource:

@@ -108,6 +108,15 @@ def test_both_objects_are_changed_the_configuration_first() -> None:
     assert rollout(again.changes).value == "none"
 
 
+def test_rights_to_find_targets_stay_with_the_old_service_account() -> None:
+    found = current(text=f"{TEXT}    kubernetes_sd_configs: [{{role: pod}}]\n")
+    plan = plan_remote_write(found, wish())
+    (warning,) = plan.warnings
+    assert warning.startswith("Deployment monitoring/prometheus finds targets by the rights of its service account (")
+    assert warning.endswith(": see that prometheus-sa has those of default (RBAC).")
+    assert plan_remote_write(plan.predicted, wish()).warnings == ()
+
+
 def test_diffs_show_text_and_parts_but_no_secret() -> None:
     config_map, workload = (change.diff() for change in plan_remote_write(current(), wish()).changes)
     assert str(config_map["after"]).startswith(str(config_map["before"]))
