@@ -27,7 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clu
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.jwks import signing_key_ids
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

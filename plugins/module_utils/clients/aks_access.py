@@ -19,7 +19,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, run_command
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, https, run_command
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import SERVICE as ARM
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import arm_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_http import SERVICE, Advice, HttpTransport
@@ -249,7 +249,7 @@ def connection_pool(credential: Credential, auth: KubeAuth) -> t.Any:
     verify = auth.validate_certs is not False
     try:
         context = _tls(credential, verify=verify)
-        proxy = auth.proxy or http.proxy_for(credential.server, Transport())
+        proxy = auth.proxy or https.proxy_for(credential.server, Transport())
         return urllib3.ProxyManager(proxy, ssl_context=context) if proxy else urllib3.PoolManager(ssl_context=context)
     except ssl.SSLError as error:
         raise errors.CloudError(

@@ -26,7 +26,7 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient, Response
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials
 
 SERVICE = "Amazon Managed Prometheus"

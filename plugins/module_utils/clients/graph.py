@@ -24,7 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra imp
     ServicePrincipal,
     Trust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, http, preload
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, https, preload
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph_models import (
     Answer,
     ApplicationAnswer,
@@ -323,7 +323,7 @@ def _http_client(base_url: str, transport: Transport) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=TIMEOUT_SECONDS,
         transport=httpx.AsyncHTTPTransport(
-            verify=verify, proxy=http.proxy_for(base_url, transport), retries=CONNECT_ATTEMPTS - 1
+            verify=verify, proxy=https.proxy_for(base_url, transport), retries=CONNECT_ATTEMPTS - 1
         ),
     )
 

@@ -12,7 +12,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import SERVICE
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 
 
 def signing_key_ids(http: HttpClient, jwks_uri: str) -> tuple[str, ...]:

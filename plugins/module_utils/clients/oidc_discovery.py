@@ -17,7 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import Issuer
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 
 SERVICE = "The OIDC issuer"
 

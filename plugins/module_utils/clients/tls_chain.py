@@ -17,7 +17,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import TIMEOUT_SECONDS, proxy_for
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import TIMEOUT_SECONDS, proxy_for
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam.thumbprints import (
     Certificate,
     SentChain,

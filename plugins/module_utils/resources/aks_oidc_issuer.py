@@ -16,7 +16,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids i
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import accepted
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.jwks import signing_key_ids
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import (
     Discovery,

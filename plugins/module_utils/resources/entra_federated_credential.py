@@ -23,7 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra imp
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient, NotYetVisible
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY, FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Params, State, Transport

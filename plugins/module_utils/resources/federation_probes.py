@@ -18,7 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import jwks, oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles, Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient

@@ -15,7 +15,7 @@ import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, last_change
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam import IamProviders, Provider
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import Discovery, discover
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import HTTPS_PORT, ChainReader

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 from sandbox.issuer_client import IssuerClient
 from sandbox.tls import Authority

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient, Response
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 

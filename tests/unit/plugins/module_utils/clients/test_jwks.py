@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient, Response
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.jwks import signing_key_ids
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 

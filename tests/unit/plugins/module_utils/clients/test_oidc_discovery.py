@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient, Response
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import NotPublished, discover
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import kube, sharing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import MissingCredentials
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, AzureAuth, KubeAuth, Transport
 

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Cluster, Flags, connect
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed, Outcome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer import (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient, Flags
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient, Response
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient, Response
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed, Outcome
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.aks_oidc_issuer import (

@@ -20,7 +20,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpResourcePolicies, ResourcePolicy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.http import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
     KNOWN_AFTER_APPLY,

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import http
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import https
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import Unreachable
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
 
@@ -22,10 +22,10 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("through_proxy", [False, True])
 def test_a_host_or_proxy_that_says_nothing_is_given_up(through_proxy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(https, "TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        client = http.HttpClient(Transport(f"http://{address}" if through_proxy else None))
+        client = https.HttpClient(Transport(f"http://{address}" if through_proxy else None))
         with pytest.raises(Unreachable, match="did not answer") as caught:
             client.request("GET", f"https://{address}/", service="OIDC issuer", action="reading keys")
     assert "https_proxy" in caught.value.fix
@@ -33,10 +33,10 @@ def test_a_host_or_proxy_that_says_nothing_is_given_up(through_proxy: bool, monk
 
 def test_the_given_proxy_comes_before_the_environment_s(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "https://issuer.example/"
-    assert http.proxy_for(url, Transport()) is None
+    assert https.proxy_for(url, Transport()) is None
     monkeypatch.setenv("HTTPS_PROXY", "http://environment.example:3128")
-    assert http.proxy_for(url, Transport()) == "http://environment.example:3128"
-    assert http.proxy_for(url, Transport("http://given.example:3128")) == "http://given.example:3128"
+    assert https.proxy_for(url, Transport()) == "http://environment.example:3128"
+    assert https.proxy_for(url, Transport("http://given.example:3128")) == "http://given.example:3128"
     monkeypatch.setenv("NO_PROXY", "issuer.example,2001:db8::1")
-    assert http.proxy_for(url, Transport()) is None
-    assert http.proxy_for("https://[2001:db8::1]:8443/", Transport()) is None
+    assert https.proxy_for(url, Transport()) is None
+    assert https.proxy_for("https://[2001:db8::1]:8443/", Transport()) is None
