@@ -105,12 +105,9 @@ requirements:
 """
 
 EXAMPLES = r"""
-# fleet.aks_clusters.yml: all clusters that the login sees
+# fleet.aks_clusters.yml: with nothing but its first setting it finds all clusters that the login sees
 plugin: crosscloud.aks_amp.aks_clusters
-
----
-# production.aks_clusters.yml: some clusters of two subscriptions, grouped by region and team
-plugin: crosscloud.aks_amp.aks_clusters
+# some clusters of two subscriptions
 subscription_ids:
   - 00000000-0000-0000-0000-000000000000
   - "{{ lookup('ansible.builtin.env', 'AZURE_SUBSCRIPTION_ID') }}"
@@ -120,6 +117,7 @@ tags:
   prometheus: # any value
 exclude_names: ["*-sandbox"]
 include_stopped: false
+# grouped by region and team
 keyed_groups:
   - key: aks_location
     prefix: region
@@ -134,13 +132,10 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/aks_clusters
 cache_timeout: 900
-
----
-# another.aks_clusters.yml: a login of its own, whose secret comes from a vault
-plugin: crosscloud.aks_amp.aks_clusters
-tenant: 00000000-0000-0000-0000-000000000000
-client_id: 00000000-0000-0000-0000-000000000000
-secret: "{{ lookup('community.hashi_vault.hashi_vault', 'secret=fleet/azure:client_secret') }}"
+# a login of its own, whose secret comes from a vault
+# tenant: 00000000-0000-0000-0000-000000000000
+# client_id: 00000000-0000-0000-0000-000000000000
+# secret: "{{ lookup('community.hashi_vault.hashi_vault', 'secret=fleet/azure:client_secret') }}"
 """
 
 import hashlib

@@ -166,9 +166,11 @@ def _lookup(context: jinja2.runtime.Context, plugin: str, name: str, **options: 
 class Layer(t.Protocol):
     """Some of the variables of a scope."""
 
-    def __contains__(self, name: object) -> bool: ...
+    def __contains__(self, name: object) -> bool:
+        """Whether it has a variable of that name."""
 
-    def value(self, name: str, scope: Scope) -> t.Any: ...
+    def value(self, name: str, scope: Scope) -> t.Any:
+        """The variable's value, evaluated where it is a template."""
 
 
 @dataclasses.dataclass(frozen=True)

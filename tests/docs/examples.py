@@ -31,7 +31,6 @@ NOTES: t.Final = {
     "drift_report": "validated: it takes what drift.yml has registered on every host; tests/e2e/test_drift.py runs it",
     "federation_plan": "validated: it walks through the tasks of the playbook around it; drift.yml has that play",
 }
-VAULT: t.Final = "shown: the secret comes from a vault"
 
 
 def _of_plugin(path: Path) -> Iterator[Block]:
@@ -41,8 +40,7 @@ def _of_plugin(path: Path) -> Iterator[Block]:
             case ast.Assign(targets=[ast.Name(id="EXAMPLES")], value=ast.Constant(value=str() as text)):
                 page = path.relative_to(ROOT).as_posix()
                 for number, document in enumerate(text.split("\n---\n")):
-                    note = VAULT if "hashi_vault" in document else NOTES.get(path.stem, "")
-                    yield Block(page, node.lineno + number, "yaml+jinja", document, note)
+                    yield Block(page, node.lineno + number, "yaml+jinja", document, NOTES.get(path.stem, ""))
 
 
 def _all() -> Iterator[Block]:

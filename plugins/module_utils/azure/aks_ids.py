@@ -55,10 +55,12 @@ class Tagged(t.Protocol):
     """A listed cluster, as far as it is chosen by it: its resource ID and its tags."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its resource ID."""
 
     @property
-    def tags(self) -> t.Mapping[str, str]: ...
+    def tags(self) -> t.Mapping[str, str]:
+        """Its tags."""
 
 
 def parse_resource_id(text: str, option: str) -> ClusterRef:

@@ -111,9 +111,11 @@ def load_libraries() -> None:
 class _Readable(t.Protocol):
     """A builder of the library's."""
 
-    def to_get_request_information(self) -> RequestInformation: ...
+    def to_get_request_information(self) -> RequestInformation:
+        """What a GET would ask."""
 
-    def with_url(self, raw_url: str) -> _Readable: ...
+    def with_url(self, raw_url: str) -> _Readable:
+        """The builder of another address."""
 
 
 class NotYetVisible(errors.CloudError):

@@ -173,7 +173,8 @@ class _Certificate(t.Protocol):
 class _Handshake(t.Protocol):
     """The part of CPython's ``_ssl._SSLSocket`` that :func:`_sent_certificates` uses."""
 
-    def get_unverified_chain(self) -> Sequence[_Certificate] | None: ...
+    def get_unverified_chain(self) -> Sequence[_Certificate] | None:
+        """The certificates as the server sent them."""
 
 
 def _sent_certificates(connection: ssl.SSLSocket) -> list[bytes]:

@@ -29,7 +29,8 @@ class Patch(t.Protocol):
     """A write of a part of an object. ``resource_version`` is that of the object that was read."""
 
     @property
-    def resource_version(self) -> str: ...
+    def resource_version(self) -> str:
+        """The version that was read."""
 
     def body(self) -> Json:
         """The JSON merge patch, without the version."""

@@ -214,11 +214,5 @@ def test_an_issue_form_is_one_that_can_be_shown(form: Path) -> None:
         assert (entry["type"] in {"dropdown", "checkboxes"}) == bool(entry["attributes"].get("options"))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "sanity").glob("ignore-*.txt")), ids=relative)
-def test_a_reason_stands_next_to_every_ignored_sanity_error(path: Path) -> None:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        ignored, _hash, reason = line.partition(" # ")
-        file, check = ignored.split(" ")
-        assert (ROOT / file).is_file()
-        assert ":" in check, "a code, never a whole test"
-        assert reason
+def test_no_sanity_error_is_ignored() -> None:
+    assert not list((ROOT / "tests" / "sanity").glob("ignore-*.txt"))

@@ -74,13 +74,17 @@ class Script(HttpTransport[t.Any, t.Any]):
         response.raw = _Raw(text.encode())
         return _make_response(request=request, internal_response=response)
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        """Nothing to open."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing to close."""
 
-    def sleep(self, _seconds: float) -> None: ...
+    def sleep(self, _seconds: float) -> None:
+        """Time does not pass."""
 
-    def __exit__(self, *_exception: object) -> None: ...
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing to close."""
 
     @property
     def lines(self) -> list[str]:

@@ -149,13 +149,17 @@ class NoNetwork(HttpTransport[t.Any, t.Any]):
         self.hosts.add(request.url.split("/")[2])
         raise ServiceRequestError("no network")
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        """Nothing to open."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing to close."""
 
-    def sleep(self, _seconds: float) -> None: ...
+    def sleep(self, _seconds: float) -> None:
+        """Time does not pass."""
 
-    def __exit__(self, *_exception: object) -> None: ...
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing to close."""
 
 
 class Credential:
