@@ -33,7 +33,7 @@ help:
 	@echo "make bench        what a run costs beside azure-cli, aws-cli, kubectl and stock content (BENCH=quick|large|full)"
 	@echo "make docs         the docsite, in .cache/docs/html"
 	@echo "make examples     every example of the documentation, on the sandbox"
-	@echo "make matrix       the tests with each ansible-core on each Python (an hour of two cores; CELLS=\"2.20 2.21/3.13\")"
+	@echo "make matrix       the tests with each ansible-core on each Python (two to three hours of two cores; CELLS=\"2.20 2.21/3.13\")"
 	@echo "make lowest       of these only the oldest supported versions of all packages"
 	@echo "make nox          the checks of the community collections by antsibull-nox"
 	@echo "make release-test what would be published: its files, and that it works where nothing but it is installed"
