@@ -10,7 +10,12 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import federation, last_change, prometheus_versions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
+    federation,
+    last_change,
+    prometheus_versions,
+    text_file,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import azure_workload_identity
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import (
     iam_roles,
@@ -53,7 +58,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_loaded
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import foreign_text, text_file, yaml_secrets
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import foreign_text, yaml_secrets
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import Block, Leaf
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import Plain
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Walk

@@ -32,7 +32,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
     Result,
     perform,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import read_file, write_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import read_file, write_file
 
 SECRET: t.Final = "canary-of-a-file"
 

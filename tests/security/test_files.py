@@ -103,7 +103,7 @@ def test_no_file_with_a_secret_outlives_its_use(halted: Halted, what: str, how: 
 WRITERS: t.Final = {
     "module_utils/clients/aks_access.py": "a client certificate, without a name",
     "module_utils/clients/promtool.py": "a configuration, while promtool reads it",
-    "module_utils/text/text_file.py": "what a user asked for: rendered files, their copies, reports",
+    "module_utils/text_file.py": "what a user asked for: rendered files, their copies, reports",
     "plugin_utils/direct.py": "nothing: it is the null device",
 }
 _WRITING: t.Final = frozenset(

@@ -18,7 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     openmetrics,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import (
     DEFAULT_MODE,
     read_file,
     write_file,

@@ -29,14 +29,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common i
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document, origin_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.manifests import OPERATOR_KINDS, POD_KINDS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import (
-    DEFAULT_MODE,
-    FileText,
-    back_up,
-    read_file,
-    remove_file,
-    write_file,
-)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import (
     MergedText,
     remove_values,
@@ -48,6 +40,14 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text 
     find,
     is_mapping,
     setting,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import (
+    DEFAULT_MODE,
+    FileText,
+    back_up,
+    read_file,
+    remove_file,
+    write_file,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.token_options import TOKEN_OPTIONS, TokenWish
 

@@ -21,7 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remo
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import remote_write_file as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result, failure_values
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.text_file import FileText, read_file, write_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import FileText, read_file, write_file
 from ansible_collections.crosscloud.aks_amp.plugins.modules import prometheus_remote_write, remote_write_file
 from tests.unit.plugins.file_wishes import OTHER_URL, REGION, ROLE, URL
 from tests.unit.plugins.module_utils.resources.aws_modules import Clock, params_of
