@@ -50,9 +50,6 @@ class Cost:
         )
 
 
-NOTHING = Cost(0.0, 0.0, 0, 0, 0)
-
-
 @dataclasses.dataclass(frozen=True)
 class Finished:
     """A command that has ended."""

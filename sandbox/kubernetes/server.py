@@ -183,14 +183,6 @@ class ApiServer:
             for namespace in dict.fromkeys(self._pods.restart_struck()):
                 self._controllers.settle(namespace)
 
-    def loaded_configuration(self, namespace: str, pod: str) -> str:
-        """The configuration that the Prometheus in a pod has loaded. Raises ValueError when there is no such pod."""
-        with self._world.lock:
-            stored = self._store.find(kinds.PODS, namespace, pod)
-            if stored is None:
-                raise ValueError(f"The cluster has no pod {namespace}/{pod}.")
-            return self._pods.prometheus.loaded(stored)
-
     def running_pods(self) -> list[Json]:
         """The pods, each with ``namespace``, ``name``, whether it is ready and its Prometheus' ``configuration``."""
         with self._world.lock:

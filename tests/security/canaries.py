@@ -64,9 +64,6 @@ class Canaries:
         every = {name: forms(secret) for name, secret in self.secrets.items()}
         return {name: tuple(one.encode() for one in each) for name, each in every.items()}
 
-    def with_more(self, **secrets: str) -> Canaries:
-        return Canaries({**self.secrets, **secrets})
-
 
 @dataclasses.dataclass
 class Watcher:

@@ -17,11 +17,9 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
-    """``decision`` is ``allowed``, ``explicitDeny`` or ``implicitDeny``. The others are None where nothing of that kind
-    applies to the role."""
+    """``decision`` is ``allowed``, ``explicitDeny`` or ``implicitDeny``; ``by_organization`` is None without one."""
 
     decision: str
-    by_boundary: bool | None = None
     by_organization: bool | None = None
 
     @property
@@ -46,7 +44,6 @@ class IamSimulation:
         result = answer["EvaluationResults"][0]
         return Simulation(
             decision=str(result["EvalDecision"]),
-            by_boundary=_flag(result, "PermissionsBoundaryDecisionDetail", "AllowedByPermissionsBoundary"),
             by_organization=_flag(result, "OrganizationsDecisionDetail", "AllowedByOrganizations"),
         )
 

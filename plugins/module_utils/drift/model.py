@@ -222,10 +222,6 @@ class Report:
             (cluster, step, drift) for cluster in self.clusters for step in cluster.steps for drift in step.drifts
         )
 
-    def with_status(self, *wanted: Status) -> tuple[Cluster, ...]:
-        """The clusters that have a step of one of these statuses."""
-        return tuple(cluster for cluster in self.clusters if any(step.status in wanted for step in cluster.steps))
-
     def to_json(self) -> Json:
         return {
             "format": FORMAT,

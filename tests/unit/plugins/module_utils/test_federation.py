@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import federation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+    AWS_AUDIENCE,
     KNOWN_AFTER_APPLY,
     AwsAccount,
-    Federation,
     FederationError,
     Issuer,
+    ProjectedToken,
+    RemoteWrite,
     RoleArn,
     ServiceAccount,
+    WebIdentityTrust,
     Workspace,
     is_known,
     parse_audience,
@@ -32,16 +35,17 @@ paths = st.from_regex(r"(/[a-z0-9-]{1,20}){0,3}/?", fullmatch=True)
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 
 
-def chain(url: str = AKS_ISSUER, **changes: object) -> Federation:
-    return Federation(
-        issuer=Issuer.parse(url),
-        service_account=ServiceAccount.parse("monitoring", "prometheus-sa"),
-        role=RoleArn.parse("arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"),
-        workspace=Workspace.parse(
-            WORKSPACE_ARN, "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-0a1b2c3d/"
-        ),
-        **changes,  # type: ignore[arg-type]  # keyword arguments of the dataclass
-    )
+ROLE_ARN = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
+WORKSPACE = Workspace.parse(WORKSPACE_ARN, "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-0a1b2c3d/")
+SERVICE_ACCOUNT = ServiceAccount.parse("monitoring", "prometheus-sa")
+
+
+def trust_of(url: str = AKS_ISSUER, audience: str = AWS_AUDIENCE) -> WebIdentityTrust:
+    return WebIdentityTrust(Issuer.parse(url), audience, (SERVICE_ACCOUNT,), ACCOUNT)
+
+
+def remote_write(chained_role_arn: str | None = None) -> RemoteWrite:
+    return RemoteWrite(WORKSPACE.remote_write_url, WORKSPACE.region, ROLE_ARN, chained_role_arn)
 
 
 @given(host=hosts, path=paths)
@@ -55,7 +59,7 @@ def test_an_issuer_is_never_altered(host: str, path: str) -> None:
 
 
 def test_the_slash_of_an_aks_issuer_stays_single_in_every_derived_string() -> None:
-    trust = chain().trust.statement()
+    trust = trust_of().statement()
     assert trust["Principal"]["Federated"].endswith("/d85c7db7-4528-42ec-89b8-25b54f7d8b2f/")
     (operator,) = trust["Condition"].values()
     assert set(operator) == {AKS_ISSUER.removeprefix("https://") + ":aud", AKS_ISSUER.removeprefix("https://") + ":sub"}
@@ -104,7 +108,7 @@ def test_misspelled_issuers_are_recognised(other: str, expected: bool) -> None:
 
 
 def test_what_is_derived_from_an_unknown_issuer_is_unknown_too() -> None:
-    trust = chain(KNOWN_AFTER_APPLY).trust
+    trust = trust_of(KNOWN_AFTER_APPLY)
     assert not trust.issuer.known
     assert not is_known(trust.provider_arn)
     assert not any(is_known(key) for key in trust.statement()["Condition"]["StringEquals"])
@@ -131,7 +135,7 @@ def test_a_malformed_audience_is_refused(audience: str) -> None:
 
 @given(accounts=st.sets(st.tuples(names, names), min_size=1, max_size=4))
 def test_the_trust_names_exactly_the_service_accounts(accounts: set[tuple[str, str]]) -> None:
-    trust = federation.WebIdentityTrust(
+    trust = WebIdentityTrust(
         Issuer.parse(AKS_ISSUER), "sts.amazonaws.com", tuple(ServiceAccount.parse(*pair) for pair in accounts), ACCOUNT
     )
     named = trust.statement()["Condition"]["StringEquals"][trust.issuer.subject_key]
@@ -172,9 +176,9 @@ def test_role_arns_survive_parsing(arn: str) -> None:
 
 
 def test_the_pod_has_what_the_aws_sdks_read() -> None:
-    token = chain().projected_token
+    token = ProjectedToken(ROLE_ARN, WORKSPACE.region)
     environment = token.environment()
-    assert environment["AWS_ROLE_ARN"] == "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
+    assert environment["AWS_ROLE_ARN"] == ROLE_ARN
     assert environment["AWS_REGION"] == "eu-west-1"
     source = token.volume()["projected"]["sources"][0]["serviceAccountToken"]
     mount = token.volume_mount()
@@ -185,7 +189,7 @@ def test_the_pod_has_what_the_aws_sdks_read() -> None:
 
 
 def test_remote_write_names_a_region_and_no_role() -> None:
-    assert chain().remote_write.entry() == {
+    assert remote_write().entry() == {
         "url": "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-0a1b2c3d/api/v1/remote_write",
         "sigv4": {"region": "eu-west-1"},
         "queue_config": {
@@ -199,9 +203,9 @@ def test_remote_write_names_a_region_and_no_role() -> None:
 
 def test_a_chained_role_is_another_role() -> None:
     other = "arn:aws:iam::210987654321:role/hub"
-    assert chain(chained_role_arn=other).remote_write.entry()["sigv4"]["role_arn"] == other
+    assert remote_write(other).entry()["sigv4"]["role_arn"] == other
     with pytest.raises(FederationError, match="federated role itself"):
-        _unused = chain(chained_role_arn="arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role").remote_write
+        remote_write(ROLE_ARN)
 
 
 def test_permission_is_least_unless_queries_are_asked_for() -> None:
@@ -218,11 +222,7 @@ def test_permission_is_least_unless_queries_are_asked_for() -> None:
     }
 
 
-def test_the_audience_is_one_everywhere() -> None:
-    whole = chain(audience="custom.audience")
-    assert whole.client_ids == ("custom.audience",)
-    assert whole.trust.statement()["Condition"]["StringEquals"][whole.issuer.audience_key] == "custom.audience"
-    assert (
-        whole.projected_token.volume()["projected"]["sources"][0]["serviceAccountToken"]["audience"]
-        == "custom.audience"
-    )
+def test_the_audience_is_that_of_the_token_and_of_the_trust() -> None:
+    trust, token = trust_of(audience="custom.audience"), ProjectedToken(ROLE_ARN, "eu-west-1", "custom.audience")
+    assert trust.statement()["Condition"]["StringEquals"][trust.issuer.audience_key] == "custom.audience"
+    assert token.volume()["projected"]["sources"][0]["serviceAccountToken"]["audience"] == "custom.audience"

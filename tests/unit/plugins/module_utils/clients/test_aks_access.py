@@ -52,7 +52,6 @@ if t.TYPE_CHECKING:
 
 CONFIG = CONFIG_MAP.at("prometheus-config", "monitoring")
 EVERY = list(AksCredential)
-DIRECT = [AksCredential.USER, AksCredential.ADMIN]
 
 
 @pytest.fixture(scope="module")
