@@ -331,12 +331,19 @@ def is_permission_policy(document: t.Mapping[str, t.Any]) -> bool:
 def _is_permission(statement: t.Mapping[str, t.Any]) -> bool:
     if statement.keys() - {"Sid"} != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
         return False
-    actions, resources = (
-        (found,) if isinstance(found, str) else tuple(found) for found in (statement["Action"], statement["Resource"])
-    )
+    actions, resources = _texts(statement["Action"]), _texts(statement["Resource"])
+    if not actions or not resources:
+        return False
     if all(action in (*WRITE_ACTIONS, *QUERY_ACTIONS) for action in actions):
         return all(_WORKSPACE_ARN.fullmatch(arn) for arn in resources)
     return actions == ("sts:AssumeRole",) and all(_ROLE_ARN.fullmatch(arn) for arn in resources)
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    """What an element of a policy lists, which may be one text alone; empty for what is neither."""
+    listed: list[object] = found if isinstance(found, list) else [found]
+    texts = tuple(text for text in listed if isinstance(text, str))
+    return texts if len(texts) == len(listed) else ()
 
 
 def _allow(actions: t.Sequence[str], arns: t.Sequence[str]) -> dict[str, t.Any]:

@@ -76,6 +76,7 @@ _ELSEWHERE: t.Final = {
     "Drift.from_json": "part of Report.from_json",
     "Step.from_json": "part of Report.from_json",
     "arm_errors.answer_of": "refusals of Azure: the spoiled answers",
+    "json_text.parse_json": "below every parser of JSON",
     "iam.read_or_none": "answers of IAM: the spoiled answers",
     "iam_oidc_provider.read_chains": "connections; the certificates in them are a parser",
     "kube_shapes.shaped_page": "answers of the API server: the spoiled answers; its items are shaped",

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession, aws_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,8 +173,8 @@ def _client(session: AwsSession) -> t.Any:
 
 def _document(text: str, workspace_id: str) -> Mapping[str, t.Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         document = None
     if isinstance(document, dict) and policy.is_document(document):
         return document

@@ -9,12 +9,12 @@ it; requests are signed with Signature Version 4 for the service ``aps``, as Pro
 
 from __future__ import annotations
 
-import json
 import typing as t
 import urllib.parse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
     import botocore.auth
@@ -67,7 +67,7 @@ class DataPlane:
         if answer.status != 200:
             raise self._refusal(answer, action)
         try:
-            return tuple(float(series["value"][1]) for series in json.loads(answer.text())["data"]["result"])
+            return tuple(float(series["value"][1]) for series in parse_json(answer.text())["data"]["result"])
         except (ValueError, LookupError, TypeError) as error:
             raise errors.CloudError(
                 service=SERVICE, action=action, status=200, detail="the answer is not an instant vector"
@@ -83,7 +83,7 @@ class DataPlane:
         if answer.status != 200:
             raise self._refusal(answer, action)
         try:
-            return tuple(str(name) for name in json.loads(answer.text())["data"])
+            return tuple(str(name) for name in parse_json(answer.text())["data"])
         except (ValueError, LookupError, TypeError) as error:
             raise errors.CloudError(
                 service=SERVICE, action=action, status=200, detail="the answer is not a list of names"
@@ -120,7 +120,7 @@ def _reason(answer: Response) -> tuple[str, str]:
     code = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
     text = " ".join(answer.text().split())
     try:
-        body = json.loads(text)
+        body = parse_json(text)
     except ValueError:
         return code, text
     if not isinstance(body, dict):

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef, ClusterScope
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
     from azure.core.exceptions import (
@@ -168,7 +168,7 @@ def answer_of(error: HttpResponseError) -> tuple[str, str]:
     body: object = None
     if error.response is not None:
         with contextlib.suppress(ValueError, AzureError):
-            body = json.loads(error.response.text())
+            body = parse_json(error.response.text())
     inner = body.get("error", body) if isinstance(body, dict) else None
     code, message = _text(inner, "code"), _text(inner, "message")
     if not code:

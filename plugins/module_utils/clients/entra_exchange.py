@@ -10,13 +10,13 @@ client assertion. Neither token leaves this module.
 from __future__ import annotations
 
 import contextlib
-import json
 import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout.rollout_logs import clean
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
     from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
@@ -94,6 +94,6 @@ def _codes(error: ClientAuthenticationError) -> tuple[int, ...]:
     body: object = None
     if error.response is not None:
         with contextlib.suppress(ValueError, AzureError):
-            body = json.loads(error.response.text())
+            body = parse_json(error.response.text())
     given = body.get("error_codes") if isinstance(body, Mapping) else None
     return tuple(code for code in given if isinstance(code, int)) if isinstance(given, list) else ()

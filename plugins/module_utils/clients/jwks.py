@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import SERVICE
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
@@ -25,7 +25,7 @@ def signing_key_ids(http: HttpClient, jwks_uri: str) -> tuple[str, ...]:
     if answer.status != 200:
         raise errors.CloudError(service=SERVICE, action=action, status=answer.status)
     try:
-        keys = json.loads(answer.text())["keys"]
+        keys = parse_json(answer.text())["keys"]
         return tuple(str(key.get("kid", "")) for key in keys if _signs(key))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise errors.CloudError(service=SERVICE, action=action, detail="the answer is not a key set") from error

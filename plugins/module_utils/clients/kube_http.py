@@ -10,6 +10,7 @@ import json
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
     import urllib3
@@ -56,7 +57,9 @@ class Answer:
     def causes(self) -> tuple[str, ...]:
         details = self.body.get("details") if self.body.get("kind") == "Status" else None
         causes = details.get("causes") if isinstance(details, dict) else None
-        return tuple(str(cause.get("reason", "")) for cause in causes or () if isinstance(cause, dict))
+        if not isinstance(causes, list):
+            return ()
+        return tuple(str(cause.get("reason", "")) for cause in causes if isinstance(cause, dict))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +188,7 @@ def _retries(method: str) -> urllib3.Retry:
 
 def _json_object(data: bytes) -> Json:
     try:
-        value = json.loads(data)
+        value = parse_json(data)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -10,7 +10,6 @@ their own: they go through the pipeline of azure-mgmt-core, on which azure-mgmt-
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import typing as t
 import urllib.parse
@@ -24,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra imp
     Trust,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -224,7 +224,7 @@ def _answer(error: HttpResponseError) -> tuple[str, str]:
     body: object = None
     if error.response is not None:
         with contextlib.suppress(ValueError, AzureError):
-            body = json.loads(error.response.text())
+            body = parse_json(error.response.text())
     inner = body.get("error", body) if isinstance(body, dict) else None
     values = inner if isinstance(inner, Mapping) else {}
     code, message = _text(values, "code"), _text(values, "message")

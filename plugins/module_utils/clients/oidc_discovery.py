@@ -10,11 +10,11 @@ issuer URL that differs from the tokens' ``iss`` by a trailing slash, and IAM an
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import Issuer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
@@ -58,7 +58,7 @@ def discover(http: HttpClient, url: str) -> Discovery:
 
 def _parse(text: str, shown: Issuer, action: str) -> Discovery:
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise errors.CloudError(service=SERVICE, action=action, detail="the answer is not JSON") from error
     values = document if isinstance(document, dict) else {}

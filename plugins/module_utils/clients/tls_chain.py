@@ -153,14 +153,14 @@ def _described(der: bytes) -> Certificate:
     """Without names where the library is stricter than TLS was."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-    except ValueError:
+        return Certificate(
+            thumbprint=thumbprint(der),
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+    except ValueError:  # names are read when they are asked for
         return Certificate(thumbprint(der), "", "", "")
-    return Certificate(
-        thumbprint=thumbprint(der),
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    )
 
 
 class _Certificate(t.Protocol):

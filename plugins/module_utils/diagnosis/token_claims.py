@@ -10,10 +10,10 @@ puts any part of it into an error.
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
-import json
 import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 
 class TokenFormatError(ValueError):
@@ -65,8 +65,8 @@ def read_claims(token: str) -> Claims:
 def _segment(text: str, name: str) -> dict[str, t.Any]:
     """One part of the token: base64url without padding (RFC 7515, section 2), a JSON object inside."""
     try:
-        value = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+        value = parse_json(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except ValueError:  # binascii's are of that kind
         # Not chained: the cause's message may quote the token.
         raise TokenFormatError(f"The token's {name} is not JSON in base64url.") from None
     if not isinstance(value, dict):

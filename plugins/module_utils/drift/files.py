@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_te
     openmetrics,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import (
     DEFAULT_MODE,
     read_file,
@@ -64,8 +65,8 @@ def earlier_report(path: str) -> Report | None:
     if text is None:
         return None
     try:
-        return Report.from_json(all_plain(json.loads(text)))
-    except (json.JSONDecodeError, NotAReport) as error:
+        return Report.from_json(all_plain(parse_json(text)))
+    except (ValueError, NotAReport) as error:
         reason = str(error) if isinstance(error, NotAReport) else f"It is no JSON: {error}."
         raise errors.Refused(
             f"{path} can't be read as a report. {reason}", fix="Name another one by 'previous', or remove the file."

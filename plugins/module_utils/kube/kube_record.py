@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
+
 Json = dict[str, t.Any]
 
 #: The annotation's DNS prefix keeps it out of everybody else's way.
@@ -24,7 +26,7 @@ SET: t.Final = "set"
 def read_record(found: t.Mapping[str, t.Any] | None) -> Json:
     """The record in an object's annotations; empty without one, or when somebody made it unreadable."""
     try:
-        record = json.loads(str((found or {}).get(RECORD_ANNOTATION) or "{}"))
+        record = parse_json(str((found or {}).get(RECORD_ANNOTATION) or "{}"))
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}

@@ -10,11 +10,11 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 Json = dict[str, t.Any]
 
@@ -49,24 +49,29 @@ class KnownFields:
         version: Json = next((item for item in found["spec"].get("versions") or () if item["name"] == name), {})
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         release = (found["metadata"].get("annotations") or {}).get(_RELEASE, "")
-        return None if schema is None else cls(schema, str(release))
+        return cls(schema, str(release)) if isinstance(schema, dict) else None
 
     def unknown(self, value: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         """The paths in a resource's ``spec`` that the definition does not name, such as ``spec.volumes[0].x``."""
-        spec = (self.schema.get("properties") or {}).get("spec") or {}
-        return tuple(_unknown(spec, value, "spec"))
+        return tuple(_unknown(_below(_below(self.schema, "properties"), "spec"), value, "spec"))
+
+
+def _below(schema: t.Mapping[str, t.Any], name: str) -> t.Mapping[str, t.Any]:
+    """A part of a schema; without fields where there is none, or where it is none."""
+    part = schema.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _unknown(schema: t.Mapping[str, t.Any], value: object, path: str) -> t.Iterator[str]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unknown(schema.get("items") or {}, item, f"{path}[{index}]")
-    properties = schema.get("properties")
+            yield from _unknown(_below(schema, "items"), item, f"{path}[{index}]")
     others = schema.get("additionalProperties")
-    if not isinstance(value, dict) or (properties is None and others is None):
+    if not isinstance(value, dict) or (not isinstance(schema.get("properties"), dict) and others is None):
         return
+    properties = _below(schema, "properties")
     for name, item in value.items():
-        below = (properties or {}).get(name, others)
+        below = properties.get(name, others)
         if isinstance(below, dict):
             yield from _unknown(below, item, f"{path}.{name}")
         elif not below and not schema.get(_OPEN):
@@ -107,7 +112,7 @@ def dropped_fields(resource: t.Mapping[str, t.Any], known: KnownFields) -> tuple
     """Fields of ``spec`` that a manifest named when kubectl applied it, and that the definition does not know."""
     annotations = resource["metadata"].get("annotations") or {}
     try:
-        applied = json.loads(str(annotations.get(_LAST_APPLIED) or "{}"))
+        applied = parse_json(str(annotations.get(_LAST_APPLIED) or "{}"))
     except ValueError:
         return ()
     spec = applied.get("spec") if isinstance(applied, dict) else None

@@ -10,11 +10,11 @@ credentials. The texts that are recognised are those of Prometheus 2 and 3, and 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 Json = dict[str, t.Any]
 
@@ -268,7 +268,7 @@ def _json_fields(line: str) -> dict[str, str]:
     if start < 0:
         return {}
     try:
-        found = json.loads(line[start:])
+        found = parse_json(line[start:])
     except ValueError:
         return {}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

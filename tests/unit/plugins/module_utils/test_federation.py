@@ -226,3 +226,12 @@ def test_the_audience_is_that_of_the_token_and_of_the_trust() -> None:
     trust, token = trust_of(audience="custom.audience"), ProjectedToken(ROLE_ARN, "eu-west-1", "custom.audience")
     assert trust.statement()["Condition"]["StringEquals"][trust.issuer.audience_key] == "custom.audience"
     assert token.volume()["projected"]["sources"][0]["serviceAccountToken"]["audience"] == "custom.audience"
+
+
+@pytest.mark.parametrize("odd", [False, None, 3, [3], {"a": "b"}, []])
+@pytest.mark.parametrize("element", ["Action", "Resource"])
+def test_a_policy_with_an_odd_element_is_not_one_of_ours(element: str, odd: object) -> None:
+    document = federation.permission_policy([WORKSPACE_ARN])
+    assert federation.is_permission_policy(document)
+    document["Statement"][0][element] = odd
+    assert not federation.is_permission_policy(document)

@@ -239,6 +239,12 @@ def test_unknown_fields_are_found_by_their_paths() -> None:
     assert KnownFields.of_definition(definition(kinds.PROMETHEUSES), "monitoring.coreos.com/v2") is None
 
 
+@pytest.mark.parametrize("odd", [True, None, 3, "x", []])
+def test_a_definition_that_is_odd_below_its_schema_names_no_field(odd: object) -> None:
+    for schema in ({"properties": odd}, {"properties": {"spec": odd}}, {"properties": {"spec": {"properties": odd}}}):
+        assert KnownFields(schema).unknown({"retention": "1d"}) == ()
+
+
 @pytest.mark.parametrize(
     ("paths", "words"),
     [
