@@ -10,6 +10,7 @@ clusters.
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 import pytest
@@ -25,6 +26,7 @@ from tests.unit.sandbox.azure_support import (
     bearer,
     cluster_body,
     json_of,
+    recordings,
 )
 
 if t.TYPE_CHECKING:
@@ -146,3 +148,48 @@ def test_graph_answers_as_was_seen(fact: Fact) -> None:
         credential_id=credential["id"],
     )
     _assert_as_seen(graph.call(fact.method, path, fact.body), fact)
+
+
+class Seen(t.NamedTuple):
+    """A recorded answer: names of headers are in lower case, ``keys`` and ``code`` are of the body."""
+
+    method: str
+    status: int
+    headers: frozenset[str]
+    keys: frozenset[str] | None
+    code: str
+
+    def shows(self, fact: Fact) -> bool:
+        if (self.method, self.status, self.code) != (fact.method, fact.status, fact.code):
+            return False
+        named = {name.lower() for name in fact.headers} <= self.headers
+        left_out = not {name.lower() for name in fact.without} & self.headers
+        same_body = self.keys is None if fact.keys is None else self.keys is not None and fact.keys <= self.keys
+        return named and left_out and same_body
+
+
+def seen() -> list[Seen]:
+    """All exchanges that were recorded as a whole."""
+    found = []
+    for file in sorted(recordings().glob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for exchange in content["interactions"] if isinstance(content, dict) else ():
+            answer = exchange["response"]
+            body = answer["body"] if isinstance(answer["body"], dict) else None
+            code = (body or {}).get("error", {}).get("code", "")
+            headers = frozenset(name.lower() for name in answer["headers"])
+            keys = None if body is None else frozenset(body)
+            found.append(Seen(exchange["request"]["method"], answer["status"], headers, keys, code))
+    return found
+
+
+def collected_refusals() -> set[tuple[int, str]]:
+    """Status and code of refusals that others have seen, which are kept without their exchange."""
+    content = json.loads((recordings() / "error-bodies.json").read_text(encoding="utf-8"))
+    return {(entry["status"], entry["code"]) for entry in content if {"status", "code"} <= entry.keys()}
+
+
+@pytest.mark.parametrize("fact", [*ARM_FACTS.values(), *GRAPH_FACTS.values()], ids=[*ARM_FACTS, *GRAPH_FACTS])
+def test_the_table_says_what_was_recorded(fact: Fact) -> None:
+    refused = (fact.status, fact.code) in collected_refusals()
+    assert refused or [one for one in seen() if one.shows(fact)]
