@@ -35,7 +35,7 @@ NOT_RUN_COMMANDS: t.Final = {
     r"python3? -m (pip|venv) ": "changes the environment of who calls it",
     r"ansible-galaxy collection install (-r|crosscloud\.aks_amp)": "fetches from Galaxy",
     r"ansible-galaxy collection publish ": "publishes a release",
-    r"ansible-galaxy collection (build|install) ": "tests/e2e installs the built collection for its tests",
+    r"ansible-galaxy collection (build|install) ": "tests/release runs it in a clone",
     r"ansible-playbook .*apply_awx": "works on AWX; tests/real runs it against a stand-in",
 }
 #: Playbooks that write unless they are told to check.

@@ -124,10 +124,32 @@ def test_inventories(block: Block, player: Player, estate: DocumentedEstate, tmp
     path.write_text(estate.translated(block.text), encoding="utf-8")
     # The login and the way to the sandbox, which stand in no inventory: what the example itself says wins.
     login = tmp_path / "login.yml"
-    login.write_text(yaml.safe_dump({"all": {"vars": estate.group["vars"]}}), encoding="utf-8")
+    variables = {
+        name: value
+        for name, value in estate.group["vars"].items()
+        if "aks_amp_aws_profile" not in block.text or name not in ("aks_amp_aws_access_key", "aks_amp_aws_secret_key")
+    }
+    login.write_text(yaml.safe_dump({"all": {"vars": variables}}), encoding="utf-8")
     run = player.run("playbooks/federate.yml", login, "-i", str(path), "--check")
     failed = [f"{task.host}: {task.task}: {task.msg}" for task in run.tasks if task.status in ("failed", "unreachable")]
     judge(block, Outcome(len(run.tasks), "\n".join(failed), run.output))
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in EXAMPLES if "aws sso login" in block.text}))
+def test_a_profile_that_is_logged_in_is_the_one_that_is_used(page: str) -> None:
+    found = [block for block in EXAMPLES if block.page == page]
+    used = [
+        command.words
+        for block in found
+        if block.language == "console"
+        for command in commands.commands(block)
+        if command.program == "aws"
+    ]
+    (profile,) = {words[words.index("--profile") + 1] for words in used}
+    inventories = [block for block in found if "aks_amp_subscription_id:" in block.text]
+    assert inventories
+    for block in inventories:
+        assert f"aks_amp_aws_profile: {profile}\n" in block.text, block.name
 
 
 @pytest.mark.xdist_group("commands")

@@ -35,16 +35,28 @@ def names_of_git(*command: str) -> set[str]:
     return {name for name in listed.stdout.split("\0") if name}
 
 
-@pytest.fixture(scope="session")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the last commit, as a release is."""
-    source = tmp_path_factory.mktemp("export")
-    archive = source.with_suffix(".tar")
+def export(destination: Path) -> Path:
+    """The files of the last commit, in a folder that is there."""
+    archive = destination.with_suffix(".tar")
     exported = run("git", "archive", "--output", str(archive), "HEAD", folder=ROOT)
     assert exported.returncode == 0, exported.stderr
     with tarfile.open(archive) as packed:
-        packed.extractall(source, filter="data")
-    return build(source, tmp_path_factory.mktemp("artifact"))
+        packed.extractall(destination, filter="data")
+    return destination
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the last commit, as a release is."""
+    return build(export(tmp_path_factory.mktemp("export")), tmp_path_factory.mktemp("artifact"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The last commit as somebody has it who cloned it: with ``ansible.cfg`` and the link to itself."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    return export(folder)
 
 
 @pytest.fixture(scope="session")
