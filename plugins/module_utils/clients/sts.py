@@ -80,7 +80,9 @@ class TokenExchange:
             access_key=session.access_key,
             secret_key=session.secret_key,
             session_token=session.session_token,
-            assume_role_arn=None,
+            assume_role_arn=None,  # the session stands in the place of the caller's own role
+            assume_role_external_id=None,
+            assume_role_session_name=None,
         )
         optional = {"ExternalId": external_id} if external_id is not None else {}
         with aws_errors("sts", f"assuming the chained role {role_arn}"):

@@ -28,6 +28,8 @@ GRANTED = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com
 <Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
 </AssumeRoleWithWebIdentityResponse>"""
 
+CHAINED = GRANTED.replace("AssumeRoleWithWebIdentity", "AssumeRole").replace("ASIAEXAMPLE", "ASIACHAINED")
+
 
 def refusal(code: str, message: str) -> str:
     return (
@@ -139,6 +141,28 @@ def test_a_refusal_that_quotes_the_token_does_not_pass_it_on(sts: Sts) -> None:
     shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
     assert "at 'webIdentityToken' failed" in shown
     assert TOKEN not in shown
+
+
+def test_a_chained_role_is_assumed_by_the_session_whatever_role_the_caller_assumes(sts: Sts) -> None:
+    auth = AwsAuth(
+        Transport(),
+        endpoint_url=sts.url,
+        access_key="AKIAOWN",
+        secret_key="own",
+        assume_role_arn="arn:aws:iam::123456789012:role/admin",
+        assume_role_external_id="the-caller-s-own",
+        assume_role_session_name="the-caller",
+    )
+    sts.body = CHAINED
+    session = SessionCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token")
+
+    chained = TokenExchange(auth, "eu-west-1").assume(session, ROLE, "a-session", None)
+
+    assert chained.access_key == "ASIACHAINED"
+    (request,) = sts.requests
+    assert "Credential=ASIAEXAMPLE/" in request["authorization"]
+    assert (request["RoleArn"], request["RoleSessionName"]) == (ROLE, "a-session")
+    assert "ExternalId" not in request
 
 
 def test_no_answer_is_unreachable(sts: Sts) -> None:
