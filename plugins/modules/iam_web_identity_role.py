@@ -94,7 +94,8 @@ options:
     description:
       - V(inline) keeps the permission in the role.
       - V(managed) keeps it in a customer managed policy of the name O(policy_name) that is attached to the role. A
-        version that is replaced stays until IAM's limit of five is reached, then the oldest goes.
+        version that is replaced stays until IAM's limit of five is reached, then the oldest goes, which is a change of
+        its own.
       - On a change from V(inline) to V(managed), the inline policy goes after the managed one is attached. For the way
         back, use O(state=absent) first.
       - A managed policy that was not created by this collection, or that others use too, is not changed unless
@@ -343,7 +344,9 @@ changes:
       type: str
       sample: create
     kind:
-      description: Kind of the object, V(IAM role), V(IAM trust policy), V(IAM inline policy) or V(IAM managed policy).
+      description: >-
+        Kind of the object, V(IAM role), V(IAM trust policy), V(IAM inline policy), V(IAM managed policy) or
+        V(IAM managed policy version).
       returned: success
       type: str
       sample: IAM role

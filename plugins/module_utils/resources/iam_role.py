@@ -40,6 +40,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_r
     Delete,
     DeleteInlinePolicy,
     DeleteManagedPolicy,
+    DeletePolicyVersion,
     Detach,
     LeaveInstanceProfile,
     Operation,
@@ -70,7 +71,9 @@ PRINCIPAL_SECONDS: t.Final = 30.0
 SETTLE_SECONDS: t.Final = 2.0
 
 
-PolicyContent: t.TypeAlias = "SetInlinePolicy | CreateManagedPolicy | SetManagedPolicy | DeleteManagedPolicy"
+PolicyContent: t.TypeAlias = (
+    "SetInlinePolicy | CreateManagedPolicy | SetManagedPolicy | DeletePolicyVersion | DeleteManagedPolicy"
+)
 Arrangement: t.TypeAlias = "Attach | Detach | LeaveInstanceProfile | DeleteInlinePolicy | Delete"
 
 
@@ -179,10 +182,10 @@ class RoleResource:
                 roles.tag(name, tags)
             case RemoveTags(keys):
                 roles.untag(name, keys)
-            case SetInlinePolicy() | CreateManagedPolicy() | SetManagedPolicy() | DeleteManagedPolicy():
-                self._write_policy(operation, current)
-            case _:
+            case Attach() | Detach() | LeaveInstanceProfile() | DeleteInlinePolicy() | Delete():
                 self._rearrange(operation, current)
+            case _:
+                self._write_policy(operation, current)
         return after
 
     def _rearrange(self, operation: Arrangement, current: Current) -> None:
@@ -210,16 +213,12 @@ class RoleResource:
                 roles.set_inline_policy(name, policy_name, document)
             case CreateManagedPolicy(created):
                 policies.create(created.arn, created.name, created.document, created.tags)
-            case SetManagedPolicy(document, replaced):
-                arn = current.existing_policy.arn
-                if replaced is not None:
-                    policies.delete_version(arn, replaced)
-                policies.add_version(arn, document)
+            case SetManagedPolicy(document):
+                policies.add_version(current.existing_policy.arn, document)
+            case DeletePolicyVersion(version):
+                policies.delete_version(current.existing_policy.arn, version)
             case DeleteManagedPolicy():
-                found = current.existing_policy
-                for version in found.other_versions:
-                    policies.delete_version(found.arn, version)
-                policies.delete(found.arn)
+                policies.delete(current.existing_policy.arn)
 
     def _set_trust(self, document: t.Mapping[str, t.Any], current: Current) -> Role:
         """Write the trust policy unless another writer was faster, and see that no other overwrote it. Returns the

@@ -19,6 +19,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_r
     Delete,
     DeleteInlinePolicy,
     DeleteManagedPolicy,
+    DeletePolicyVersion,
     Detach,
     LeaveInstanceProfile,
     Operation,
@@ -127,4 +128,6 @@ def _leftover_policy(current: Current) -> t.Iterator[Step]:
     if managed is None or not is_marked(dict(managed.tags)):
         return
     if managed.uses - (managed.arn in current.attached) <= 0:
+        for version in managed.other_versions:
+            yield DeletePolicyVersion(version), f"Delete version {version} of {managed.arn}, which is to go."
         yield DeleteManagedPolicy(), "Delete the managed policy, which nobody uses any more."

@@ -93,15 +93,21 @@ class CreateManagedPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class SetManagedPolicy:
-    """A new default version; ``replaced`` is the version that must go before it, None where there is room."""
+    """A new default version; there must be room for it."""
 
     document: t.Mapping[str, t.Any]
-    replaced: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class DeletePolicyVersion:
+    """One version of the managed policy of the wished name; not the default one."""
+
+    version: str
 
 
 @dataclasses.dataclass(frozen=True)
 class DeleteManagedPolicy:
-    """The account's managed policy of the wished name with all its versions."""
+    """The account's managed policy of the wished name; its other versions must be gone before."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +137,8 @@ class RemoveTags:
 
 RoleUpdate: t.TypeAlias = "SetTrust | SetSettings | SetBoundary | SetTags | RemoveTags"
 PolicyWrite: t.TypeAlias = (
-    "SetInlinePolicy | DeleteInlinePolicy | CreateManagedPolicy | SetManagedPolicy | DeleteManagedPolicy"
+    "SetInlinePolicy | DeleteInlinePolicy | CreateManagedPolicy | SetManagedPolicy | DeletePolicyVersion"
+    " | DeleteManagedPolicy"
 )
 Operation: t.TypeAlias = "Create | Delete | Attach | Detach | LeaveInstanceProfile | PolicyWrite | RoleUpdate"
 Step: t.TypeAlias = "tuple[Operation, str]"
@@ -168,6 +175,10 @@ def _with_policy(current: Current, operation: PolicyWrite) -> Current:
             return dataclasses.replace(current, managed=created)
         case SetManagedPolicy(document):
             return dataclasses.replace(current, managed=dataclasses.replace(current.existing_policy, document=document))
+        case DeletePolicyVersion(version):
+            found = current.existing_policy
+            kept_versions = tuple(other for other in found.other_versions if other != version)
+            return dataclasses.replace(current, managed=dataclasses.replace(found, other_versions=kept_versions))
         case DeleteManagedPolicy():
             return dataclasses.replace(current, managed=None)
 

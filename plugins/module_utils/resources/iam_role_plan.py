@@ -31,6 +31,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.iam_r
     Delete,
     DeleteInlinePolicy,
     DeleteManagedPolicy,
+    DeletePolicyVersion,
     Detach,
     LeaveInstanceProfile,
     Operation,
@@ -51,6 +52,7 @@ ROLE: t.Final = "IAM role"
 TRUST: t.Final = "IAM trust policy"
 INLINE: t.Final = "IAM inline policy"
 MANAGED: t.Final = "IAM managed policy"
+VERSION: t.Final = "IAM managed policy version"
 
 #: IAM's limits in characters without white space, which are no quotas: nobody can raise them.
 MAX_POLICY_LENGTH: t.Final = {PolicyType.INLINE: 10240, PolicyType.MANAGED: 6144}
@@ -215,8 +217,11 @@ def _managed_policy_steps(current: Current, wish: Wish, summary: str) -> t.Itera
         yield CreateManagedPolicy(ManagedPolicy(arn, wish.policy_name, wish.permission, tags=tags)), summary
     elif not policy.equivalent(found.document, wish.permission):
         _require_own_policy(found, current, wish)
-        full = len(found.other_versions) + 1 >= MAX_VERSIONS
-        yield SetManagedPolicy(wish.permission, found.other_versions[0] if full else None), summary
+        if len(found.other_versions) + 1 >= MAX_VERSIONS:
+            oldest = found.other_versions[0]
+            reason = f"IAM keeps {MAX_VERSIONS} versions, and a new one comes"
+            yield DeletePolicyVersion(oldest), f"Delete version {oldest} of {arn}: {reason}."
+        yield SetManagedPolicy(wish.permission), summary
     if arn not in current.attached:
         yield Attach(arn), f"Attach the managed policy {arn}."
     inline = current.inline.get(wish.policy_name)
@@ -301,15 +306,22 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
         case SetManagedPolicy(document):
             found = before.existing_policy
             kind, name, documents = MANAGED, found.arn, (found.document, document)
-        case DeleteManagedPolicy():
-            found = before.existing_policy
-            action, kind, name, documents = Action.DELETE, MANAGED, found.arn, (found.document, None)
+        case DeletePolicyVersion() | DeleteManagedPolicy():
+            kind, name, document = _gone(operation, before.existing_policy)
+            action, documents = Action.DELETE, (document, None)
         case Attach() | Detach() | LeaveInstanceProfile():
             documents = (_attachments(before), _attachments(after))
         case _:
             documents = (_settings(before.existing), _settings(after.existing))
     keeper = last_change.of_tags(_tags(before, operation)) if action is Action.UPDATE else None
     return Change(action, kind, name, summary, documents[0], documents[1], operation, keeper)
+
+
+def _gone(operation: DeletePolicyVersion | DeleteManagedPolicy, found: ManagedPolicy) -> tuple[str, str, Document]:
+    """Kind, name and content of what is deleted; nobody reads what an old version granted."""
+    if isinstance(operation, DeletePolicyVersion):
+        return VERSION, f"{found.arn} {operation.version}", {"version_id": operation.version}
+    return MANAGED, found.arn, found.document
 
 
 def _tags(before: Current, operation: Operation) -> t.Mapping[str, str]:

@@ -76,6 +76,12 @@ class Runner:
         auth = AwsAuth(transport, REGION, None, CONTROLLER_AWS_ACCESS_KEY, CONTROLLER_AWS_SECRET_KEY)
         return AwsSession(auth).client(service)
 
+    def deny(self, *actions: str) -> None:
+        """Let the controller do everything but these IAM actions."""
+        allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        denied = [{"Effect": "Deny", "Action": list(actions), "Resource": "*"}] if actions else []
+        self.sandbox.aws.set_controller_policies({"Version": "2012-10-17", "Statement": [allowed, *denied]})
+
     def writes_since(self, number: int) -> list[str]:
         """The operations that changed something after a request."""
         return [request.operation for request in self.sandbox.world.log.since(number) if request.write]

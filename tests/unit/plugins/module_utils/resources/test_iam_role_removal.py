@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import failure_values
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils.resources.aws_modules import Runner
 from tests.unit.plugins.module_utils.resources.role_of import POLICY, RoleOf
@@ -177,9 +178,32 @@ def test_a_managed_policy_goes_with_the_role_and_all_its_versions(finished: Role
     for flag in (True, False):
         finished.run(policy_type="managed", allow_query=flag)
     result = finished.contract(state="absent")  # whatever the type: what is attached is looked into
-    assert [change.kind for change in result.changes] == ["IAM role", "IAM role", "IAM managed policy"]
+    assert [change.kind for change in result.changes] == [
+        "IAM role",
+        "IAM role",
+        "IAM managed policy version",
+        "IAM managed policy version",
+        "IAM managed policy",
+    ]
     assert not finished.exists()
     assert finished.iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def test_versions_that_went_are_told_when_their_policy_may_not_go(finished: RoleOf) -> None:
+    finished.name = "Managed-Role"
+    arn = finished.run(policy_type="managed").facts["policy_arn"]
+    finished.run(policy_type="managed", allow_query=True)
+    finished.iam.detach_role_policy(RoleName=finished.name, PolicyArn=arn)
+    finished.iam.delete_role(RoleName=finished.name)
+    finished.runner.deny("iam:DeletePolicy")
+    with pytest.raises(ApplyFailed) as caught:
+        finished.remove(policy_type="managed")
+    values = failure_values(caught.value)
+    assert values["changed"] is True
+    assert f"Already done in this run: Delete version v1 of {arn}" in str(values["msg"])
+    finished.runner.deny()
+    (change,) = finished.remove(policy_type="managed").changes
+    assert change.kind == "IAM managed policy"
 
 
 def test_a_managed_policy_that_another_role_uses_stays(finished: RoleOf) -> None:
@@ -211,22 +235,12 @@ def test_policies_named_by_the_caller_do_not_stand_against_the_deletion(own: Rol
 
 
 def test_a_removal_that_was_cut_short_is_finished_by_the_next_run(own: RoleOf) -> None:
-    own.runner.sandbox.aws.set_controller_policies(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {"Effect": "Deny", "Action": "iam:DeleteRole", "Resource": "*"},
-            ],
-        }
-    )
+    own.runner.deny("iam:DeleteRole")
     with pytest.raises(ApplyFailed) as caught:
         own.remove()
     assert [change.kind for change in caught.value.done] == ["IAM inline policy"]
     assert isinstance(caught.value.__cause__, errors.Forbidden)
-    own.runner.sandbox.aws.set_controller_policies(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    )
+    own.runner.deny()
     assert [change.kind for change in own.remove().changes] == ["IAM role"]
     assert not own.exists()
 

@@ -245,15 +245,7 @@ def test_bad_input_is_refused_before_any_request(new: RoleOf, options: dict[str,
 
 
 def test_a_missing_right_is_named_and_what_was_done_is_told(new: RoleOf) -> None:
-    new.runner.sandbox.aws.set_controller_policies(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {"Effect": "Deny", "Action": "iam:PutRolePolicy", "Resource": "*"},
-            ],
-        }
-    )
+    new.runner.deny("iam:PutRolePolicy")
     with pytest.raises(ApplyFailed) as caught:
         new.run()
     cause = caught.value.__cause__

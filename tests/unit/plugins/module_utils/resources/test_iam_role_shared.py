@@ -310,10 +310,34 @@ def test_a_managed_policy_replaces_the_inline_one(own: RoleOf) -> None:
 def test_the_oldest_version_goes_when_there_are_five(own: RoleOf) -> None:
     own.run(policy_type="managed")
     for number in range(6):
-        own.contract(policy_type="managed", allow_query=number % 2 == 0)
+        result = own.contract(policy_type="managed", allow_query=number % 2 == 0)
+    gone, new = result.changes
+    assert (gone.action, gone.kind, gone.before) == (
+        Action.DELETE,
+        "IAM managed policy version",
+        {"version_id": "v2"},
+    )
+    assert (new.action, new.kind) == (Action.UPDATE, "IAM managed policy")
     versions = own.iam.list_policy_versions(PolicyArn=own.attached()[0])["Versions"]
     assert sorted(entry["VersionId"] for entry in versions) == ["v3", "v4", "v5", "v6", "v7"]
     assert [entry["VersionId"] for entry in versions if entry["IsDefaultVersion"]] == ["v7"]
+
+
+def test_a_version_that_went_is_told_when_the_new_one_is_refused(own: RoleOf) -> None:
+    own.run(policy_type="managed")
+    for number in range(4):
+        own.run(policy_type="managed", allow_query=number % 2 == 0)
+    own.runner.deny("iam:CreatePolicyVersion")
+    with pytest.raises(ApplyFailed) as caught:
+        own.run(policy_type="managed", allow_query=True)
+    values = failure_values(caught.value)
+    assert values["changed"] is True
+    assert "Nothing was changed" not in str(values["msg"])
+    assert f"Already done in this run: Delete version v1 of {own.attached()[0]}" in str(values["msg"])
+    own.runner.deny()
+    assert [change.kind for change in own.run(policy_type="managed", allow_query=True).changes] == [
+        "IAM managed policy"
+    ]
 
 
 def test_a_managed_policy_of_others_is_not_changed(own: RoleOf) -> None:
