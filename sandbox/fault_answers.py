@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/prometheus/latest/APIReference/CommonErrors.html, k8
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
@@ -35,6 +36,8 @@ _PAGES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"
 
 def answer(fault: Fault, met: Met) -> flask.Response | None:
     """The service's answer to a request that the fault strikes; None when the service has none of this kind."""
+    if fault.kind is Kind.ERROR_AFTER:
+        fault = dataclasses.replace(fault, kind=Kind.ERROR)
     service = met.service.partition("/")[0]
     status = fault.status or 500
     if fault.kind is Kind.ERROR and status in (502, 504):

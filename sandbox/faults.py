@@ -4,8 +4,8 @@
 """Faults on request: which requests of which service go wrong, how and how often.
 
 A fault strikes when a service has recognised a request and named its operation, and before it does anything; only
-``drop_after`` and ``late`` let the service do its work. What a ``late`` write has changed is shown some time later: in
-Graph to readers and to the login service, in IAM to readers, STS and workspaces. The settings
+``drop_after``, ``error_after`` and ``late`` let the service do its work. What a ``late`` write has changed is shown
+some time later: in Graph to readers and to the login service, in IAM to readers, STS and workspaces. The settings
 ``graph_replication_seconds`` and ``iam_propagation_seconds`` do the same to every write. Azure Resource Manager,
 Kubernetes and Amazon Managed Service for Prometheus show at once what was written, so there it can't be asked for.
 """
@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     LATENCY = "latency"  # the answer is late by ``seconds``
     THROTTLED = "throttled"  # too many requests, with ``retry_after`` when that is given
     ERROR = "error"  # ``status`` 500, 502, 503 or 504
+    ERROR_AFTER = "error_after"  # the write is done, and answered by ``status`` all the same
     DROP_BEFORE = "drop_before"  # the connection ends before the request is handled
     DROP_AFTER = "drop_after"  # the request is handled, and the answer is lost
     CONFLICT = "conflict"  # another writer was faster
@@ -89,14 +90,14 @@ class Fault:
             raise ValueError("A callback belongs to a fault of the kind 'call', and to no other.")
         if self.seconds < 0 or (self.retry_after or 0) < 0:
             raise ValueError("'seconds' and 'retry_after' of a fault are not negative.")
-        if self.kind is Kind.ERROR and self.status not in (None, 500, 502, 503, 504):
+        if self.kind in (Kind.ERROR, Kind.ERROR_AFTER) and self.status not in (None, 500, 502, 503, 504):
             raise ValueError("The 'status' of an error is 500, 502, 503 or 504.")
         if self.kind is Kind.LATE and not any(fnmatch.fnmatchcase(one, self.service) for one in EVENTUALLY_CONSISTENT):
             services = " and ".join(EVENTUALLY_CONSISTENT)
             raise ValueError(f"Only {services} show later what was written, {self.service!r} shows it at once.")
 
     def fits(self, met: Met) -> bool:
-        if self.kind in (Kind.CONFLICT, Kind.LATE) and not met.writes:
+        if self.kind in (Kind.CONFLICT, Kind.ERROR_AFTER, Kind.LATE) and not met.writes:
             return False
         if self.kind is Kind.LATE and met.service not in EVENTUALLY_CONSISTENT:
             return False
@@ -149,7 +150,7 @@ class Armed:
 #: A service's own answer to a request that a fault strikes; None when the service has no such answer.
 Answer: t.TypeAlias = "t.Callable[[Fault, Met], flask.Response | None]"
 
-_SPOKEN = frozenset({Kind.THROTTLED, Kind.ERROR, Kind.CONFLICT, Kind.EXPIRED_TOKEN})
+_SPOKEN = frozenset({Kind.THROTTLED, Kind.ERROR, Kind.ERROR_AFTER, Kind.CONFLICT, Kind.EXPIRED_TOKEN})
 
 
 class Faults:

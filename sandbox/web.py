@@ -29,6 +29,8 @@ def make_app(world: World, service: str) -> flask.Flask:
     @app.after_request
     def log(response: flask.Response) -> flask.Response:
         fault: Kind | None = flask.g.get("fault")
+        if fault is Kind.ERROR_AFTER and response.status_code < 300:
+            response = flask.g.answer
         world.log.record(
             service=service,
             method=flask.request.method,
@@ -66,6 +68,8 @@ def name_operation(operation: str) -> None:
         flask.g.late_seconds = fault.seconds
     elif fault.callback is not None:
         fault.callback()
+    elif fault.kind is Kind.ERROR_AFTER:
+        flask.g.answer = answer
     elif fault.kind is Kind.DROP_BEFORE:
         flask.abort(flask.Response())
     elif answer is not None:

@@ -112,6 +112,10 @@ class Conflict(CloudError):
     retry_after: float | None = None
 
 
+#: The advice about a write whose outcome is open.
+LOOK_AGAIN: t.Final = "Run again: what was done is found then."
+
+
 class Interrupted(Conflict):
     """A write to which no answer came, or one that leaves open whether it was done: read and plan again."""
 

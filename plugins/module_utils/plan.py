@@ -189,7 +189,7 @@ class Retry:
 def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retry: Retry) -> Outcome[CurrentT]:
     """Read, plan and, outside check mode, apply; a lost race reads and plans again instead of forcing anything.
 
-    A write in doubt counts as made when the next plan no longer asks for it. In check mode the plan is rehearsed where
+    A write in doubt counts as made when a later plan no longer asks for it. In check mode the plan is rehearsed where
     the service can do that, so that what the service would refuse is refused then.
     """
     if check_mode:
@@ -198,6 +198,7 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
     plan = _decide(resource, current)
     done: list[Change[OperationT]] = []
     warnings = plan.warnings
+    doubted: list[Change[OperationT]] = []
     races = doubts = 0
     while plan.changes:
         current, lost = _execute(resource, plan, current, done)
@@ -206,17 +207,21 @@ def converge(resource: Resource[OperationT, CurrentT], *, check_mode: bool, retr
         races += 1
         uncertain = retry.is_uncertain(lost.error)
         doubts += uncertain
+        # What a service shows late is asked for again in between, so a doubt outlives the next plan.
+        doubted = [change for change in doubted if not _among(done, change) and not _same(change, lost.change)] + (
+            [lost.change] if uncertain or _among(doubted, lost.change) else []
+        )
         pause = retry.pause(lost.error, races, doubts)
         if pause is None:
-            raise ApplyFailed(tuple(done), lost.change, uncertain=uncertain) from lost.error
+            raise ApplyFailed(tuple(done), lost.change, uncertain=bool(doubted)) from lost.error
         try:
             retry.sleep(pause)
             current = resource.read()
             plan = _decide(resource, current)
         except Exception as error:
-            raise ApplyFailed(tuple(done), lost.change, uncertain=uncertain) from error
-        if uncertain and not any(_same(lost.change, change) for change in plan.changes):
-            done.append(lost.change)
+            raise ApplyFailed(tuple(done), lost.change, uncertain=bool(doubted)) from error
+        done += [change for change in doubted if not _among(plan.changes, change)]
+        doubted = [change for change in doubted if _among(plan.changes, change)]
         warnings += tuple(warning for warning in plan.warnings if warning not in warnings)
     return Outcome(tuple(done), current, warnings)
 
@@ -250,6 +255,10 @@ def _predict(resource: Resource[OperationT, CurrentT], retry: Retry) -> Outcome[
 def _same(one: Change[OperationT], other: Change[OperationT]) -> bool:
     """Whether both are the same write on the same object, whatever it looked like before."""
     return (one.kind, one.name, one.operation) == (other.kind, other.name, other.operation)
+
+
+def _among(changes: t.Iterable[Change[OperationT]], change: Change[OperationT]) -> bool:
+    return any(_same(change, other) for other in changes)
 
 
 @dataclasses.dataclass(frozen=True)

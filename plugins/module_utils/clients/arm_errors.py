@@ -40,7 +40,7 @@ _CONFLICT_CODES = frozenset({"etagmismatch", "operationnotallowed", "originaleta
 _PREEMPTED = "preempted"
 
 #: Statuses that leave open whether the request was carried out.
-_OPEN_STATUSES = frozenset({408, 500, 502, 503, 504})
+OPEN_STATUSES = frozenset({408, 500, 502, 503, 504})
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ def arm_errors(
     ``sends_write`` says that the block sends a write: then what leaves its outcome open is errors.Interrupted.
     """
     try:
-        with azure.login_errors(SERVICE, action), _open_outcomes(action, sends_write=sends_write):
+        with azure.login_errors(SERVICE, action), open_outcomes(action, sends_write=sends_write):
             yield
     except HttpResponseError as error:
         raise _refusal(error, action, where, permission, sends_write=sends_write) from error
@@ -89,7 +89,8 @@ def seconds_of(retry_after: str) -> float | None:
 
 
 @contextlib.contextmanager
-def _open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
+def open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
+    """Turn a connection that is lost inside the block into errors.Interrupted when the block ``sends_write``."""
     try:
         yield
     except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
@@ -99,7 +100,7 @@ def _open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
             service=SERVICE,
             action=action,
             detail=f"the connection was lost before the answer came ({' '.join(str(error).split())})",
-            fix="Run again: what was done is found then.",
+            fix=errors.LOOK_AGAIN,
         ) from error
 
 
@@ -115,9 +116,9 @@ def _refusal(
     if code.lower() in _CONFLICT_CODES or _PREEMPTED in f"{code} {message}".lower() or status in (412, 429):
         kind = errors.Conflict
         fix = "Wait until nobody else changes the cluster and run again."
-    elif sends_write and status in _OPEN_STATUSES:
+    elif sends_write and status in OPEN_STATUSES:
         kind = errors.Interrupted
-        fix = "Run again: what was done is found then."
+        fix = errors.LOOK_AGAIN
     elif status == 403:
         kind = errors.Forbidden
         fix = f"Allow {permission} on the cluster to the login, for example by the role Azure Kubernetes Service "

@@ -59,6 +59,8 @@ _SERVICE_DATA: t.Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
 _ACTION_PREFIXES = {"amp": "aps"}
 
 _READING = ("Get", "List", "Describe")
+#: Operations that change nothing, however they end.
+_WITHOUT_EFFECT = (*_READING, "AssumeRole", "Simulate")
 _DENIED_ACTION = re.compile(r"not authorized to perform:? ([a-z][\w-]*:\w+)")
 _DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _MISSING_CODES = frozenset({"NoSuchEntity", "NoSuchEntityException"})
@@ -378,15 +380,17 @@ def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -
     answer = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     code, detail = str(answer.get("Code", "")), _first_paragraph(str(answer.get("Message", "")))
-    operation = str(error.operation_name)
-    return _kind(operation, code, retried=bool(metadata.get("RetryAttempts")))(
+    operation, status = str(error.operation_name), int(metadata.get("HTTPStatusCode", 0))
+    kind = _kind(operation, code, status, retried=bool(metadata.get("RetryAttempts")))
+    fix = _fix(service, operation, code, detail)
+    return kind(
         service=_title(service),
         action=action,
         code=code,
-        status=int(metadata.get("HTTPStatusCode", 0)),
+        status=status,
         detail=detail,
         request_id=str(metadata.get("RequestId", "")),
-        fix=_fix(service, operation, code, detail),
+        fix=fix or (errors.LOOK_AGAIN if kind is errors.Interrupted else ""),
     )
 
 
@@ -412,13 +416,16 @@ def failure(error: botocore.exceptions.BotoCoreError, service: str, action: str)
     return errors.CloudError(service=_title(service), action=action, detail=_text(error))
 
 
-def _kind(operation: str, code: str, *, retried: bool) -> type[errors.CloudError]:
+def _kind(operation: str, code: str, status: int, *, retried: bool) -> type[errors.CloudError]:
     if code in _DENIED_CODES:
         return errors.Forbidden
     gone = code in _MISSING_CODES and not operation.startswith(_READING)  # deleted since it was read
     if retried and (gone or code in _EXISTING_CODES):
         return errors.Interrupted  # it may have been boto3's own first attempt, whose answer was lost
-    return errors.Conflict if gone or code in _CONFLICT_CODES else errors.CloudError
+    if gone or code in _CONFLICT_CODES:
+        return errors.Conflict
+    failed = status >= 500 and code not in _THROTTLING_CODES and not operation.startswith(_WITHOUT_EFFECT)
+    return errors.Interrupted if failed else errors.CloudError  # IAM may have done what it then stumbled over
 
 
 def _fix(service: str, operation: str, code: str, detail: str) -> str:

@@ -96,7 +96,8 @@ class Access:
 
 
 class KubeClient:
-    """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too.
+    """One cluster's API server. Every method raises CloudError, Forbidden or Unreachable; writes raise Conflict too,
+    and of Conflict's kinds Interrupted when the answer leaves open whether the object was stored.
 
     Through Azure, every method may also raise NotFound, NotReady, Refused or MissingCredentials for the cluster itself.
     """
@@ -150,7 +151,7 @@ class KubeClient:
             raise errors.NotFound(
                 f"{SERVICE} failed while {action}: {answer.message}.", fix="Create the namespace first."
             )
-        return self._object(reference, answer, action, Access.to("create", reference))
+        return self._object(reference, answer, action, Access.to("create", reference), writes=True)
 
     def merge_patch(
         self,
@@ -183,7 +184,7 @@ class KubeClient:
                 request_id=answer.request_id,
                 fix="It was deleted during the run: rerun.",
             )
-        return self._object(reference, answer, action, Access.to("patch", reference))
+        return self._object(reference, answer, action, Access.to("patch", reference), writes=not dry_run)
 
     def delete(self, reference: ObjectReference, *, uid: str, resource_version: str) -> None:
         """Delete the version of the object that was read, and no other; one that is gone already is no error.
@@ -201,7 +202,7 @@ class KubeClient:
             return
         # A deletion is answered with the object's last state, or with a Status that says Success.
         if not (200 <= answer.status < 300 and answer.body.get("status") == "Success"):
-            self._accepted(answer, action, Access.to("delete", reference))
+            self._accepted(answer, action, Access.to("delete", reference), writes=True)
 
     def list_in(self, kind: ObjectKind, namespace: str, *, labels: str = "", fields: str = "") -> list[Json]:
         """All objects of a kind in a namespace; none where the API server does not know the kind.
@@ -265,7 +266,7 @@ class KubeClient:
         if answer.status == 404 and answer.reason == "NotFound":
             return
         if not (200 <= answer.status < 300 and answer.body.get("status") == "Success"):
-            self._accepted(answer, action, Access.to("delete", reference))
+            self._accepted(answer, action, Access.to("delete", reference), writes=True)
 
     def log(self, pod: ObjectReference, container: str, *, previous: bool = False, since: int | None = None) -> str:
         """The end of a container's log, or of the one before its last restart; empty where there is none.
@@ -340,16 +341,18 @@ class KubeClient:
     ) -> Answer:
         return self._transport.send(method, path, action, body, content_type)
 
-    def _object(self, reference: ObjectReference, answer: Answer, action: str, access: Access) -> Json:
-        accepted = self._accepted(answer, action, access)
-        with _well_shaped(action):
+    def _object(
+        self, reference: ObjectReference, answer: Answer, action: str, access: Access, *, writes: bool = False
+    ) -> Json:
+        accepted = self._accepted(answer, action, access, writes=writes)
+        with _well_shaped(action, writes=writes):
             return shaped(reference.kind, accepted)
 
-    def _accepted(self, answer: Answer, action: str, access: Access) -> Json:
+    def _accepted(self, answer: Answer, action: str, access: Access, *, writes: bool = False) -> Json:
         """The answer's object. Raises the error that fits any other answer."""
         if 200 <= answer.status < 300 and answer.body.get("kind") not in (None, "Status"):
             return answer.body
-        kind, fix = self._failure(answer, access)
+        kind, fix = self._failure(answer, access, writes=writes)
         raise kind(
             service=SERVICE,
             action=action,
@@ -360,7 +363,7 @@ class KubeClient:
             fix=fix,
         )
 
-    def _failure(self, answer: Answer, access: Access) -> tuple[type[errors.CloudError], str]:
+    def _failure(self, answer: Answer, access: Access, *, writes: bool) -> tuple[type[errors.CloudError], str]:
         if answer.status == 401:
             return errors.CloudError, self._transport.advice.unauthorized
         if "NamespaceTerminating" in answer.causes:
@@ -375,11 +378,23 @@ class KubeClient:
             return errors.Forbidden, f"Grant the right {access} by an RBAC role{other}, if it is missing."
         if answer.status == 409:
             return errors.Conflict, "Another writer changed it again and again: rerun when it has finished."
+        if writes and _is_open(answer):
+            return errors.Interrupted, errors.LOOK_AGAIN
         if answer.status == 429 or answer.status >= 500:
             return errors.CloudError, "The API server is overloaded or restarting: rerun later."
         if not answer.reason:
             return errors.CloudError, self._transport.advice.no_api
         return errors.CloudError, ""
+
+
+def _is_open(answer: Answer) -> bool:
+    """Whether the answer to a write leaves open if it was done: a store that did not answer in time, or a proxy's word.
+
+    The API server's own 503 says that it takes no request.
+    """
+    if 200 <= answer.status < 300:
+        return True
+    return answer.status >= 500 and not (answer.status == 503 and answer.reason)
 
 
 def admission_in(message: str) -> str | None:
@@ -394,13 +409,14 @@ def admission_in(message: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _well_shaped(action: str) -> Iterator[None]:
+def _well_shaped(action: str, *, writes: bool = False) -> Iterator[None]:
     try:
         yield
     except Misshapen as problem:
         detail = f"the answer is odd: {problem}"
         fix = "See that this is a Kubernetes API server, and that its definitions are those of the installed operator."
-        raise errors.CloudError(service=SERVICE, action=action, detail=detail, fix=fix) from None
+        kind = errors.Interrupted if writes else errors.CloudError
+        raise kind(service=SERVICE, action=action, detail=detail, fix=fix) from None
 
 
 def _names(reference: ObjectReference) -> dict[str, str]:

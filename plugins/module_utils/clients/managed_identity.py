@@ -23,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra imp
     Trust,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_errors import OPEN_STATUSES, open_outcomes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
 
 try:
@@ -134,14 +135,18 @@ class IdentityClient:
     ) -> Mapping[str, t.Any]:
         """The answer's JSON object, empty for one without. ``path`` may be a next page's whole URL."""
         request = HttpRequest(method, urllib.parse.urljoin(self._base_url, path), json=body)
+        writes = method != "GET"
         try:
-            with azure.login_errors(SERVICE, action):
+            with azure.login_errors(SERVICE, action), open_outcomes(action, sends_write=writes):
                 response = self._client.send_request(request)
                 response.raise_for_status()
                 answer = response.json() if response.content else {}
         except HttpResponseError as error:
-            raise _refusal(error, action, ref, permission) from error
-        except (AzureError, ValueError) as error:  # ValueError: the answer is not JSON
+            raise _refusal(error, action, ref, permission, writes=writes) from error
+        except ValueError as error:  # the answer is not JSON
+            kind, fix = (errors.Interrupted, errors.LOOK_AGAIN) if writes else (errors.CloudError, "")
+            raise kind(service=SERVICE, action=action, detail=str(error), fix=fix) from error
+        except AzureError as error:
             raise errors.CloudError(service=SERVICE, action=action, detail=str(error)) from error
         return answer if isinstance(answer, Mapping) else {}
 
@@ -174,7 +179,9 @@ def _credential(body: Mapping[str, t.Any]) -> Credential:
     )
 
 
-def _refusal(error: HttpResponseError, action: str, ref: IdentityRef, permission: str) -> errors.AksAmpError:
+def _refusal(
+    error: HttpResponseError, action: str, ref: IdentityRef, permission: str, *, writes: bool
+) -> errors.AksAmpError:
     code, message = _answer(error)
     status = error.status_code or 0
     if status == 404:
@@ -183,6 +190,8 @@ def _refusal(error: HttpResponseError, action: str, ref: IdentityRef, permission
     fix = ""
     if status in (409, 429) or code == _CONCURRENT_CODE or _TAKEN_TEXT in message:
         kind, fix = errors.Conflict, _THROTTLED_FIX if status == 429 else _CONFLICT_FIX
+    elif writes and status in OPEN_STATUSES:
+        kind, fix = errors.Interrupted, errors.LOOK_AGAIN
     elif status == 403:
         kind, fix = errors.Forbidden, f"Allow {permission} {_ROLE_FIX}"
     elif status == 401:

@@ -176,6 +176,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:_SHOWN_CHARACTERS]
 
 
+def _stores(method: str, path: str) -> bool:
+    """Whether a request is for a lasting change: no read, no rehearsal, no review of rights."""
+    return method != "GET" and DRY_RUN not in path and not path.endswith("reviews")
+
+
 def _own_words(message: str) -> str:
     """What a pod answered, in what kubectl makes of it (k8s.io/apimachinery, NewGenericServerResponse)."""
     match = _QUOTED_ANSWER.search(message)
@@ -237,7 +242,7 @@ class RunCommandTransport:
         """Run the command that sends the request, wait for it, and give the API's answer.
 
         Raises Forbidden for a request whose answer is a secret, NotReady when the command takes too long, CloudError
-        when its output is none of the API's, and what Azure refuses.
+        when its output is none of the API's - Interrupted for a write, which may be done - and what Azure refuses.
         """
         if _SECRET_PATH.search(path):
             raise errors.Forbidden(
@@ -251,7 +256,9 @@ class RunCommandTransport:
         answer = answer_of(exit_code, logs)
         if answer is not None:
             return answer
-        raise self._no_answer(action, result, exit_code, logs)
+        kind = errors.Interrupted if _stores(method, path) else errors.CloudError
+        detail, fix = _no_answer(result, exit_code, logs)
+        raise kind(service=SERVICE, action=action, detail=detail, fix=fix)
 
     def ask_pod(self, method: str, path: str, action: str) -> Answer:
         """What a pod answers, or its log, as kubectl prints it. Raises what :meth:`send` does."""
@@ -263,7 +270,8 @@ class RunCommandTransport:
         answer = answer_of(exit_code, logs)
         if answer is not None:
             return dataclasses.replace(answer, text=_own_words(answer.message))
-        raise self._no_answer(action, result, exit_code, logs)
+        detail, fix = _no_answer(result, exit_code, logs)
+        raise errors.CloudError(service=SERVICE, action=action, detail=detail, fix=fix)
 
     def _run(self, command: Command, action: str, *, write: bool) -> Mapping[str, t.Any]:
         """The properties of the finished command's result."""
@@ -291,18 +299,19 @@ class RunCommandTransport:
             result = poller.result()
         return t.cast("Mapping[str, t.Any]", result.get("properties") or {})
 
-    def _no_answer(self, action: str, result: Mapping[str, t.Any], exit_code: int, logs: str) -> errors.CloudError:
-        """Why a command's output holds no answer of the API's."""
-        detail = f"kubectl ended with exit code {exit_code} and printed: {_one_line(logs) or 'nothing'}"
-        fix = "Look at the pod of the run command in the namespace aks-command."
-        if len(logs.encode()) >= OUTPUT_LIMIT_BYTES:
-            detail = "the answer is longer than the 512 kB that Azure keeps of a run command's output, and was cut off"
-            fix = "Run this from a machine with a route to the cluster, with aks.access set to user."
-        elif result.get("provisioningState") not in (None, "Succeeded"):
-            state, reason = result["provisioningState"], _one_line(str(result.get("reason") or "no reason given"))
-            detail = f"the run command ended as {state} ({reason})"
-            fix = "See that the cluster has a node with room for the pod of the run command."
-        elif exit_code == 0:
-            # What was printed without being the API's may be anything.
-            detail = "kubectl printed no object of the API's"
-        return errors.CloudError(service=SERVICE, action=action, detail=detail, fix=fix)
+
+def _no_answer(result: Mapping[str, t.Any], exit_code: int, logs: str) -> tuple[str, str]:
+    """Why a command's output holds no answer of the API's, and what to do about it."""
+    detail = f"kubectl ended with exit code {exit_code} and printed: {_one_line(logs) or 'nothing'}"
+    fix = "Look at the pod of the run command in the namespace aks-command."
+    if len(logs.encode()) >= OUTPUT_LIMIT_BYTES:
+        detail = "the answer is longer than the 512 kB that Azure keeps of a run command's output, and was cut off"
+        fix = "Run this from a machine with a route to the cluster, with aks.access set to user."
+    elif result.get("provisioningState") not in (None, "Succeeded"):
+        state, reason = result["provisioningState"], _one_line(str(result.get("reason") or "no reason given"))
+        detail = f"the run command ended as {state} ({reason})"
+        fix = "See that the cluster has a node with room for the pod of the run command."
+    elif exit_code == 0:
+        # What was printed without being the API's may be anything.
+        detail = "kubectl printed no object of the API's"
+    return detail, fix

@@ -307,8 +307,8 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
             found = before.existing_policy
             kind, name, documents = MANAGED, found.arn, (found.document, document)
         case DeletePolicyVersion() | DeleteManagedPolicy():
-            kind, name, document = _gone(operation, before.existing_policy)
-            action, documents = Action.DELETE, (document, None)
+            kind, name, content = _gone(operation, before.existing_policy)
+            action, documents = Action.DELETE, (content, None)
         case Attach() | Detach() | LeaveInstanceProfile():
             documents = (_attachments(before), _attachments(after))
         case _:

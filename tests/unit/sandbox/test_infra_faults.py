@@ -142,6 +142,29 @@ def test_a_connection_that_ends_after_the_write(sandbox: Sandbox) -> None:
     assert logged.fault == "drop_after"
 
 
+def test_an_error_after_the_write(sandbox: Sandbox) -> None:
+    token = sandbox.api_server("fresh").controller_token
+    url = f"{sandbox.cluster('fresh').api_server_url}/api/v1/namespaces"
+    sandbox.faults.add(Fault(Kind.ERROR_AFTER, operation="* namespaces", times=None))
+
+    def statuses(method: str) -> int:
+        return requests.request(
+            method,
+            url,
+            json={"metadata": {"name": "written"}},
+            headers={"Authorization": f"Bearer {token}"},
+            verify=str(sandbox.ca_file),
+            timeout=10,
+        ).status_code
+
+    assert statuses("POST") == 500
+    assert sandbox.api_server("fresh").get("Namespace", None, "written")
+    logged = _last(sandbox)
+    assert (logged.status, logged.write, logged.fault) == (500, True, "error_after")
+    assert statuses("POST") == 409  # a refusal stays what it is
+    assert statuses("GET") == 200
+
+
 def test_latency_delays_and_changes_nothing_else(sandbox: Sandbox, web: requests.Session) -> None:
     sandbox.faults.add(Fault(Kind.LATENCY, service="oidc", seconds=0.2))
     begin = time.monotonic()

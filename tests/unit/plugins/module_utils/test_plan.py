@@ -361,6 +361,41 @@ def test_a_write_without_an_answer_is_reported_exactly_once(done: list[bool]) ->
     assert register.writes == 2
 
 
+class Late(Silent):
+    """Shows what it has done after ``hidden`` further reads only; until then a repetition is a lost race."""
+
+    hidden = 2
+
+    def read(self) -> Values:
+        found = super().read()
+        if self.reads > 1 and self.hidden:
+            self.hidden -= 1
+            return {}
+        return found
+
+    def apply(self, change: Change[tuple[str, int]], current: Values) -> Values:
+        if change.name in self.stored:
+            raise Race
+        return super().apply(change, current)
+
+
+def test_a_write_in_doubt_that_is_shown_late_is_reported_all_the_same() -> None:
+    register = Late({}, {"a": 1, "b": 2})
+    register.done = [True]
+    outcome = run_within(register, Clock(600.0))
+    assert [change.name for change in outcome.changes] == ["a", "b"]
+    assert register.writes == 2
+
+
+def test_a_doubt_that_was_not_settled_is_told_with_another_error() -> None:
+    register = Late({}, {"a": 1})
+    register.done, register.hidden = [True], 99
+    with pytest.raises(ApplyFailed) as failure:
+        run_within(register, Clock(30.0))
+    assert type(failure.value.__cause__) is Race
+    assert failure.value.uncertain is True
+
+
 def test_a_service_that_never_answers_is_given_up_on_and_the_doubt_is_told() -> None:
     clock = Clock(600.0)
     with pytest.raises(ApplyFailed) as failure:

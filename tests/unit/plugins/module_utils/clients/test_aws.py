@@ -35,7 +35,7 @@ def auth(transport: Transport | None = None, **values: t.Any) -> AwsAuth:
     return AwsAuth(transport=transport or Transport(), **values)
 
 
-def refused(code: str, message: str, *, operation: str = "get_role") -> errors.CloudError:
+def refused(code: str, message: str, *, operation: str = "get_role", status: int = 403) -> errors.CloudError:
     """What a module gets when IAM refuses an operation with this code."""
     client = aws_client(auth(region="eu-west-1", **KEYS), "iam")
     with Stubber(client) as stub:
@@ -43,7 +43,7 @@ def refused(code: str, message: str, *, operation: str = "get_role") -> errors.C
             operation,
             service_error_code=code,
             service_message=message,
-            http_status_code=403,
+            http_status_code=status,
             response_meta={"RequestId": "c0ffee"},
         )
         with pytest.raises(errors.CloudError) as caught, aws_errors("iam", "reading IAM role r"):
@@ -128,6 +128,25 @@ def test_denied_names_the_action_of_the_service_message() -> None:
 
 def test_denied_without_an_action_in_the_message_names_the_operation() -> None:
     assert refused("AccessDenied", "Access denied").fix == "Allow iam:GetRole to the caller."
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code", "kind"),
+    [
+        ("delete_role", 500, "ServiceFailure", errors.Interrupted),
+        ("delete_role", 503, "ServiceUnavailable", errors.Interrupted),
+        ("delete_role", 502, "502", errors.Interrupted),
+        ("delete_role", 503, "RequestLimitExceeded", errors.CloudError),
+        ("delete_role", 400, "MalformedInput", errors.CloudError),
+        ("get_role", 500, "ServiceFailure", errors.CloudError),
+    ],
+)
+def test_a_write_that_the_service_stumbled_over_may_be_done(
+    operation: str, status: int, code: str, kind: type[errors.CloudError]
+) -> None:
+    error = refused(code, "unknown", operation=operation, status=status)
+    assert type(error) is kind
+    assert (error.fix == errors.LOOK_AGAIN) is (kind is errors.Interrupted)
 
 
 def test_an_explicit_deny_is_not_answered_by_allowing() -> None:

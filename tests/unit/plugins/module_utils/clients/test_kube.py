@@ -367,6 +367,71 @@ def test_a_server_error_is_reported_and_a_write_is_not_repeated(api: Api) -> Non
     assert len(api.requests) == 1
 
 
+_WRITES: t.Final = {
+    "create": lambda client: client.create(CONFIG, {}),
+    "patch": lambda client: client.merge_patch(CONFIG, {}, resource_version="7"),
+    "delete": lambda client: client.delete(CONFIG, uid="u", resource_version="7"),
+    "delete whole": lambda client: client.delete_whole(CONFIG, uid="u"),
+}
+_OPEN: t.Final = {
+    "store": failure(500, "InternalError", "etcdserver: request timed out"),
+    "time limit": failure(504, "Timeout", "Timeout: request did not complete within requested timeout"),
+    "proxy": Prepared(502, "<html>Bad Gateway</html>"),
+    "proxy's 503": Prepared(503, "upstream connect error or disconnect/reset before headers"),
+    "no object": Prepared(200, "<html>Welcome</html>"),
+}
+
+
+@pytest.mark.parametrize("write", _WRITES.values(), ids=_WRITES)
+@pytest.mark.parametrize("answer", _OPEN.values(), ids=_OPEN)
+def test_an_answer_that_leaves_open_whether_a_write_was_done_is_said_to(
+    api: Api, answer: Prepared, write: t.Callable[[KubeClient], object]
+) -> None:
+    api.answers = [answer]
+    with pytest.raises(errors.Interrupted) as caught:
+        write(api.client())
+    assert caught.value.fix == errors.LOOK_AGAIN
+
+
+def test_an_odd_object_in_the_answer_to_a_write_was_stored(api: Api) -> None:
+    api.answers = [Prepared(200, {**configmap(), "data": [1]})] * 2
+    with pytest.raises(errors.Interrupted, match="the answer is odd"):
+        api.client().merge_patch(CONFIG, {}, resource_version="7")
+    with pytest.raises(errors.CloudError) as caught:
+        api.client().merge_patch(CONFIG, {}, resource_version="7", dry_run=True)
+    assert not isinstance(caught.value, errors.Conflict)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        failure(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
+        failure(500, "InternalError", 'Internal error occurred: failed calling webhook "x.example.com": timed out'),
+        failure(429, "TooManyRequests", "later"),
+    ],
+    ids=["503", "webhook", "429"],
+)
+def test_what_was_turned_away_before_it_was_stored_is_not_in_doubt(api: Api, answer: Prepared) -> None:
+    for write in _WRITES.values():
+        api.answers = [answer]
+        with pytest.raises(errors.CloudError) as caught:
+            write(api.client())
+        assert not isinstance(caught.value, errors.Conflict)
+
+
+def test_what_stores_nothing_is_not_in_doubt(api: Api) -> None:
+    for ask in (
+        lambda client: client.get(CONFIG),
+        lambda client: client.merge_patch(CONFIG, {}, resource_version="7", dry_run=True),
+        lambda client: client.create_token("monitoring", "prometheus-sa", "sts.amazonaws.com", 600),
+        lambda client: client.may(Access.to("patch", CONFIG)),
+    ):
+        api.answers = [_OPEN["store"]]
+        with pytest.raises(errors.CloudError) as caught:
+            ask(api.client())
+        assert not isinstance(caught.value, errors.Conflict)
+
+
 def test_a_redirect_is_not_followed_with_the_token(api: Api) -> None:
     api.answers = [Prepared(302, "", (("Location", f"{api.url}/elsewhere"),))]
     with pytest.raises(errors.CloudError, match="HTTP 302"):

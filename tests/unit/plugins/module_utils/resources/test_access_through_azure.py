@@ -27,6 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     prometheus_remote_write,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import failure_values, result_values
+from sandbox import kubectl
 from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from sandbox.world import AWS_ACCOUNT, AZURE_SUBSCRIPTION, AZURE_TENANT, CONTROLLER_CLIENT_ID, CONTROLLER_CLIENT_SECRET
@@ -279,6 +280,7 @@ FAULTS = [
     Fault(Kind.ERROR, "arm", status=503),
     Fault(Kind.DROP_BEFORE, "arm"),
     Fault(Kind.DROP_AFTER, "arm"),
+    Fault(Kind.ERROR_AFTER, "arm"),
     Fault(Kind.CONFLICT, "arm", status=409, code="OperationNotAllowed"),
 ]
 
@@ -306,7 +308,7 @@ def test_a_fault_on_the_way_ends_in_success_or_in_one_error_and_a_rerun_that_con
         first = None
     if fault.kind is Kind.CONFLICT and operation.startswith(("ManagedClusters_Get", "ManagedClusters_List")):
         assert not armed.struck or first is None
-    else:
+    elif fault.kind is not Kind.ERROR_AFTER or operation.endswith("RunCommand"):
         assert armed.struck == 1
     again = run(federated_service_account.DEFINITION, options)
     assert run(federated_service_account.DEFINITION, options).changes == ()
@@ -316,6 +318,24 @@ def test_a_fault_on_the_way_ends_in_success_or_in_one_error_and_a_rerun_that_con
     assert stored is not None
     assert stored["metadata"]["labels"] == {**MARK, "azure.workload.identity/use": "true"}
     assert stored["metadata"]["annotations"] == {"azure.workload.identity/client-id": "an-id"}
+
+
+@pytest.mark.parametrize("output", ["", "Unable to connect to the server: net/http: TLS handshake timeout"])
+def test_a_write_whose_output_says_nothing_is_looked_for(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    run_in_pod = kubectl.run
+
+    def garbled(line: str, *arguments: t.Any) -> kubectl.Outcome:
+        outcome = run_in_pod(line, *arguments)
+        return kubectl.Outcome(1, output) if line.startswith("kubectl create") else outcome
+
+    monkeypatch.setattr(kubectl, "run", garbled)
+    options = {**ACCOUNT, "aks": aks(sandbox, "run_command")}
+    assert [change.name for change in run(federated_service_account.DEFINITION, options).changes] == [
+        "monitoring/prometheus-sa"
+    ]
+    assert run(federated_service_account.DEFINITION, options).changes == ()
 
 
 def test_a_create_that_is_not_waited_for_to_its_end_is_found_by_the_next_run(sandbox: Sandbox) -> None:

@@ -15,8 +15,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.entra import IdentityRef, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.managed_identity import IdentityClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import ENTRA_AUDIENCE
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.entra_federated_credential import DEFINITION
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result, failure_values
 from sandbox import entra_tokens
 from sandbox import estate as seeded
 from sandbox.entra_tokens import Principal
@@ -247,12 +248,30 @@ def test_an_outside_writer_loses_nothing(estate: AzureEstate) -> None:
     assert [one["name"] for one in identity(estate).credentials] == ["rival"]
 
 
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.ERROR])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.ERROR, Kind.ERROR_AFTER])
 def test_a_write_that_goes_wrong_once_is_done_all_the_same(estate: AzureEstate, kind: Kind) -> None:
     estate.sandbox.world.faults.add(Fault(kind, service="arm", method="PUT"))
     assert len(run(estate).changes) == 1
     assert len(identity(estate).credentials) == 1
     assert run(estate).changes == ()
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.ERROR_AFTER])
+def test_a_write_whose_answer_never_comes_is_looked_for(estate: AzureEstate, kind: Kind, state: str) -> None:
+    if state == "absent":
+        run(estate)
+    method = "PUT" if state == "present" else "DELETE"
+    estate.sandbox.world.faults.add(Fault(kind, service="arm", method=method, times=None))
+    try:
+        changed = bool(run(estate, state=state).changes)
+    except ApplyFailed as error:
+        values = failure_values(error)
+        changed = bool(values["changed"]) or "It is not known whether" in str(values["msg"])
+    assert changed
+    estate.sandbox.world.faults.clear()
+    assert len(identity(estate).credentials) == int(state == "present")
+    assert run(estate, state=state).changes == ()
 
 
 @pytest.mark.parametrize("cloud", ["AzureUSGovernment", "AzureChinaCloud"])

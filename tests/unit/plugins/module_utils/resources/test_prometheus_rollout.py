@@ -371,6 +371,20 @@ def test_a_failing_rollout_is_put_back(sandbox: Sandbox, server: ApiServer, kind
     assert len(run(sandbox, workload_kind=kind).changes) == 2
 
 
+@pytest.mark.parametrize("operation", ["patch configmaps", "patch deployments"])
+def test_what_is_put_back_without_a_clear_answer_is_not_taken_for_somebody_elses(
+    sandbox: Sandbox, server: ApiServer, operation: str
+) -> None:
+    seed(server)
+    before = {"data": config(server)["data"], "spec": stored(server, "Deployment")["spec"]}
+    server.set_fate(Fate(FateKind.CRASH, text=ROLE, message=DENIED))
+    armed = sandbox.faults.add(Fault(Kind.ERROR_AFTER, operation=operation, nth=2))
+    values = failing(sandbox, rollback=True)
+    assert armed.struck == 1
+    assert "What was there before is put back." in str(values["msg"])
+    assert {"data": config(server)["data"], "spec": stored(server, "Deployment")["spec"]} == before
+
+
 def test_what_somebody_has_changed_since_is_not_put_back(sandbox: Sandbox, server: ApiServer) -> None:
     seed(server)
     server.set_fate(Fate(FateKind.UNREADY, text=ROLE))
