@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may call ARM: the bearer token is checked, and only the controller has a role on the subscription.
 
-Without ``world.rights.azure`` its role allows everything but the actions among ``world.missing_rights``.
+Without ``world.rights.azure`` its role allows everything but the actions among ``world.missing_rights``. A write of a
+cluster needs rights on the resources that the cluster names, too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from sandbox.hosts import LOGIN_HOST
 from sandbox.world import AZURE_TENANT
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sandbox.arm.linked import Link
     from sandbox.entra_tokens import Principal
     from sandbox.world import World
 
@@ -36,6 +40,21 @@ def require_role(world: World, authorization: str | None, action: str, scope: st
             f"The client '{principal.app_id}' with object id '{principal.object_id}' does not have authorization to "
             f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, "
             "please refresh your credentials.",
+        )
+
+
+def require_linked(world: World, authorization: str | None, action: str, scope: str, links: Iterable[Link]) -> None:
+    """Raise ArmError 403 where the caller, who may do the action, lacks rights on what the request's body names."""
+    principal = authenticated(world, authorization)
+    lacking = [link for link in links if not _is_allowed(world, link.action, link.scope)]
+    if lacking:
+        actions, scopes = (",".join(part) for part in zip(*((one.action, one.scope) for one in lacking), strict=True))
+        raise gateway(
+            403,
+            "LinkedAuthorizationFailed",
+            f"The client '{principal.app_id}' with object id '{principal.object_id}' has permission to perform action "
+            f"'{action}' on scope '{scope}'; however, it does not have permission to perform action(s) '{actions}' on "
+            f"the linked scope(s) '{scopes}' (respectively) or the linked scope(s) are invalid.",
         )
 
 

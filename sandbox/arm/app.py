@@ -14,7 +14,7 @@ import uuid
 import flask
 
 from sandbox import web
-from sandbox.arm import access, body, errors, identities, query, subscriptions
+from sandbox.arm import access, body, errors, identities, linked, query, subscriptions
 from sandbox.arm.kubeconfig import credential_results, server_of
 from sandbox.arm.operations import TERMINAL_STATES, Operation, Operations
 from sandbox.arm.run_command import RunCommands
@@ -145,6 +145,13 @@ class _ManagedClusters:
 
     def put(self, subscription: str, group: str, name: str) -> flask.Response:
         self._begin("ManagedClusters_CreateOrUpdate", _WRITE, subscription, group)
+        access.require_linked(
+            self._world,
+            flask.request.headers.get("Authorization"),
+            _WRITE,
+            flask.request.path,
+            linked.links(_json_object()),
+        )
         with self._world.lock:
             cluster = self._world.find_cluster(subscription, group, name)
             self._require_preconditions(cluster)

@@ -260,6 +260,26 @@ def _identity(name: str, **options: t.Any) -> Case:
     return dataclasses.replace(case, name=name, options=of)
 
 
+def _linked(estate: Estate) -> None:
+    """A cluster on a network, with an identity, behind addresses, with disks and logs that somebody else made."""
+    body = estate.sandbox.cluster("fresh").body
+    providers = f"/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers"
+    network, properties = f"{providers}/Microsoft.Network", body["properties"]
+    identity = f"{providers}/Microsoft.ManagedIdentity/userAssignedIdentities/id-cluster"
+    workspace = f"{providers}/Microsoft.OperationalInsights/workspaces/logs"
+    body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
+    properties["agentPoolProfiles"][0]["vnetSubnetID"] = f"{network}/virtualNetworks/hub/subnets/nodes"
+    properties["networkProfile"]["loadBalancerProfile"] |= {
+        "outboundIPs": {"publicIPs": [{"id": f"{network}/publicIPAddresses/out"}]},
+        "outboundIPPrefixes": {"publicIPPrefixes": [{"id": f"{network}/publicIPPrefixes/out"}]},
+    }
+    properties["addonProfiles"]["omsagent"] = {
+        "enabled": True,
+        "config": {"logAnalyticsWorkspaceResourceID": workspace},
+    }
+    properties["diskEncryptionSetID"] = f"{providers}/Microsoft.Compute/diskEncryptionSets/disks"
+
+
 _MANAGED: t.Final = _changed("iam_web_identity_role-create", "managed-create", policy_type="managed")
 _VERSIONS: t.Final = tuple(
     _changed("iam_web_identity_role-create", policy_type="managed", allow_query=bool(number % 2)) for number in range(5)
@@ -392,6 +412,12 @@ _AZURE: t.Final = (
         "rotate-keys",
         ("azure/options/rotate-keys.json", "azure/options/rotate-keys-operations.json"),
         ROTATION,
+        login=("azure/federate.json", "azure/operations.json"),
+    ),
+    _option(
+        "linked-resources",
+        ("azure/options/linked-resources.json",),
+        dataclasses.replace(_CASES["aks_oidc_issuer-enable"], name="enable-linked", prepare=_linked),
         login=("azure/federate.json", "azure/operations.json"),
     ),
     _option("managed-identity", ("azure/options/managed-identity.json",), _identity("identity-create")),

@@ -39,6 +39,12 @@ _CONFLICT_CODES = frozenset({"etagmismatch", "operationnotallowed", "originaleta
 #: An operation that a later one replaced; services of Azure put it into the code or only into the message.
 _PREEMPTED = "preempted"
 
+#: The login may update the cluster, but not use a resource that the cluster names, which each update names again.
+_LINKED_FIX = (
+    "Allow the login the actions that the message names, on the linked scopes that it names: an update sends the whole "
+    "cluster, and needs these rights on the resources that the cluster uses."
+)
+
 #: Statuses that leave open whether the request was carried out.
 OPEN_STATUSES = frozenset({408, 500, 502, 503, 504})
 
@@ -121,8 +127,7 @@ def _refusal(
         fix = errors.LOOK_AGAIN
     elif status == 403:
         kind = errors.Forbidden
-        fix = f"Allow {permission} on the cluster to the login, for example by the role Azure Kubernetes Service "
-        fix += "Contributor; where the message names another right, that one."
+        fix = _LINKED_FIX if code == "LinkedAuthorizationFailed" else _missing_right_fix(permission)
     elif status == 401:
         fix = "The login's token is not accepted: check tenant (AZURE_TENANT_ID) and cloud_environment."
     refusal = kind(
@@ -137,6 +142,13 @@ def _refusal(
     if isinstance(refusal, errors.Conflict):
         refusal.retry_after = seconds_of(_header(error, "Retry-After"))
     return refusal
+
+
+def _missing_right_fix(permission: str) -> str:
+    return (
+        f"Allow {permission} on the cluster to the login, for example by the role Azure Kubernetes Service "
+        "Contributor; where the message names another right, that one."
+    )
 
 
 def _not_found(code: str, message: str, where: ClusterRef | ClusterScope) -> errors.NotFound:

@@ -174,6 +174,14 @@ _AZURE: t.Final[t.Mapping[str, Failure]] = {
         "The client '...' with object id '...' does not have authorization to perform action "
         "'Microsoft.ContainerService/managedClusters/write' over scope '...' or the scope is invalid",
     ),
+    "LinkedAuthorizationFailed": _arm(
+        403,
+        "LinkedAuthorizationFailed",
+        "The client '...' with object id '...' has permission to perform action "
+        "'Microsoft.ContainerService/managedClusters/write' on scope '...'; however, it does not have permission to "
+        "perform action(s) 'Microsoft.OperationalInsights/workspaces/sharedkeys/read' on the linked scope(s) '...' "
+        "(respectively) or the linked scope(s) are invalid.",
+    ),
     "OperationNotAllowed, EtagMismatch": _arm(
         409,
         "OperationNotAllowed",

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from sandbox import arm
+from sandbox.arm.linked import links
+from sandbox.rights import AzureRole, Rights
 from sandbox.world import AZURE_SUBSCRIPTION, Settings, World
 from tests.unit.sandbox.azure_support import API_VERSION, ARM, GRAPH, STRANGER, add_cluster, bearer, writes
 
@@ -192,6 +194,73 @@ def test_the_controllers_role_may_lack_an_action() -> None:
     azure.world.missing_rights.add("Microsoft.ContainerService/managedClusters/write")
     assert azure.call("GET").status_code == 200
     assert _code(azure.call("PUT", json=azure.read())) == (403, "AuthorizationFailed")
+
+
+# Rights on what a cluster's body names
+
+_OTHERS = f"/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/rg-others/providers"
+_SUBNET = f"{_OTHERS}/Microsoft.Network/virtualNetworks/hub/subnets/nodes"
+_LOGS = {"logAnalyticsWorkspaceResourceID": "/logs"}
+_LINKED = [
+    (
+        {"properties": {"agentPoolProfiles": [{"name": "system", "podSubnetID": _SUBNET}]}},
+        ("Microsoft.Network/virtualNetworks/subnets/join/action", _SUBNET),
+    ),
+    (
+        {"properties": {"apiServerAccessProfile": {"subnetId": _SUBNET}}},
+        ("Microsoft.Network/virtualNetworks/subnets/join/action", _SUBNET),
+    ),
+    (
+        {"identity": {"userAssignedIdentities": {"/id": {}}}},
+        ("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", "/id"),
+    ),
+    (
+        {"properties": {"networkProfile": {"loadBalancerProfile": {"outboundIPs": {"publicIPs": [{"id": "/ip"}]}}}}},
+        ("Microsoft.Network/publicIPAddresses/join/action", "/ip"),
+    ),
+    (
+        {"properties": {"addonProfiles": {"omsAgent": {"enabled": True, "config": _LOGS}}}},
+        ("Microsoft.OperationalInsights/workspaces/sharedkeys/read", "/logs"),
+    ),
+    ({"properties": {"diskEncryptionSetID": "/disks"}}, ("Microsoft.Compute/diskEncryptionSets/read", "/disks")),
+]
+
+
+@pytest.mark.parametrize(("sent", "needed"), _LINKED)
+def test_what_a_cluster_names_needs_rights_of_its_own(sent: Json, needed: tuple[str, str]) -> None:
+    assert [(link.action, link.scope) for link in links(sent)] == [needed]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"identity": None, "properties": None},
+        {"identity": {"type": "SystemAssigned"}, "properties": {"agentPoolProfiles": [{"vnetSubnetID": None}, "x"]}},
+        {"properties": {"addonProfiles": {"omsagent": {"enabled": False, "config": _LOGS}}}},
+    ],
+)
+def test_a_cluster_on_what_aks_makes_itself_names_nothing(sent: Json) -> None:
+    assert links(sent) == ()
+
+
+def test_a_put_needs_rights_on_linked_resources_where_they_are() -> None:
+    azure = Arm()
+    write, join = (
+        "Microsoft.ContainerService/managedClusters/*",
+        "Microsoft.Network/virtualNetworks/subnets/join/action",
+    )
+    content = azure.read()
+    for pool in content["properties"]["agentPoolProfiles"]:
+        pool["vnetSubnetID"] = _SUBNET
+    group = f"/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/rg-one"
+    azure.world.rights = Rights(azure=(AzureRole((write, join), (group,)),))
+    refused = azure.put(content)
+    assert _code(refused) == (403, "LinkedAuthorizationFailed")
+    assert f"does not have permission to perform action(s) '{join}' on the linked scope(s) '{_SUBNET}'" in refused.text
+    assert writes(azure.world) == []
+    azure.world.rights = Rights(azure=(AzureRole((write,), (group,)), AzureRole((join,), (_SUBNET,))))
+    assert azure.put(content).status_code == 200
 
 
 # Writing

@@ -392,6 +392,21 @@ def test_a_missing_right_is_named() -> None:
     assert "Allow Microsoft.ContainerService/managedClusters/write" in refused.fix
 
 
+def test_a_missing_right_on_a_linked_resource_is_not_taken_for_one_on_the_cluster() -> None:
+    message = (
+        "The client 'c' with object id 'o' has permission to perform action "
+        "'Microsoft.ContainerService/managedClusters/write' on scope '/one'; however, it does not have permission to "
+        "perform action(s) 'Microsoft.Network/virtualNetworks/subnets/join/action' on the linked scope(s) '/subnet' "
+        "(respectively) or the linked scope(s) are invalid."
+    )
+    refused = refusal_of_put(Answer(403, {"error": {"code": "LinkedAuthorizationFailed", "message": message}}))
+    assert isinstance(refused, errors.Forbidden)
+    assert "'Microsoft.Network/virtualNetworks/subnets/join/action' on the linked scope(s) '/subnet'" in refused.message
+    assert "the actions that the message names, on the linked scopes that it names" in refused.fix
+    assert "managedClusters/write" not in refused.fix
+    assert refused.accepted is False
+
+
 def test_a_page_of_a_proxy_is_an_error_without_code() -> None:
     with pytest.raises(errors.CloudError) as caught:
         client(Script(Answer(400, "<html>blocked</html>"))).get_cluster(REF)
