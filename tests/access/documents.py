@@ -33,6 +33,7 @@ VALUES: t.Final[Mapping[str, str]] = {
     "SUBSCRIPTION_ID": AZURE_SUBSCRIPTION,
     "RESOURCE_GROUP": estate.RESOURCE_GROUP,
     "USER_NAME": "controller",
+    "POLICY_ARN": "arn:aws:iam::aws:policy/AmazonPrometheusQueryAccess",
 }
 
 

@@ -18,6 +18,7 @@ from sandbox.world import (
     CONTROLLER_CLIENT_ID,
     CONTROLLER_CLIENT_SECRET,
 )
+from tests.access.documents import VALUES
 from tests.access.trials import Part, Trial
 from tests.faults.modules import CASES, NAMESPACE, ROLE, ROTATION, SERVICE_ACCOUNT, Case, Estate, Options, by_name
 from tests.unit.plugins.azure_estate import RESOURCE_GROUP
@@ -284,6 +285,11 @@ _MANAGED: t.Final = _changed("iam_web_identity_role-create", "managed-create", p
 _VERSIONS: t.Final = tuple(
     _changed("iam_web_identity_role-create", policy_type="managed", allow_query=bool(number % 2)) for number in range(5)
 )
+#: A policy of AWS's own, beside the one that the collection writes.
+_FURTHER: t.Final = {"managed_policy_arns": [VALUES["POLICY_ARN"]]}
+_FURTHER_CREATE: t.Final = _changed("iam_web_identity_role-create", "further-create", **_FURTHER)
+#: The role is there without the policy.
+_FURTHER_ADDED: t.Final = _after(_FURTHER_CREATE, _CASES["iam_web_identity_role-create"])
 _AWS: t.Final = (
     Part(
         "federate-bounded",
@@ -358,6 +364,25 @@ _AWS: t.Final = (
         "managed-policy-teardown",
         ("aws/options/managed-policy-teardown.json",),
         _after(_changed("iam_web_identity_role-absent", "managed-absent", policy_type="managed"), *_VERSIONS[:2]),
+        login=("aws/teardown.json",),
+    ),
+    _option(
+        "further-policies",
+        ("aws/options/further-policies.json",),
+        _FURTHER_CREATE,
+        _FURTHER_ADDED,
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "further-policies-read",
+        ("aws/options/further-policies-read.json",),
+        Trial(_FURTHER_ADDED, check_mode=True),
+        login=("aws/read.json",),
+    ),
+    _option(
+        "further-policies-teardown",
+        ("aws/options/further-policies-teardown.json",),
+        _after(_changed("iam_web_identity_role-absent", "further-absent", **_FURTHER), _FURTHER_CREATE),
         login=("aws/teardown.json",),
     ),
     _option(

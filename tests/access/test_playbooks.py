@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -34,6 +35,7 @@ OPTIONS = (
     "aks_amp_policy_type=managed",
     f"aks_amp_managed_identity_name={MANAGED_IDENTITY}",
     "aks_amp_resource_policy=true",
+    json.dumps({"aks_amp_managed_policy_arns": [VALUES["POLICY_ARN"]]}),
 )
 
 
@@ -86,7 +88,10 @@ def test_each_playbook_passes_with_exactly_its_documents(sandbox: Sandbox) -> No
 
 
 def test_with_options_the_further_documents_are_enough(sandbox: Sandbox) -> None:
-    managed = ("aws/options/managed-policy", "azure/options/managed-identity", "aws/options/resource-policy")
+    managed = (
+        *("aws/options/managed-policy", "aws/options/further-policies", "aws/options/resource-policy"),
+        "azure/options/managed-identity",
+    )
     user = "azure/options/cluster-user.json"
     log_in(sandbox, *FEDERATE, *(f"{path}.json" for path in managed), user)
     assert_passes(play(sandbox, "federate", *OPTIONS))
