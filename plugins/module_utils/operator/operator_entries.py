@@ -452,7 +452,10 @@ def reserved_labels(spec: t.Mapping[str, t.Any]) -> frozenset[str]:
 def merge_labels(
     labels: t.Mapping[str, str], wanted: t.Mapping[str, str], record: Json, reserved: t.Collection[str], place: str
 ) -> PartChange:
-    """The external labels with those that are asked for. Raises Refused for one that has another value."""
+    """The external labels with those that are asked for. Raises Refused for one that has another value.
+
+    One that is not asked for any more stays until all is removed: without it every series would be another one.
+    """
     after = dict(labels)
     before_shown: Json = {}
     after_shown: Json = {}
@@ -476,13 +479,6 @@ def merge_labels(
         after[name] = after_shown[name] = value
         before_shown |= {} if present is None else {name: present}
         summaries.append(f"set the external label {name} to {value}{_was(present)}")
-    for name, note in ours.items():
-        if name not in wanted:
-            record = forgotten(record, EXTERNAL_LABELS, name)
-            if labels.get(name) == note[SET]:
-                del after[name]
-                before_shown[name] = note[SET]
-                summaries.append(f"remove the external label {name}")
     return PartChange(after, record, before_shown, after_shown, tuple(summaries))
 
 

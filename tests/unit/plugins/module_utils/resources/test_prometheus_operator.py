@@ -215,10 +215,20 @@ def test_only_an_entry_is_a_reload(sandbox: Sandbox, api_server: ApiServer) -> N
     assert result.facts["rollout"] == "reload"
     assert entry_of(api_server)["queueConfig"] == {**QUEUE, "maxShards": 10}
     assert spec_of(api_server)["externalLabels"] == {"cluster": "fresh", "team": "metrics"}
-    back = run(sandbox)
-    assert "remove the external label team" in back.changes[0].summary
+    run(sandbox)
     assert entry_of(api_server)["queueConfig"] == QUEUE
+    # Every series carries it, so it stays until all is removed.
+    assert spec_of(api_server)["externalLabels"] == {"cluster": "fresh", "team": "metrics"}
+    removed = remove(sandbox)
+    assert "remove the external label team" in removed.changes[0].summary
     assert spec_of(api_server)["externalLabels"] == {"cluster": "fresh"}
+
+
+def test_a_label_that_is_not_asked_for_any_more_is_still_ours(sandbox: Sandbox, api_server: ApiServer) -> None:
+    run(sandbox, external_labels={"team": "metrics"})
+    assert run(sandbox).changes == ()
+    run(sandbox, external_labels={"team": "storage"})
+    assert spec_of(api_server)["externalLabels"]["team"] == "storage"
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
