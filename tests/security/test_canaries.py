@@ -42,6 +42,8 @@ Json = dict[str, t.Any]
 CERTIFICATE_PASSWORD: t.Final = "canary/of+the certificate"
 PROXY_PASSWORD: t.Final = "canary of@the:proxy"
 CONFIGURATION_PASSWORD: t.Final = "canary-of-prometheus.yml"
+#: Both parts of a password that Go takes as it is: ``begin's@end``.
+CONFIGURATION_PROXY: t.Final = ("canary-begin-of-the-proxy", "canary-end-of-the-proxy")
 _SECONDS: t.Final = 300.0
 IN_PROCESSES: t.Final = {"aks_amp_direct": False}
 NO_BOUNDS: t.Final = {"aks_amp_check_wait_timeout": 0}
@@ -109,6 +111,8 @@ class Stage:
             "certificate's password": CERTIFICATE_PASSWORD,
             "proxy's password": PROXY_PASSWORD,
             "password in prometheus.yml": CONFIGURATION_PASSWORD,
+            "begin of a proxy's password in prometheus.yml": CONFIGURATION_PROXY[0],
+            "end of a proxy's password in prometheus.yml": CONFIGURATION_PROXY[1],
             "any token": TOKEN,
             "any private key": PRIVATE_KEY,
             **{f"token of {name}": token for name, token in clusters.items()},
@@ -204,6 +208,8 @@ def stage(estate: Estate, tmp_path: Path) -> Stage:
         assert config is not None
         entry = "- url: https://old.example/push\n  basic_auth:\n    username: me\n"
         entry += f"    password: {CONFIGURATION_PASSWORD}\n"
+        entry += f"  proxy_url: http://me:{CONFIGURATION_PROXY[0]}'s@{CONFIGURATION_PROXY[1]}@proxy.example:3128\n"
+        entry += f"  # application_secret: {CONFIGURATION_PASSWORD}\n"
         text = config["data"]["prometheus.yml"].partition("remote_write:\n")
         config["data"]["prometheus.yml"] = f"{text[0]}remote_write:\n{entry}"
         server.seed({"apiVersion": "v1", "kind": "ConfigMap", **config})

@@ -37,6 +37,7 @@ def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://me:p%40ss@proxy.example:3128", {"p%40ss", "p@ss"}),
         ("https://me:a@b@proxy.example/path", {"a@b"}),
         ("socks5h://:only@proxy.example", {"only"}),
+        ("http://me@home:it's@proxy.example:3128", {"it's"}),
         ("http://me@proxy.example", set()),
         ("http://proxy.example/a:b@c", set()),
         ("arn:aws:iam::123456789012:role/a@b", set()),

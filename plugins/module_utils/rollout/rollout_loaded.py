@@ -13,6 +13,7 @@ import enum
 import re
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import without_userinfo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import YamlProblem, load
 
 _BLOTTED = ("<secret>",)
@@ -78,7 +79,7 @@ def _labels(configuration: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _essence(entry: t.Mapping[str, t.Any]) -> tuple[str, str, str]:
     sigv4 = entry.get("sigv4")
     signing = sigv4 if isinstance(sigv4, dict) else {}
-    url = re.sub(r"(?<=://)[^/\s@]+@", "", str(entry.get("url") or ""))
+    url = without_userinfo(str(entry.get("url") or ""))
     return url, str(signing.get("region") or ""), str(signing.get("role_arn") or "")
 
 
@@ -108,4 +109,4 @@ def _plain(value: t.Any) -> str:
     match = _DURATION.fullmatch(text)
     if match is not None and text:
         return f"{sum(int(match[unit] or 0) * size for unit, size in _MILLISECONDS.items())} ms"
-    return re.sub(r"(?<=://)[^/\s@]+@", "", text)
+    return without_userinfo(text)

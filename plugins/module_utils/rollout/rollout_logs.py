@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.json_text import parse_json
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import USERINFO
 
 Json = dict[str, t.Any]
 
@@ -32,7 +33,7 @@ _SECRETS = (
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"),
     re.compile(r"(?i)(?<=bearer )[^\s\"'\\]+"),
     re.compile(r"(?i)(?<=basic )[a-z0-9+/=]{8,}"),
-    re.compile(r"(?<=://)[^/\s@\"'\\]+(?=@)"),
+    USERINFO,
     re.compile(
         r"(?i)(?:(?<=x-amz-security-token[=:])|(?<=x-amz-signature[=:])|(?<=x-amz-credential[=:])|(?<=signature=)"
         r"|(?<=credential=)|(?<=webidentitytoken[=:])|(?<=sessiontoken[=:]))\s*[^\s&\"'\\,]+"

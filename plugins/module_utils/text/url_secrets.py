@@ -12,7 +12,9 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 
-_PASSWORD: t.Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#\s:@]*:([^/?#\s]+)@")
+#: The user and password of a URL, which end at the last "@" before its path, as Go's net/url has it.
+USERINFO: t.Final = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
+_WITH_SIGN: t.Final = re.compile(f"{USERINFO.pattern}@")
 
 
 def passwords_of_urls(options: t.Any) -> frozenset[str]:
@@ -20,10 +22,14 @@ def passwords_of_urls(options: t.Any) -> frozenset[str]:
 
     A proxy's URL is no secret and helps to read an error; its password is one.
     """
-    written = {
-        found[1] for text in _texts([options, urllib.request.getproxies()]) for found in _PASSWORD.finditer(text)
-    }
+    texts = _texts([options, urllib.request.getproxies()])
+    written = {found[0].partition(":")[2] for text in texts for found in USERINFO.finditer(text)} - {""}
     return frozenset(written | {urllib.parse.unquote(password) for password in written})
+
+
+def without_userinfo(text: str) -> str:
+    """A text whose URLs name neither user nor password."""
+    return _WITH_SIGN.sub("", text)
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

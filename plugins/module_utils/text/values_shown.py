@@ -9,11 +9,9 @@ import re
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_compare import find_text
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_secrets import REDACTED, redactions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_secrets import is_secret_name, redactions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import (
-    Edit,
     apply_edits,
-    content_start,
     is_mapping,
     is_scalar,
     is_sequence,
@@ -22,12 +20,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text 
 if t.TYPE_CHECKING:
     import yaml
 
-#: Keys of values files whose scalars are secrets, whatever chart they belong to.
-_SECRET_KEY = re.compile(
-    r"(?:password|passwd|passphrase|secret|token|credentials?|dsn|connection[-_]?string|"
-    r"(?:api|access|account|encryption|integration|private|routing|service)[-_]?key|(?:api|webhook)[-_]?url)\Z",
-    re.IGNORECASE,
-)
+#: Addresses that are secrets in values files, because whoever knows one may use it.
+_SECRET_ADDRESS = re.compile(r"(?:api|webhook)[-_]?url\Z", re.IGNORECASE)
 #: A configuration in a block of text that seems to hold one.
 _SECRET_TEXT = re.compile(r"(?:password|passwd|secret|token|api[-_]?key|credential)s?[\"']?\s*[:=]", re.IGNORECASE)
 
@@ -37,13 +31,11 @@ def shown(text: str, root: yaml.Node | None) -> str:
     embedded configurations that seem to hold some. ``root`` has exact marks."""
     if root is None:
         return text
-    edits = {(edit.start, edit.end): edit for edit in redactions(text, root)}
-    for node in _secret_scalars(root):
-        start = content_start(text, node)
-        end = start + len(text[start : node.end_mark.index].rstrip())
-        if end > start and not any(first < end and start < last for first, last in edits):
-            edits[start, end] = Edit(start, end, REDACTED)
-    return apply_edits(text, edits.values())
+    return apply_edits(text, redactions(text, root, _secret_scalars(root)))
+
+
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name) or _SECRET_ADDRESS.search(name) is not None
 
 
 def _secret_scalars(root: yaml.Node) -> t.Iterator[yaml.ScalarNode]:
@@ -59,8 +51,8 @@ def _secret_scalars(root: yaml.Node) -> t.Iterator[yaml.ScalarNode]:
             named = find_text(node, "name")
             for key, value in node.value:
                 name = str(key.value) if is_scalar(key) else ""
-                is_secret = bool(_SECRET_KEY.search(name)) or (name == "value" and bool(_SECRET_KEY.search(named)))
-                if is_secret and is_scalar(value) and value.tag.endswith((":str", ":int")):
+                is_secret = _is_secret(name) or (name == "value" and _is_secret(named))
+                if is_secret and is_scalar(value) and not value.tag.endswith((":bool", ":null")):
                     yield value
                 else:
                     waiting.append(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import USERINFO
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_text import (
     Edit,
     YamlProblem,
@@ -24,57 +25,120 @@ if t.TYPE_CHECKING:
 
 REDACTED: t.Final = "<redacted>"
 
-#: Prometheus' settings of the type "secret" (https://prometheus.io/docs/prometheus/latest/configuration/configuration/).
+#: Settings of Prometheus whose whole content is secret, besides those that ``is_secret_name`` recognises
+#: (https://prometheus.io/docs/prometheus/latest/configuration/configuration/): ``key`` is that of ``tls_config``,
+#: ``secrets`` are those of ``http_headers``.
 _SECRET_KEYS = frozenset(
     {
         "access_key",
         "api_key",
         "application_credential_secret",
+        "application_secret",
         "auth_token",
         "bearer_token",
+        "client_certificate_key",
         "client_secret",
         "consumer_key",
         "credentials",
         "key",
         "password",
+        "private_key",
         "secret",
         "secret_key",
         "secrets",
+        "service_account_key",
         "service_key",
         "token",
     }
 )
 #: Settings whose values are HTTP headers, which often carry credentials.
 _HEADER_KEYS = frozenset({"headers", "http_headers", "proxy_connect_header"})
+_WHOLLY_SECRET = _SECRET_KEYS | _HEADER_KEYS
+#: Settings whose keys are chosen freely, so that the end of a key's name says nothing about its value.
+_LABEL_KEYS = frozenset({"annotations", "external_labels", "externalLabels", "labels"})
+_SECRETS_END: t.Final = (
+    r"(?:password|passwd|passphrase|secret|token|credentials?|dsn|connection[-_]?string|"
+    r"(?:api|access|account|certificate|consumer|encryption|integration|private|routing|secret|service|signing)"
+    r"[-_]?key)"
+)
+_SECRET_NAME = re.compile(rf"{_SECRETS_END}\Z", re.IGNORECASE)
 _SHORT = 4
-_URL_PASSWORD = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+_COMMENT = re.compile(r"#[^\r\n]*")
+#: In a block of text, a line that is a comment to whom the text is for.
+_COMMENT_LINE = re.compile(r"^[ \t]*#[^\r\n]*", re.MULTILINE)
 _COMMENTED_SECRET = re.compile(
-    rf"^(?P<before>[ \t]*#.*?\b(?:{'|'.join(sorted(_SECRET_KEYS))})[\"']?[ \t]*:[ \t]*)(?P<secret>[^\r\n]*[^\s])",
-    re.MULTILINE,
+    rf"(?:\b(?:{'|'.join(sorted(_SECRET_KEYS))})|(?i:{_SECRETS_END}))[\"']?[ \t]*:[ \t]*"
+    r"(?P<secret>[^\s](?:[^\r\n]*[^\s])?)"
 )
 
+_Span: t.TypeAlias = tuple[int, int]
 
-def redactions(text: str, root: yaml.Node) -> list[Edit]:
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting's name ends as those of secrets do, in whatever spelling: ``adminPassword``, ``private_key``.
+
+    A name that ends in ``_file``, ``_name`` or ``_ref`` tells where the secret is.
+    """
+    return _SECRET_NAME.search(name) is not None
+
+
+def redactions(text: str, root: yaml.Node, secrets: t.Iterable[yaml.ScalarNode] = ()) -> list[Edit]:
     """Edits that replace the text's secrets: values of secret settings, headers, passwords in URLs, and what looks
-    like one of these in a comment line. ``root`` has exact marks."""
-    edits: dict[int, Edit] = {}
-    seen: set[tuple[int, bool]] = set()
-    waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
-    while waiting:
-        node, secret = waiting.pop()
-        if (id(node), secret) in seen:
-            continue
-        seen.add((id(node), secret))
-        if is_scalar(node):
-            edit = _redaction(text, node, secret=secret)
-            if edit is not None and (secret or edit.start not in edits):
-                edits[edit.start] = edit
-        elif is_sequence(node):
-            waiting.extend((child, secret) for child in node.value)
-        elif is_mapping(node):
-            waiting.extend((value, secret or _is_secret(key)) for key, value in node.value)
-    inside = sorted((edit.start, edit.end) for edit in edits.values())
-    return [*edits.values(), *(edit for edit in _commented(text) if not _overlaps(edit, inside))]
+    like one of these in a comment. ``root`` has exact marks; ``secrets`` are further ones that the caller knows."""
+    found = _Search(text, root)
+    spans = [*found.secrets, *found.userinfo, *(_content(text, node) for node in secrets)]
+    return [Edit(start, end, REDACTED) for start, end in _united(spans)]
+
+
+class _Search:
+    """Where the secrets of a text stand, and the users and passwords of its URLs."""
+
+    def __init__(self, text: str, root: yaml.Node) -> None:
+        self.secrets: list[_Span] = []
+        self.userinfo: list[_Span] = []
+        self._text = text
+        self._scalars: list[_Span] = []
+        self._walk(root)
+        self._look_at_comments()
+
+    def _walk(self, root: yaml.Node) -> None:
+        seen: set[tuple[int, bool, bool]] = set()
+        waiting: list[tuple[yaml.Node, bool, bool]] = [(root, False, False)]
+        while waiting:
+            node, secret, labels = waiting.pop()
+            if (id(node), secret, labels) in seen:
+                continue
+            seen.add((id(node), secret, labels))
+            if is_scalar(node):
+                self._scalar(node, secret=secret)
+            elif is_sequence(node):
+                waiting.extend((child, secret, labels) for child in node.value)
+            elif is_mapping(node):
+                for key, value in node.value:
+                    name = str(key.value) if is_scalar(key) else ""
+                    hidden = name in _WHOLLY_SECRET or (not labels and _is_named_secret(name, value))
+                    waiting += [(key, False, labels), (value, secret or hidden, name in _LABEL_KEYS)]
+
+    def _scalar(self, node: yaml.ScalarNode, *, secret: bool) -> None:
+        self._scalars.append((node.start_mark.index, node.end_mark.index))
+        start, end = span = _content(self._text, node)
+        escaped = node.style == '"' and "\\" in self._text[start:end]
+        if secret or (escaped and USERINFO.search(node.value)):  # an escape may stand for any character of a URL
+            self.secrets.append(span)
+        else:
+            self.userinfo += [match.span() for match in USERINFO.finditer(self._text, start, end)]
+
+    def _look_at_comments(self) -> None:
+        """Comments stand between scalars. Those of an embedded configuration stand in one, a line each."""
+        text, done = self._text, 0
+        comments = [match.span() for match in _COMMENT_LINE.finditer(text)]
+        for start, end in (*_united(self._scalars), (len(text), len(text))):
+            comments += [match.span() for match in _COMMENT.finditer(text, done, start)]
+            done = end
+        for start, end in comments:
+            secret = _COMMENTED_SECRET.search(text, start, end)
+            self.secrets += [secret.span("secret")] if secret else []
+            self.userinfo += [match.span() for match in USERINFO.finditer(text, start, end)]
 
 
 class Hidden:
@@ -88,13 +152,14 @@ class Hidden:
         return apply_edits(text, self._edits)
 
     def follow(self, text: str, change: t.Sequence[Edit]) -> None:
-        """The text is changed by edits that bring no secrets with them."""
+        """The text is changed by edits that bring no secrets with them but those that they replace."""
         edits: list[Edit] = []
         for edit in self._edits:
             touching = [one for one in change if one.start < edit.end and edit.start < one.end]
-            if any(one.start <= edit.start and edit.end <= one.end for one in touching):
+            around = [one for one in touching if one.start <= edit.start and edit.end <= one.end]
+            if around and not any(one.text for one in around):
                 continue  # it goes
-            if touching:  # a part of it goes: look again
+            if touching:  # a part of it goes, or it may stand in what comes: look again
                 after = apply_edits(text, change)
                 root = compose(after, marks=True)
                 self._edits = redactions(after, root) if root is not None else []
@@ -106,7 +171,7 @@ class Hidden:
 
 def redact_url(url: str) -> str:
     """A URL without the user and password that it may carry."""
-    return _URL_PASSWORD.sub(REDACTED, url)
+    return USERINFO.sub(REDACTED, url)
 
 
 def secret_values(text: str) -> frozenset[str]:
@@ -117,7 +182,7 @@ def secret_values(text: str) -> frozenset[str]:
         return frozenset()
     if root is None:
         return frozenset()
-    hidden = [text[edit.start : edit.end] for edit in redactions(text, root) if edit.text == REDACTED]
+    hidden = [text[start:end] for start, end in _united(_Search(text, root).secrets)]
     return frozenset(value for found in hidden for value in (found, found.strip("\"' ")) if value)
 
 
@@ -131,20 +196,23 @@ def redact_quoted(words: str, secrets: t.Collection[str]) -> str:
     return redact_url(words)
 
 
-def _is_secret(key: yaml.Node) -> bool:
-    return is_scalar(key) and key.value in _SECRET_KEYS | _HEADER_KEYS
+def _is_named_secret(name: str, value: yaml.Node) -> bool:
+    """Whether a setting is secret by its name; a mapping, a switch and nothing are none."""
+    return is_secret_name(name) and not is_mapping(value) and not value.tag.endswith((":bool", ":null"))
 
 
-def _redaction(text: str, node: yaml.Node, *, secret: bool) -> Edit | None:
+def _content(text: str, node: yaml.ScalarNode) -> _Span:
+    """Where a scalar's content stands, its quotes with it."""
     start = content_start(text, node)
-    old = text[start : node.end_mark.index].rstrip()
-    new = REDACTED if secret else redact_url(old)
-    return Edit(start, start + len(old), new) if old and new != old else None
+    return start, start + len(text[start : node.end_mark.index].rstrip())
 
 
-def _commented(text: str) -> list[Edit]:
-    return [Edit(match.start("secret"), match.end("secret"), REDACTED) for match in _COMMENTED_SECRET.finditer(text)]
-
-
-def _overlaps(edit: Edit, spans: list[tuple[int, int]]) -> bool:
-    return any(start < edit.end and edit.start < end for start, end in spans)
+def _united(spans: t.Iterable[_Span]) -> list[_Span]:
+    """The same characters by spans that do not overlap, in their order."""
+    united: list[_Span] = []
+    for start, end in sorted(spans):
+        if united and start < united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        elif start < end:
+            united.append((start, end))
+    return united

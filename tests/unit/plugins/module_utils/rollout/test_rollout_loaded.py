@@ -70,6 +70,7 @@ def changed(entry: Json, **changes: t.Any) -> Json:
         ),
         (text(changed(ENTRY, send_exemplars=False)), text(SHOWN), Likeness.SAME),
         (text(changed(ENTRY, url="https://u:p@h/")), text(changed(SHOWN, url="https://u:xxxxx@h/")), Likeness.SAME),
+        (text(changed(ENTRY, url="https://u:p@p@h/")), text(changed(SHOWN, url="https://u:xxxxx@h/")), Likeness.SAME),
         ("remote_write: 3", "", Likeness.SAME),
         ("", "", Likeness.SAME),
         ("a: [", "", Likeness.OTHER),

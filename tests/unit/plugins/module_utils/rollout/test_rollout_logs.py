@@ -171,6 +171,8 @@ SECRETS: t.Final = (
     ("Authorization: Bearer abc.def-ghi", "abc.def-ghi"),
     ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
     ("https://user:hunter2@host/path", "hunter2"),
+    ("proxy http://user:it's@hunter2@proxy:3128, https://x", "hunter2"),
+    ('"err":"parse \\"http://user:a\\"hunter2@proxy\\""', "hunter2"),
     ("X-Amz-Security-Token=FwoGZXIvYXdzEBYaDH&x", "FwoGZXIvYXdzEBYaDH"),
     ("password: hunter2, more", "hunter2"),
     ('"secret_access_key":"wJalrXUtnFEMI"', "wJalrXUtnFEMI"),
