@@ -26,7 +26,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_recor
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_resource import operator_entry
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import entry_sentences
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_secrets import REDACTED, redact_url
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.yaml_secrets import (
+    REDACTED,
+    is_secret_name,
+    redact_url,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
@@ -70,6 +74,8 @@ _SHOWN = frozenset(
         "type",
     }
 )
+#: Fields whose keys are chosen freely and whose values may be credentials.
+_FREE = frozenset({"endpointParams", "headers", "httpHeaders", "proxyConnectHeader"})
 _WORKSPACE_URL = re.compile(r"https://(?:[\w-]+\.)?aps-workspaces(?:-fips)?\.[a-z0-9-]+\.")
 
 
@@ -153,7 +159,7 @@ class _Merger:
         else:
             self._entries.append(asked.full)
             self._note(asked)
-            self._after[url] = asked.full
+            self._after[url] = _fit_to_show(asked.full)
             self._summaries.append(entry_sentences.missing("remoteWrite", url, asked.full[_SIGV4].get("roleArn")))
 
     def _of_the_name(self, asked: Asked) -> int | None:
@@ -207,11 +213,9 @@ class _Merger:
         if update.summaries:
             self._entries[index] = update.entry
             changed = [key for key in {**entry, **update.entry} if entry.get(key) != update.entry.get(key)]
-            shown = redact_url(str(entry.get("url", "")))
-            self._before[asked.write.url] = {
-                key: shown if key == "url" else entry[key] for key in changed if key in entry
-            }
-            self._after[asked.write.url] = {key: update.entry[key] for key in changed if key in update.entry}
+            self._before[asked.write.url] = _fit_to_show({key: entry[key] for key in changed if key in entry})
+            after = {key: update.entry[key] for key in changed if key in update.entry}
+            self._after[asked.write.url] = _fit_to_show(after)
             self._summaries += update.summaries
 
 
@@ -376,11 +380,30 @@ def other_credentials(entry: Json) -> Json:
 
 
 def _redacted(value: object, *, shown: bool) -> object:
+    """A setting by which an entry authenticates; only what is known to be harmless is left of it."""
     if isinstance(value, dict):
-        return {name: _redacted(item, shown=name in _SHOWN) for name, item in value.items()}
+        return {
+            name: _blotted(item) if name in _FREE else _redacted(item, shown=name in _SHOWN)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_redacted(item, shown=shown) for item in value]
-    return value if shown or isinstance(value, bool) else REDACTED
+    return _fit_to_show(value) if shown or isinstance(value, bool) else REDACTED
+
+
+def _fit_to_show(value: t.Any, name: str = "") -> t.Any:
+    """Anything of an entry without what is secret in it. The operator's references to secrets are none."""
+    if isinstance(value, dict):
+        return {key: _blotted(item) if key in _FREE else _fit_to_show(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fit_to_show(item, name) for item in value]
+    if is_secret_name(name) and not isinstance(value, bool):
+        return REDACTED
+    return redact_url(value) if isinstance(value, str) else value
+
+
+def _blotted(value: object) -> object:
+    return dict.fromkeys(value, REDACTED) if isinstance(value, dict) else REDACTED
 
 
 # Removal --------------------------------------------------------------------------------------------------------------
@@ -418,7 +441,7 @@ def remove_entries(entries: t.Sequence[Json], record: Json, url: str | None, pla
         record = forgotten(record, REMOTE_WRITE, known)
         if ours:
             kept_entries = [entry for entry in kept_entries if entry is not ours[0]]
-            before[known] = ours[0]
+            before[known] = _fit_to_show(ours[0])
             summaries.append(f"remove the remoteWrite entry for {known}")
         else:
             summaries.append(f"forget the remoteWrite entry for {known}, which is gone already")

@@ -23,7 +23,10 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objec
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_record import read_record, record_annotation
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.pod_template import PodWish, patched
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_entries import Asked
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_entries import (
+    Asked,
+    other_credentials,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator.operator_plan import (
     merge_resource,
     remove_from_resource,
@@ -243,6 +246,17 @@ def test_unknown_fields_are_found_by_their_paths() -> None:
 def test_a_definition_that_is_odd_below_its_schema_names_no_field(odd: object) -> None:
     for schema in ({"properties": odd}, {"properties": {"spec": odd}}, {"properties": {"spec": {"properties": odd}}}):
         assert KnownFields(schema).unknown({"retention": "1d"}) == ()
+
+
+def test_other_credentials_are_shown_without_secrets() -> None:
+    oauth2 = {"tokenUrl": "https://me:hunter2@x", "endpointParams": {"key": "hunter2"}, "scopes": ["a"]}
+    assert other_credentials({"oauth2": oauth2}) == {
+        "oauth2": {
+            "tokenUrl": "https://<redacted>@x",
+            "endpointParams": {"key": "<redacted>"},
+            "scopes": ["<redacted>"],
+        }
+    }
 
 
 @pytest.mark.parametrize(

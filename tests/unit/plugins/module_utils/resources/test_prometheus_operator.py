@@ -231,6 +231,33 @@ def test_a_label_that_is_not_asked_for_any_more_is_still_ours(sandbox: Sandbox, 
     assert spec_of(api_server)["externalLabels"]["team"] == "storage"
 
 
+def test_no_secret_of_an_entry_is_shown(sandbox: Sandbox, api_server: ApiServer) -> None:
+    """What others wrote into our entry goes with it, and what an entry of theirs holds is only repaired."""
+    run(sandbox, name="amp", write_relabel_configs=[{"regex": "up", "action": "keep"}])
+    tls = {"keySecret": {"name": "tls", "key": "tls.key"}, "serverName": "x"}
+    ours = {
+        **entry_of(api_server),
+        "headers": {"X-Api-Key": "hunter2", "name": "hunter2"},
+        "proxyUrl": "http://me:hunter2's@hunter2@proxy:3128",
+        "tlsConfig": tls,
+    }
+    entries = spec_of(api_server)["remoteWrite"]
+    resource = stored(api_server)
+    resource["spec"]["remoteWrite"] = [ours if entry["url"] == URL else entry for entry in entries]
+    api_server.seed(resource)
+    removed = remove(sandbox, check_mode=True)
+    (diff,) = [change.diff() for change in removed.changes]
+    assert "hunter2" not in json.dumps(diff)
+    before = t.cast("Json", diff["before"])["remoteWrite"][URL]
+    assert before == {
+        **ours,
+        "headers": {"X-Api-Key": "<redacted>", "name": "<redacted>"},
+        "proxyUrl": "http://<redacted>@proxy:3128",
+    }
+    assert [change.diff() for change in remove(sandbox).changes] == [diff]
+    assert spec_of(api_server)["remoteWrite"] == SPEC["remoteWrite"]
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
