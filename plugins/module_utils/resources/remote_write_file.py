@@ -185,6 +185,8 @@ def _plan_present(current: Current, wish: Wish) -> Plan[Operation, Current]:
     version = wish.content.writes.version
     warnings = tuple(dict.fromkeys((*wish.content.writes.version_warnings(version), *merged.warnings)))
     summaries = merged.summaries
+    if text is not None and not summaries:  # only its mode may change
+        merged = dataclasses.replace(merged, shown_before=_shown(text), shown_after=_shown(text))
     if file.mode is not None and mode != file.mode:
         summaries = (*summaries, f"set its mode to {mode:04o} (it was {file.mode:04o})")
     if not summaries:
@@ -195,8 +197,8 @@ def _plan_present(current: Current, wish: Wish) -> Plan[Operation, Current]:
         kind="file",
         name=str(file.path),
         summary=f"In {file.path}: {'; '.join(summaries)}.",
-        before=None if text is None else merged.shown_before or merged.text,
-        after=merged.shown_after or merged.text,
+        before=None if text is None else merged.shown_before,
+        after=merged.shown_after,
         operation=operation,
     )
     return Plan((change,), Current(FileText(file.path, operation.content, mode)), warnings)

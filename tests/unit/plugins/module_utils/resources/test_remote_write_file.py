@@ -248,6 +248,27 @@ def test_the_mode_is_kept_unless_another_is_asked_for(tmp_path: Path) -> None:
     assert run(dest, mode="0640").changes == ()
 
 
+@pytest.mark.parametrize("format_name", ["helm_kube_prometheus_stack", "prometheus"])
+def test_a_change_of_the_mode_alone_shows_no_secret(tmp_path: Path, format_name: str) -> None:
+    dest = tmp_path / "values.yaml"
+    secret = {
+        "prometheus": "scrape_configs:\n- {job_name: a, basic_auth: {username: b, password: hunter2}}\n",
+        "helm_kube_prometheus_stack": "grafana:\n  adminPassword: hunter2\n",
+    }[format_name]
+    dest.write_text(secret, encoding="utf-8")
+    dest.chmod(0o600)
+    run(dest, format_name)
+    (diff,) = diff_of(run(dest, format_name, mode="0640"))
+    assert diff["before"] == diff["after"] == dest.read_text(encoding="utf-8").replace("hunter2", "<redacted>")
+
+
+def test_a_file_with_nothing_in_it_is_shown_as_it_was(tmp_path: Path) -> None:
+    dest = tmp_path / "values.yaml"
+    dest.touch()
+    (diff,) = diff_of(run(dest))
+    assert (diff["before"], diff["after"]) == ("", dest.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("mode", ["644", "420", "rw-r--r--", "0999", "u=rw"])
 def test_a_mode_that_is_not_octal_is_refused(tmp_path: Path, mode: str) -> None:
     with pytest.raises(errors.InvalidInput, match="is not octal"):
