@@ -23,6 +23,8 @@ _WITHOUT_EFFECT: t.Final = frozenset({"tags"})
 _KEYWORDS: t.Final = frozenset(
     {"name", "when", "vars", "loop", "loop_control", "register", "check_mode", "changed_when", "diff"}
 )
+#: What a block has whose failure does not end the play at once.
+_RESCUED: t.Final = frozenset({"when", "block", "rescue"})
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -70,7 +72,14 @@ class Keep:
     facts: Json
 
 
-Deed = Call | IncludeRole | IncludeTasks | Require | Keep
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Do tasks. What Ansible would do after one failed is not read: a plan ends there and tells what failed."""
+
+    tasks: tuple[Task, ...]
+
+
+Deed = Block | Call | IncludeRole | IncludeTasks | Require | Keep
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +105,9 @@ def read_tasks(path: Path) -> tuple[Task, ...]:
 
 
 def _task(entry: Json, path: Path) -> Task:
+    if entry.keys() == _RESCUED | {"name"}:
+        tasks = tuple(_task(inner, path) for inner in entry["block"])
+        return Task(str(entry["name"]), Block(tasks), conditions=(str(entry["when"]),))
     actions = [name for name in entry if "." in name]
     unknown = entry.keys() - _KEYWORDS - _WITHOUT_EFFECT - set(actions)
     control = entry.get("loop_control", {})
@@ -145,7 +157,7 @@ def read_role(folder: Path) -> Role:
     """A role. Only entry points that this module understands are there; an unknown one is missing."""
     tasks: dict[str, tuple[Task, ...]] = {}
     for path in sorted((folder / "tasks").glob("*.yml")):
-        if path.stem not in {"absent", "render_absent"}:  # a teardown plans nothing
+        if path.stem not in {"absent", "lookup_absent", "render_absent"}:  # a teardown plans nothing
             tasks[path.stem] = read_tasks(path)
     specs = read_yaml(folder / "meta" / "argument_specs.yml")["argument_specs"]
     return Role(folder.name, read_yaml(folder / "defaults" / "main.yml") or {}, tasks, specs)

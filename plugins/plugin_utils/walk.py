@@ -19,6 +19,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils import task_files
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import (
+    Block,
     Call,
     IncludeRole,
     IncludeTasks,
@@ -96,6 +97,8 @@ class Book:
                 self.templates.compile_condition(condition)
             if isinstance(task.deed, IncludeTasks):
                 self._compile(self.tasks(task.deed.path))
+            elif isinstance(task.deed, Block):
+                self._compile(task.deed.tasks)
 
 
 def _values(deed: task_files.Deed) -> Iterator[object]:
@@ -168,6 +171,8 @@ class Walk:
             return self._call(task, deed, templates.render(deed.arguments, scope))
         if isinstance(deed, IncludeTasks):
             self._tasks(self.book.tasks(deed.path), inner, outer)
+        elif isinstance(deed, Block):
+            self._tasks(deed.tasks, inner, outer)
         elif isinstance(deed, IncludeRole):
             role = self.book.role(str(templates.require(deed.role, scope)))
             self._role(role, str(templates.require(deed.tasks_from, scope)), inner)

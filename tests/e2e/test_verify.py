@@ -89,3 +89,35 @@ def test_a_cluster_that_only_tags_name_is_found(estate: Estate) -> None:
     run = estate.play("verify", "--limit", "finished", *NO_BOUNDS, "-e", json.dumps(named))
     assert run.exit_code == 0, explain(run)
     assert _kinds(run, "finished") == []
+
+
+def test_each_of_several_broken_chains_is_told(estate: Estate) -> None:
+    accounts = [{}, {"workload_name": "prometheus", "service_account": "other-sa", "configmap": "prometheus-config"}]
+    both = json.dumps({"aks_amp_prometheus": accounts})
+    run = estate.play("verify", "--limit", "halfdone", *NO_BOUNDS, "-e", both)
+    assert run.exit_code == 2, explain(run)
+    assert "failed=1 " in run.output
+    first, second = (task for task in run.tasks if task.action.endswith(".federation_check"))
+    kinds = [{finding["kind"] for finding in task.result["findings"]} for task in (first, second)]
+    assert "service_account_missing" in kinds[1] - kinds[0]
+    assert run.tasks[-1].action.endswith("set_stats")
+    (ending,) = [task for task in run.tasks if task.action.endswith("assert") and task.status == "failed"]
+    assert ending.msg == f"monitoring/prometheus-sa: {first.msg} monitoring/other-sa: {second.msg}"
+    (artifact,) = run.tasks[-1].result["ansible_stats"]["data"].values()
+    assert artifact["clusters"]["halfdone"]["status"] == "failed"
+    assert set(artifact["clusters"]["halfdone"]["findings"]) == kinds[0] | kinds[1]
+
+
+def test_the_proof_of_federate_goes_on_after_a_broken_chain(estate: Estate) -> None:
+    accounts = [{"service_account": "first-sa"}, {"workload_name": "more", "service_account": "second-sa"}]
+    both = json.dumps({"aks_amp_prometheus": accounts})
+    run = estate.play("federate", "--limit", "finished", "--tags", "federation_check", *NO_BOUNDS, "-e", both)
+    assert run.exit_code == 2, explain(run)
+    proofs = [task for task in run.tasks if task.action.endswith(".federation_check")]
+    assert [task.status for task in proofs] == ["failed", "failed"]
+    (ending,) = [task for task in run.tasks if task.action.endswith("assert") and task.status == "failed"]
+    for name, proof in zip(("first-sa", "second-sa"), proofs, strict=True):
+        assert f"monitoring/{name}: {proof.msg}" in ending.msg
+    (artifact,) = run.tasks[-1].result["ansible_stats"]["data"].values()
+    assert artifact["clusters"]["finished"]["status"] == "failed"
+    assert artifact["clusters"]["finished"]["broken_links"]

@@ -237,9 +237,30 @@ def test_a_requirement_fails_with_its_message_and_facts_are_kept(tmp_path: Path)
         walk(book, Modules(), {"which": "a", "number": 3}).steps()
 
 
+def test_a_block_that_is_rescued_ends_a_plan_where_it_fails(tmp_path: Path) -> None:
+    steps = [
+        {
+            "name": "Try",
+            "when": "go",
+            "block": [call(name="One", register="one"), call("federation_check", name="Two")],
+            "rescue": [{"name": "Note", "ansible.builtin.set_fact": {"failed_then": True}}],
+        },
+        {"name": "Last", "ansible.builtin.assert": {"that": "one is defined", "fail_msg": "None."}},
+    ]
+    book = make_book(tmp_path, steps)
+    found = walk(book, Modules(), {"go": True})
+    found.steps()
+    assert found.results["one"]["arn"] == "arn:x"
+    with pytest.raises(Failed, match="None"):
+        walk(book, Modules(), {"go": False}).steps()
+    with pytest.raises(Failed, match="It broke") as failed:
+        walk(book, Modules(federation_check={"failed": True, "msg": "It broke."}), {"go": True}).steps()
+    assert failed.value.task == "Two"
+
+
 def test_the_collections_own_book_is_understood_and_compiled() -> None:
     book = Book()
-    assert [task.name for task in book.tasks(book.steps)][-1] == "Step 6, proof that metrics can flow"
+    assert [task.name for task in book.tasks(book.steps)][-2] == "Step 6, proof that metrics can flow"
 
 
 def test_a_value_with_which_a_template_can_not_deal_fails_the_task(tmp_path: Path) -> None:
