@@ -92,7 +92,7 @@ class DocumentedEstate:
         text = re.sub(r"~/\.kube/(config|[\w-]+)", lambda m: str(self._kubeconfig(m[1])), text)
         text = re.sub(r"(?<![\w}])(?:/|~/)[\w./-]+\.(?:pem|crt)\b", str(self.sandbox.ca_file), text)
         text = re.sub(r"(?<![\w}/.])(?:/var/lib|/srv)\b", str(self.folder), text)
-        text = text.replace("{{ playbook_dir }}", str(self.folder))
+        text = text.replace("{{ playbook_dir }}", str(self.folder)).replace("{{ inventory_dir }}", str(self.folder))
         return re.sub(r"https?://proxy[\w.:-]*", self.sandbox.proxy_url, text)
 
     def _application_id(self) -> str:
