@@ -64,6 +64,7 @@ options:
         and O(remote_write_url) are required.
       - With V(absent), a file that is as it was rendered is removed. From every other file goes what equals exactly
         what V(present) would write, for which the same options are needed; what differs stays, and RV(kept) says so.
+        Without these options such a file is kept whole, which RV(kept) says, too, and a warning.
         Nothing is recorded in a file, so what equals it and was there before goes too.
     type: str
     choices: [present, absent]

@@ -174,6 +174,96 @@ def assert_all_are_federated(estate: Estate, run: PlaybookRun, file: Path) -> No
     assert role["arn"] in json.dumps(values)
 
 
+# --- a file of others -------------------------------------------------------------------------------------------------
+
+VALUES = "# ask first\ngrafana: {enabled: true}  # stays\nprometheus:\n  prometheusSpec:\n    retention: 7d\n"
+
+
+def into_file(file: Path) -> Json:
+    return {"aks_amp_prometheus_render_to": str(file), "aks_amp_prometheus_render_format": "helm_kube_prometheus_stack"}
+
+
+def ending(run: PlaybookRun) -> Json:
+    """What a teardown says at its end."""
+    (found,) = [task.result["msg"] for task in run.tasks if isinstance(task.result.get("msg"), dict)]
+    return t.cast("Json", found)
+
+
+def ends_the_trust(run: PlaybookRun) -> bool:
+    removed = " ".join(ending(run)["removed"])
+    return all(said in removed for said in ("Delete the role", "Delete the IAM OIDC provider", "Delete the Entra"))
+
+
+def test_a_merged_file_gets_back_what_it_was_and_the_trust_ends(estate: Estate, tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(VALUES, encoding="utf-8")
+    play(estate, "federate", into_file(file))
+    merged = file.read_text(encoding="utf-8")
+    assert "AWS_ROLE_ARN" in merged
+    forecast = play(estate, "teardown", into_file(file), "--check")
+    assert file.read_text(encoding="utf-8") == merged
+    undone = play(estate, "teardown", into_file(file))
+    assert undone.agrees_with_plan(forecast, "fresh"), (forecast.changes("fresh"), undone.changes("fresh"))
+    assert ending(undone) == ending(forecast)
+    assert file.read_text(encoding="utf-8") == VALUES
+    assert ends_the_trust(undone)
+    again = play(estate, "teardown", into_file(file))
+    assert again.changed("fresh") == 0
+    assert len(ending(again)["kept"]) == 1  # the issuer
+
+
+def test_what_was_edited_in_a_file_is_kept_and_the_trust_ends(estate: Estate, tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(VALUES, encoding="utf-8")
+    play(estate, "federate", into_file(file))
+    edited = file.read_text(encoding="utf-8").replace(":role/", ":role/moved/")
+    file.write_text(edited, encoding="utf-8")
+    forecast = play(estate, "teardown", into_file(file), "--check")
+    assert file.read_text(encoding="utf-8") == edited
+    undone = play(estate, "teardown", into_file(file))
+    assert ending(undone) == ending(forecast)
+    assert ":role/moved/" in file.read_text(encoding="utf-8")
+    assert any(f"In {file}, " in kept and "by hand" in kept for kept in ending(undone)["kept"])
+    assert ends_the_trust(undone)
+
+
+def test_a_file_stays_whose_workspace_is_gone_and_the_trust_ends(estate: Estate, tmp_path: Path) -> None:
+    merged, intact = tmp_path / "values.yaml", tmp_path / "own.yaml"
+    merged.write_text(VALUES, encoding="utf-8")
+    variables = {
+        "aks_amp_prometheus": [
+            {"render_to": str(merged)},
+            {"workload_name": "second", "render_to": str(intact)},
+        ]
+    }
+    play(estate, "federate", variables)
+    before = merged.read_text(encoding="utf-8")
+    gone = {**variables, "aks_amp_workspace_alias": "gone", "aks_amp_workspace_id": ""}
+    forecast = play(estate, "teardown", gone, "--check")
+    undone = play(estate, "teardown", gone)
+    assert ending(undone) == ending(forecast)
+    assert merged.read_text(encoding="utf-8") == before
+    assert not intact.exists()
+    kept = ending(undone)["kept"]
+    assert any(one.startswith(f"{merged} is kept as it is") and "role_arn, region" in one for one in kept)
+    assert any("has the alias 'gone'" in one for one in kept)
+    assert ends_the_trust(undone)
+
+
+def test_a_file_that_can_not_be_read_fails_the_teardown_after_the_trust_has_ended(
+    estate: Estate, tmp_path: Path
+) -> None:
+    file = tmp_path / "values.yaml"
+    play(estate, "federate", into_file(file))
+    file.write_text("prometheus: [\n", encoding="utf-8")
+    undone = play(estate, "teardown", into_file(file), exit_code=2)
+    assert file.read_text(encoding="utf-8") == "prometheus: [\n"
+    assert ends_the_trust(undone)
+    assert any(kept.startswith(f"{file} is left as it is: ") for kept in ending(undone)["kept"])
+    assert str(file) in next(task.msg for task in reversed(undone.tasks) if task.status == "failed")
+    assert "failed=1 " in undone.output
+
+
 @pytest.mark.parametrize(
     "prometheus",
     [

@@ -26,7 +26,12 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remo
     RemoteWrites,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish, Rendering
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document, origin_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import (
+    FORMATS,
+    Origin,
+    document,
+    origin_of,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.manifests import OPERATOR_KINDS, POD_KINDS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, ModuleDefinition, Result
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import (
@@ -60,6 +65,8 @@ _CHAIN: t.Final = ("namespace", "service_account", "role_arn", "region", "remote
 _OF_OBJECTS: t.Final = ("kustomize", "prometheus_operator")
 #: The format that promtool can judge.
 _CHECKED: t.Final = "prometheus"
+#: What to do about what is kept.
+_BY_HAND: t.Final = "What is not needed any more of remote write and web identity in it, remove by hand."
 _MODE: t.Final = re.compile(r"0[0-7]{3}")
 
 ARGUMENT_SPEC = ArgumentSpec(
@@ -87,7 +94,8 @@ ARGUMENT_SPEC = ArgumentSpec(
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """What shall be in which file. ``content`` is None where it is not said, which only ``absent`` allows."""
+    """What shall be in which file. ``content`` is None where it is not said, which only ``absent`` allows; ``unsaid``
+    are the options that it lacks."""
 
     dest: str
     format_name: str
@@ -96,12 +104,13 @@ class Wish:
     backup: bool
     promtool: str | None
     content: FileWish | None
+    unsaid: tuple[str, ...] = ()
 
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
         """Raises InvalidInput and FederationError for what can't be."""
         state = State.from_params(params)
-        said = all(params.optional_text(option) is not None for option in _CHAIN)
+        unsaid = tuple(option for option in _CHAIN if not params.optional_text(option))
         return cls(
             dest=params.text("dest"),
             format_name=params.text("format"),
@@ -109,7 +118,8 @@ class Wish:
             mode=_mode(params.optional_text("mode")),
             backup=params.flag("backup"),
             promtool=params.optional_text("promtool"),
-            content=_content(params, check_mode=check_mode) if said or state is State.PRESENT else None,
+            content=_content(params, check_mode=check_mode) if not unsaid or state is State.PRESENT else None,
+            unsaid=unsaid,
         )
 
 
@@ -258,19 +268,23 @@ def _plan_absent(current: Current, wish: Wish) -> Plan[Operation, Current]:
     if origin.intact:
         return _removal(current, text)
     if wish.content is None:
-        raise errors.InvalidInput(
-            f"{file.path} {'was edited since it was rendered' if origin.ours else 'was not rendered by this module'}, "
-            "so only what equals exactly what would be rendered is removed from it.",
-            fix=f"Give the options that it was written with: {', '.join(_CHAIN)}, and what else was asked for.",
-        )
+        return Plan((), current, (_untold(str(file.path), origin, wish),))
     rendering = FORMATS[wish.format_name](wish.content, text, str(file.path))
     if rendering.fragment is None:
-        kept = f"{file.path} is kept, because it is not as this module rendered it."
-        return Plan((), current, (kept,))
+        return Plan((), current, (f"{file.path} is kept, because it is not as this module rendered it. {_BY_HAND}",))
     removed = remove_values(text, rendering.fragment, place=str(file.path))
     if removed.empty and origin.ours:
         return _removal(current, text)
     return _taken_out(current, removed)
+
+
+def _untold(place: str, origin: Origin, wish: Wish) -> str:
+    """Nothing is taken from a file while it can't be told what of it was written."""
+    whose = "was edited since it was rendered" if origin.ours else "was not rendered by this module"
+    return (
+        f"{place} is kept as it is: it {whose}, so only what equals exactly what would be rendered is removed from it, "
+        f"and that is not known without {', '.join(wish.unsaid)}. Give the options that it was written with. {_BY_HAND}"
+    )
 
 
 def _removal(current: Current, text: str) -> Plan[Operation, Current]:
@@ -289,8 +303,9 @@ def _removal(current: Current, text: str) -> Plan[Operation, Current]:
 
 def _taken_out(current: Current, removed: MergedText) -> Plan[Operation, Current]:
     file = current.file
+    kept = tuple(f"In {file.path}, {sentence} {_BY_HAND}" for sentence in removed.kept)
     if not removed.summaries or file.mode is None:
-        return Plan((), current, removed.kept)
+        return Plan((), current, kept)
     operation = Write(removed.text.encode(), file.mode)
     change: Change[Operation] = Change(
         action=Action.UPDATE,
@@ -301,7 +316,7 @@ def _taken_out(current: Current, removed: MergedText) -> Plan[Operation, Current
         after=removed.shown_after,
         operation=operation,
     )
-    return Plan((change,), Current(FileText(file.path, operation.content, file.mode)), removed.kept)
+    return Plan((change,), Current(FileText(file.path, operation.content, file.mode)), kept)
 
 
 def _shown(text: str) -> str:

@@ -75,6 +75,12 @@ MORE: Json = {
 }
 
 
+FOUND: Json = {
+    "iam_web_identity_workspace_result": {"workspace": {"region": "r", "remote_write_url": "u"}},
+    "iam_web_identity_found_role_result": {"arn": "arn:role"},
+}
+
+
 def test_what_variables_come_to(tmp_path: Path) -> None:
     long = {"namespace": "n" * 63, "service_account": "s" * 100}
     cases: list[tuple[Json, str, t.Any]] = [
@@ -149,6 +155,25 @@ def test_what_variables_come_to(tmp_path: Path) -> None:
                 {"remote_write_url": "u", "region": "r"},
             ],
         ),
+        # What files were written by, where a teardown found out all of it.
+        (FOUND, "aks_amp_teardown_chain", {"role_arn": "arn:role", "region": "r", "url": "u"}),
+        (FOUND, "aks_amp_teardown_not_found", []),
+        ({}, "aks_amp_teardown_chain", {}),
+        *(
+            ({**FOUND, name: lost}, "[aks_amp_teardown_chain, aks_amp_teardown_not_found]", [{}, ["It is gone."]])
+            for name, lost in (
+                ("iam_web_identity_workspace_result", {"msg": "It is gone."}),
+                ("iam_web_identity_found_role_result", {"msg": "It is gone."}),
+                ("iam_web_identity_more_workspaces_result", {"results": [{"msg": "It is gone."}]}),
+            )
+        ),
+        (
+            {"iam_web_identity_more_workspaces_result": {"results": [{"msg": "It is gone."}]}},
+            "aks_amp_more_remote_writes",
+            [],
+        ),
+        ({"aks_amp_prometheus": [{}, {"render_to": "a"}]}, "aks_amp_files", ["a"]),
+        ({"aks_amp_prometheus_render_to": "b", "aks_amp_prometheus": [{"render_to": ""}, {}]}, "aks_amp_files", ["b"]),
         # What a teardown took the service accounts from.
         ({}, "aks_amp_released", []),
         (

@@ -177,11 +177,39 @@ def test_absent_needs_the_options_only_where_they_matter(tmp_path: Path) -> None
     little = {"dest": str(dest), "format": "helm_prometheus", "state": "absent"}
     run(dest, "helm_prometheus")
     assert resource.run(params_of(resource.DEFINITION, little), Context(check_mode=False)).changes
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_file_of_which_it_is_not_told_what_was_written_is_kept_and_named(
+    tmp_path: Path, ours: bool, check: bool
+) -> None:
+    dest = tmp_path / "values.yaml"
+    if not ours:
+        dest.write_text(VALUES, encoding="utf-8")
+    run(dest, "helm_prometheus")
+    dest.write_text(dest.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    before = dest.read_bytes()
+    result = run(dest, "helm_prometheus", state="absent", role_arn=None, remote_write_url="", check=check)
+    assert result.changes == ()
+    assert dest.read_bytes() == before
+    (kept,) = t.cast("list[str]", result.facts["kept"])
+    assert list(result.warnings) == [kept]
+    assert kept.startswith(f"{dest} is kept as it is: it was {'edited since' if ours else 'not'}")
+    assert "not known without role_arn, remote_write_url. Give the options that it was written with." in kept
+
+
+def test_what_was_edited_is_kept_and_its_file_named(tmp_path: Path) -> None:
+    dest = tmp_path / "values.yaml"
     dest.write_text(VALUES, encoding="utf-8")
-    with pytest.raises(errors.InvalidInput) as caught:
-        resource.run(params_of(resource.DEFINITION, little), Context(check_mode=False))
-    assert "only what equals exactly what would be rendered is removed" in caught.value.sentence()
-    assert "remote_write_url" in caught.value.sentence()
+    run(dest)
+    dest.write_text(dest.read_text(encoding="utf-8").replace(ROLE, f"{ROLE}-2"), encoding="utf-8")
+    result = run(dest, state="absent")
+    assert result.changes
+    (kept,) = t.cast("list[str]", result.facts["kept"])
+    assert kept.startswith(f"In {dest}, ")
+    assert kept.endswith("remove by hand.")
+    assert f"{ROLE}-2" in dest.read_text(encoding="utf-8")
 
 
 def test_alloys_files_are_never_merged(tmp_path: Path) -> None:
