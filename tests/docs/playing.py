@@ -137,16 +137,11 @@ class Player:
 
     def federate(self, blocks: Iterable[Block]) -> dict[Block, Outcome]:
         """What each block's variables come to, on hosts of their own, by the plan of ``federate.yml`` in one task."""
-        outcomes: dict[Block, Outcome] = {}
-        waiting = {block: self._host(block) for block in blocks}
-        while waiting:
-            part = _without_shared_names(waiting)
-            names = {f"example-{number}": block for number, block in enumerate(part)}
-            inventory = self.inventory("variables", {name: part[block] for name, block in names.items()})
-            run = self.run("playbooks/drift.yml", inventory)
-            outcomes |= {block: _outcome(run, name) for name, block in names.items()}
-            waiting = {block: host for block, host in waiting.items() if block not in part}
-        return outcomes
+        names = {f"example-{number}": block for number, block in enumerate(blocks)}
+        inventory = self.inventory("variables", {name: self._host(block) for name, block in names.items()})
+        # As a fleet, hosts that are the same cluster would be refused.
+        run = self.run("playbooks/drift.yml", inventory, "-e", '{"aks_amp_fleet": []}')
+        return {block: _outcome(run, name) for name, block in names.items()}
 
     def _host(self, block: Block) -> Json:
         (given,) = load(self.estate.translated(block.text))
@@ -187,18 +182,6 @@ def _without_inventory(words: list[str]) -> list[str]:
         else:
             kept.append(word)
     return kept
-
-
-def _without_shared_names(hosts: Mapping[Block, Json]) -> dict[Block, Json]:
-    """Hosts of which no two name the same role: a fleet with such is refused."""
-    chosen: dict[Block, Json] = {}
-    names: set[object] = set()
-    for block, host in hosts.items():
-        role = host.get("aks_amp_role_name")
-        if role is None or role not in names:
-            chosen[block] = host
-            names.add(role)
-    return chosen
 
 
 def _outcome(run: PlaybookRun, host: str) -> Outcome:

@@ -421,7 +421,7 @@ def inventory_of(sandbox: Sandbox, cases: Sequence[Case], python_without_sdks: P
     shared = {"python_without_sdks": str(python_without_sdks), "remote_write_url": entry["url"]}
     hosts = {}
     for case in cases:
-        good = {**aks["vars"], **aks["hosts"][case.cluster], **shared}
+        good = {**aks["vars"], **aks["hosts"][case.cluster], **shared, "aks_amp_name_suffix": f"-{case.cluster}"}
         missing = {name for name in good for beginning in case.without if name.startswith(beginning)}
         hosts[case.name] = {name: good[name] for name in good.keys() - missing} | dict(case.variables)
     return {"aks": {"hosts": hosts}}
@@ -453,6 +453,7 @@ def try_group(sandbox: Sandbox, folder: Path, group: Group) -> Outcome:
         "playbooks/federate.yml" if group.tags else str(calls),
         inventory,
         *(("--tags", group.tags) if group.tags else ()),
+        *("-e", '{"aks_amp_fleet": []}'),  # hosts that are the same cluster would be refused as a fleet
         # No login, profile or kubeconfig of whoever runs the tests takes part, and no identity of the machine.
         environment={
             "HOME": str(folder),

@@ -135,5 +135,5 @@ def test_what_fails_for_the_whole_fleet_is_in_the_report_of_each_cluster(estate:
     report = _report(tmp_path)
     assert {one["status"] for one in report["clusters"]} == {"failed"}
     assert len(report["clusters"]) == 3
-    assert "Two clusters are given the same aks_amp_role_name" in json.dumps(report)
+    assert "are given the same role, same, in the same account" in json.dumps(report)
     assert estate.writes() == []

@@ -101,7 +101,7 @@ def test_settings_change_what_is_there(awx: tuple[Awx, str], apply: Callable[...
     federate = objects.named("job_templates", "AKS-AMP federate")
     assert federate["job_slice_count"] == 4
     assert json.loads(federate["extra_vars"]) == {
-        "aks_amp_name_suffix": "-{{ aks_amp_cluster_name | default(inventory_hostname) }}"
+        "aks_amp_name_suffix": "-{{ aks_amp_cluster_name | default(inventory_hostname, true) }}"
     }
     # Nothing is asked any more but what a teardown asks.
     assert not federate["survey_enabled"]

@@ -79,11 +79,11 @@ def test_what_follows_a_failed_step_is_unknown() -> None:
 
 
 def test_a_failure_outside_of_the_steps_is_not_lost() -> None:
-    failure = Failure("Require that no two clusters share a role", "Two clusters are given the same aks_amp_role_name.")
+    failure = Failure("Require that no two clusters share a role or a credential", "Two are given the same role.")
     assert "failed" in _statuses({}, failure=failure).values() or "unknown" in _statuses({}, failure=failure).values()
     (one,) = report_of([Host("a", {}, frozenset(STEPS), failure)], now=NOW).clusters
     assert one.status in (Status.UNKNOWN, Status.FAILED)
-    assert any("Two clusters are given" in step.note for step in one.steps)
+    assert any("Two are given the same role" in step.note for step in one.steps)
     (complete,) = report_of([Host("a", ALL, frozenset(STEPS), failure)], now=NOW).clusters
     assert complete.status is Status.FAILED
 
