@@ -73,16 +73,16 @@ unit: $(VENV)/.tests
 
 # Every fault at every request of every module, runs beside other writers, and check mode's contract.
 faults: $(VENV)/.tests
-	$(BIN)/python -m pytest tests/faults -n 2 -q -W ignore
+	$(BIN)/python -m pytest tests/faults -n 2 -q
 
 # The secrets of each run are looked for in all that it shows and leaves; see the threat model.
 security: $(VENV)/.tests
-	$(BIN)/python -m pytest tests/security -n 2 -q -W ignore
+	$(BIN)/python -m pytest tests/security -n 2 -q
 
 # Hostile inputs and answers, runs that are killed, runs that are repeated: see docs/endurance.md.
 FUZZ ?= standard
 fuzz: $(VENV)/.tests
-	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n 2 -q -W ignore
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n 2 -q
 
 KILL ?= 200
 kill: $(VENV)/.tests
@@ -95,7 +95,7 @@ soak: $(VENV)/.tests
 
 # The documents of access/ are enough for what they are for, and each right in them is needed.
 access: $(VENV)/.tests
-	$(BIN)/python -m pytest tests/access -n 2 --dist loadfile -q -W ignore
+	$(BIN)/python -m pytest tests/access -n 2 --dist loadfile -q
 
 sanity: $(VENV)/.tests
 	$(BIN)/python -m tests.ansible_test sanity

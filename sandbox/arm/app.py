@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import re
@@ -48,6 +49,9 @@ _WORDS = {
 }
 
 _ETAGS_SINCE = "2024-09-01"  # the API version that brought eTag
+_FIRST_VERSION = "2019-02-01"
+_OPERATIONS_VERSION = "2016-03-30"  # of the addresses at which ARM has operations looked at
+_DAYS_OF_VERSIONS = (1, 2)  # there is one for most months, and some have a preview a day later
 _READ = "Microsoft.ContainerService/managedClusters/read"
 _WRITE = "Microsoft.ContainerService/managedClusters/write"
 
@@ -279,7 +283,13 @@ class _ManagedClusters:
         """What ARM does before it hands a request on: name it, check token, API version, subscription and group."""
         web.name_operation(operation)
         access.require_role(self._world, flask.request.headers.get("Authorization"), action, flask.request.path)
-        query.require_api_version()
+        version = query.require_api_version()
+        query.require_registered(
+            version,
+            "managedClusters",
+            served=_is_served(version),
+            supported=f"{_FIRST_VERSION}, ..., {_ETAGS_SINCE}, ...",
+        )
         with self._world.lock:
             self._operations.settle()
             self._require_subscription(subscription)
@@ -306,6 +316,8 @@ class _ManagedClusters:
 
     def _require_preconditions(self, cluster: AksCluster | None) -> None:
         """``If-Match`` and ``If-None-Match`` by the table of https://learn.microsoft.com/azure/aks/use-etags."""
+        if flask.request.args["api-version"] < _ETAGS_SINCE:
+            return
         if_match = _etag_header("If-Match")
         if_none_match = _etag_header("If-None-Match")
         if if_none_match not in ("", "*"):
@@ -342,7 +354,7 @@ class _ManagedClusters:
         response = _answer(self._view(cluster))
         response.headers["Azure-AsyncOperation"] = (
             f"https://{flask.request.host}/subscriptions/{cluster.subscription}{_PROVIDER}/locations/"
-            f"{cluster.location}/operations/{operation.key}?api-version=2016-03-30"
+            f"{cluster.location}/operations/{operation.key}?api-version={_OPERATIONS_VERSION}"
         )
         return self._with_retry_after(response, waiting=True)
 
@@ -362,6 +374,16 @@ class _ManagedClusters:
 
     def _page(self, clusters: list[AksCluster]) -> flask.Response:
         return _answer(query.page(clusters, self._world.settings.arm_page_size, self._view))
+
+
+def _is_served(version: str) -> bool:
+    """Whether AKS may have this version: the SDKs' are newer each month, so only what can't be one is refused."""
+    try:
+        day = dt.date.fromisoformat(version.removesuffix("-preview"))
+    except ValueError:
+        return False
+    first, today = dt.date.fromisoformat(_FIRST_VERSION), dt.datetime.now(dt.UTC).date()
+    return version == _OPERATIONS_VERSION or (first <= day <= today and day.day in _DAYS_OF_VERSIONS)
 
 
 def _answer(content: Json) -> flask.Response:

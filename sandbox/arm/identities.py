@@ -127,15 +127,11 @@ class _Identities:
         """What ARM does before it hands a request on: name it, check token and API version."""
         web.name_operation(operation)
         access.require_role(self._world, flask.request.headers.get("Authorization"), action, flask.request.path)
-        query.require_api_version()
-        version = flask.request.args["api-version"]
-        if version not in _API_VERSIONS:
-            raise errors.gateway(
-                400,
-                "NoRegisteredProviderFound",
-                f"No registered resource provider found for API version '{version}' for type "
-                f"'userAssignedIdentities'. The supported api-versions are '{', '.join(_API_VERSIONS)}'.",
-            )
+        version = query.require_api_version()
+        supported = ", ".join(_API_VERSIONS)
+        query.require_registered(
+            version, "userAssignedIdentities", served=version in _API_VERSIONS, supported=supported
+        )
 
     def _identity(self, subscription: str, group: str, name: str) -> UserAssignedIdentity:
         world = self._world

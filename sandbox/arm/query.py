@@ -22,14 +22,26 @@ ItemT = t.TypeVar("ItemT")
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 
 
-def require_api_version() -> None:
-    """Raise ArmError 400 unless the request names a well-formed API version."""
+def require_api_version() -> str:
+    """The API version that the request names. Raises ArmError 400 for none, and for a malformed one."""
     version = flask.request.args.get("api-version")
     if not version:
         message = "The api-version query parameter (?api-version=) is required for all requests."
         raise errors.gateway(400, "MissingApiVersionParameter", message)
     if not _API_VERSION.fullmatch(version):
         raise errors.gateway(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
+    return version
+
+
+def require_registered(version: str, kind: str, served: bool, supported: str) -> None:
+    """Raise the ArmError 400 of a resource provider that does not serve a version of a type."""
+    if not served:
+        raise errors.gateway(
+            400,
+            "NoRegisteredProviderFound",
+            f"No registered resource provider found for API version '{version}' for type '{kind}'. The supported "
+            f"api-versions are '{supported}'.",
+        )
 
 
 def page(items: Sequence[ItemT], size: int, view: Callable[[ItemT], Json]) -> Json:

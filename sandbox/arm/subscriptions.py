@@ -13,11 +13,16 @@ import typing as t
 import flask
 
 from sandbox import web
-from sandbox.arm import access, query
+from sandbox.arm import access, errors, query
 from sandbox.world import AZURE_TENANT
 
 if t.TYPE_CHECKING:
     from sandbox.world import Json, Subscription, World
+
+_API_VERSIONS = (
+    *("2022-12-01", "2021-10-01", "2021-01-01", "2020-01-01", "2019-11-01", "2019-06-01", "2019-05-01", "2018-06-01"),
+    *("2016-06-01", "2015-11-01", "2014-04-01"),
+)
 
 
 def create_blueprint(world: World) -> flask.Blueprint:
@@ -28,7 +33,10 @@ def create_blueprint(world: World) -> flask.Blueprint:
     def list_subscriptions() -> flask.Response:
         web.name_operation("Subscriptions_List")
         caller = access.authenticated(world, flask.request.headers.get("Authorization"))
-        query.require_api_version()
+        version = query.require_api_version()
+        if version not in _API_VERSIONS:
+            message = f"The api-version '{version}' is invalid. The supported versions are '{','.join(_API_VERSIONS)}'."
+            raise errors.gateway(400, "InvalidApiVersionParameter", message)
         with world.lock:
             seen = [one for one in world.subscriptions if caller.is_controller and access.sees(world, one.id)]
             answer = query.page(seen, world.settings.arm_page_size, _view)

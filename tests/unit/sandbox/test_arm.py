@@ -704,3 +704,16 @@ def test_a_busy_cluster_rotates_nothing() -> None:
     azure = Arm(aks_operation_seconds=60.0)
     azure.put(azure.read())
     assert _code(_rotate(azure)) == (409, "OperationNotAllowed")
+
+
+@pytest.mark.parametrize("version", ["1900-01-01", "2018-03-31", "2099-12-01", "2025-13-01", "2025-06-15"])
+def test_a_version_that_was_never_served_is_refused(version: str) -> None:
+    assert _code(Arm().call("GET", query={"api-version": version})) == (400, "NoRegisteredProviderFound")
+
+
+def test_a_version_without_etags_knows_no_preconditions() -> None:
+    azure = Arm()
+    before = {"api-version": "2020-01-01"}
+    tagged = {**azure.read(), "tags": {"a": "b"}}
+    assert azure.call("PUT", json=tagged, query=before, headers={"If-Match": "x"}).status_code == 200
+    assert azure.call("PUT", json=tagged, headers={"If-Match": "x"}).status_code == 412

@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 SECOND = "5a0c9d52-6d4f-4a0e-8a57-2f0b6c1d9e02"
+_SUBSCRIPTIONS = "2022-12-01"
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def world() -> World:
 
 def get(world: World, path: str, headers: dict[str, str] | None = None, **query: str) -> TestResponse:
     client = arm.create_app(world).test_client()
-    query = query or {"api-version": API_VERSION}
+    query = query or {"api-version": _SUBSCRIPTIONS if path.lower() == "/subscriptions" else API_VERSION}
     return client.get(path, query_string=query, headers=bearer(world, ARM) if headers is None else headers)
 
 
@@ -78,3 +79,9 @@ def test_a_known_subscription_without_clusters_has_an_empty_list(world: World) -
     world.subscriptions[1].readable = True
     answer = get(world, f"/subscriptions/{SECOND}/providers/Microsoft.ContainerService/managedClusters")
     assert answer.get_json() == {"value": []}
+
+
+def test_a_version_that_was_never_served_is_refused(world: World) -> None:
+    answer = get(world, "/subscriptions", **{"api-version": "2022-12-31"})
+    assert code(answer) == (400, "InvalidApiVersionParameter")
+    assert get(world, "/subscriptions", **{"api-version": "2022-12-01"}).status_code == 200
