@@ -196,12 +196,15 @@ def test_a_cluster_that_is_gone_is_cleaned_up_by_its_issuer(estate: Estate) -> N
     assert cluster is not None
     since = estate.requests()
     estate.sandbox.world.clusters.remove(cluster)
-    run = estate.play("teardown", "--limit", "fresh", "-e", f"aks_amp_issuer={cluster.issuer_url}")
+    variables = {"aks_amp_issuer": cluster.issuer_url, "aks_amp_prometheus_render_to": "/values/fresh.yaml"}
+    run = estate.play("teardown", "--limit", "fresh", "-e", json.dumps(variables))
     assert run.exit_code == 0, explain(run)
     services = {request.service for request in estate.sandbox.world.log.since(since)}
     assert not any(service == "arm" or service.startswith("kubernetes") for service in services)
     assert {**iam_state(estate.sandbox), **entra_state(estate.sandbox)} == before
-    assert "the cluster is taken to be gone" in " ".join(summary(run, "fresh")["skipped"])
+    of_cluster, of_file = summary(run, "fresh")["skipped"]
+    assert "the cluster is taken to be gone" in of_cluster
+    assert "/values/fresh.yaml" in of_file
 
 
 def test_no_secret_reaches_the_output(estate: Estate) -> None:
