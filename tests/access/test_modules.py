@@ -64,7 +64,7 @@ def _all_rights(part: Part, estate: Estate) -> Iterator[Right]:
             yield from rights_of(document)
 
 
-@pytest.mark.parametrize(("part", "right"), _cases())
+@pytest.mark.parametrize(("part", "right"), tuple(_cases()))
 def test_without_one_right_the_refusal_names_it(estate: Estate, part: Part, right: Right) -> None:
     said = []
     for trial in part.trials:

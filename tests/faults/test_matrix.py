@@ -170,7 +170,7 @@ def _pairs() -> Iterator[t.Any]:
                 yield pytest.param(case, name, id=f"{case.name}-{name}")
 
 
-@pytest.mark.parametrize(("case", "fault"), _pairs())
+@pytest.mark.parametrize(("case", "fault"), tuple(_pairs()))
 def test_one_fault_at_each_request(estate: Estate, case: Case, fault: str) -> None:
     first = case.name in _MODULES
     found: list[tuple[str, str]] = []
