@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
 ARM = "https://management.azure.com"
 GRAPH = "https://graph.microsoft.com"
 API_VERSION = "2026-08-01"
+#: In seconds: how long something takes whose middle and end a test looks at; a busy machine gets through the middle.
+A_WHILE: t.Final = 2.0
 STRANGER = Principal(app_id="11111111-2222-3333-4444-555555555555", object_id="66666666-7777-8888-9999-000000000000")
 
 CREDENTIAL: t.Final[Json] = {

@@ -19,7 +19,7 @@ from sandbox import arm
 from sandbox.arm.linked import links
 from sandbox.rights import AzureRole, Rights
 from sandbox.world import AZURE_SUBSCRIPTION, Settings, World
-from tests.unit.sandbox.azure_support import API_VERSION, ARM, GRAPH, STRANGER, add_cluster, bearer, writes
+from tests.unit.sandbox.azure_support import A_WHILE, API_VERSION, ARM, GRAPH, STRANGER, add_cluster, bearer, writes
 
 if t.TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -342,7 +342,7 @@ def test_an_omitted_issuer_profile_is_backfilled_but_other_profiles_are_lost() -
 
 
 def test_an_operation_runs_for_the_set_time_and_blocks_others() -> None:
-    azure = Arm(aks_operation_seconds=0.3)
+    azure = Arm(aks_operation_seconds=A_WHILE)
     before = azure.read()
     response = azure.put(before)
     address = response.headers["Azure-AsyncOperation"]
@@ -355,7 +355,7 @@ def test_an_operation_runs_for_the_set_time_and_blocks_others() -> None:
     assert {pool["provisioningState"] for pool in during["properties"]["agentPoolProfiles"]} == {"Updating"}
     assert _code(azure.put(during)) == (409, "OperationNotAllowed")
     assert _code(azure.call("PATCH", json={"tags": {}})) == (409, "OperationNotAllowed")
-    time.sleep(0.35)
+    time.sleep(A_WHILE)
     ended = _json(azure.url(address))
     assert ended["status"] == "Succeeded"
     assert ended["startTime"] == running["startTime"]
@@ -674,14 +674,14 @@ def _rotate(azure: Arm) -> TestResponse:
 
 
 def test_a_rotation_is_an_operation_at_whose_end_the_new_key_signs() -> None:
-    azure = Arm(aks_operation_seconds=0.2)
+    azure = Arm(aks_operation_seconds=A_WHILE)
     old = azure.cluster.signing_key
     response = _rotate(azure)
     assert (response.status_code, response.data) == (202, b"")
     assert azure.url(response.headers["Location"]).status_code == 202
     assert azure.cluster.signing_key is old
     assert azure.read()["properties"]["provisioningState"] == "Updating"
-    time.sleep(0.25)
+    time.sleep(A_WHILE)
     assert azure.url(response.headers["Location"]).status_code == 204
     assert _json(azure.url(response.headers["Azure-AsyncOperation"]))["status"] == "Succeeded"
     new = azure.cluster.signing_key

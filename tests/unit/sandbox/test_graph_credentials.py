@@ -11,7 +11,16 @@ import uuid
 
 import pytest
 
-from tests.unit.sandbox.azure_support import CREDENTIAL, UPSERT, GraphClient, graph_refusal, json_of, names_of, writes
+from tests.unit.sandbox.azure_support import (
+    A_WHILE,
+    CREDENTIAL,
+    UPSERT,
+    GraphClient,
+    graph_refusal,
+    json_of,
+    names_of,
+    writes,
+)
 
 if t.TYPE_CHECKING:
     from werkzeug.test import TestResponse
@@ -166,7 +175,7 @@ def test_credentials_of_an_unknown_application_are_not_found() -> None:
 
 
 def test_replicas_show_a_new_application_late() -> None:
-    azure = GraphClient(graph_replication_seconds=0.3)
+    azure = GraphClient(graph_replication_seconds=A_WHILE)
     created = azure.post("/applications", {"displayName": "one", "uniqueName": "u"})
     path = f"/applications/{created['id']}"
     assert azure.get("/applications")["value"] == []
@@ -176,26 +185,26 @@ def test_replicas_show_a_new_application_late() -> None:
     response = azure.call("POST", "/servicePrincipals", {"appId": created["appId"]})
     assert graph_refusal(response) == (400, "NoBackingApplicationObject")
     assert azure.call("POST", "/applications", {"displayName": "one", "uniqueName": "u"}).status_code == 409
-    time.sleep(0.35)
+    time.sleep(A_WHILE)
     assert names_of(azure.get("/applications")) == ["one"]
     azure.post("/servicePrincipals", {"appId": created["appId"]})
     assert azure.call("POST", "/servicePrincipals", {"appId": created["appId"]}).status_code == 409
 
 
 def test_replicas_show_changes_and_deletions_late() -> None:
-    credentials = Credentials(graph_replication_seconds=0.3)
+    credentials = Credentials(graph_replication_seconds=A_WHILE)
     azure, path = credentials.azure, credentials.path
     application = path.rsplit("/", 1)[0]
     azure.directory.seed_federated_credential(application.rsplit("/", 1)[1], CREDENTIAL)
     assert credentials.patch("/prometheus-sa", {"subject": "new"}).status_code == 204
     assert azure.get(f"{path}/prometheus-sa")["subject"] == CREDENTIAL["subject"]
-    time.sleep(0.35)
+    time.sleep(A_WHILE)
     assert azure.get(f"{path}/prometheus-sa")["subject"] == "new"
     assert azure.call("DELETE", f"{path}/prometheus-sa").status_code == 204
     assert azure.get(f"{path}/prometheus-sa")["subject"] == "new"
     assert azure.call("DELETE", f"{path}/prometheus-sa").status_code == 404
     assert credentials.patch("/prometheus-sa", {"subject": "newer"}).status_code == 404
-    time.sleep(0.35)
+    time.sleep(A_WHILE)
     assert azure.get(path)["value"] == []
 
 

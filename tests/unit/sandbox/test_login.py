@@ -22,7 +22,7 @@ from sandbox.world import (
     SigningKey,
     World,
 )
-from tests.unit.sandbox.azure_support import ARM, CREDENTIAL, add_cluster, json_of, writes
+from tests.unit.sandbox.azure_support import A_WHILE, ARM, CREDENTIAL, add_cluster, json_of, writes
 
 if t.TYPE_CHECKING:
     from werkzeug.test import TestResponse
@@ -306,11 +306,11 @@ def test_the_assertions_type_must_be_named() -> None:
 
 
 def test_a_credential_takes_effect_when_replicas_see_it() -> None:
-    azure = Login(graph_replication_seconds=0.3)
+    azure = Login(graph_replication_seconds=A_WHILE)
     body = {**CREDENTIAL, "issuer": azure.cluster.issuer_url}
     azure.directory.create_credential(Key("id", azure.application["id"]), body)
     assert _refusal(azure.exchange(azure.assertion()))[2] == 700211
-    time.sleep(0.35)
+    time.sleep(A_WHILE)
     assert azure.exchange(azure.assertion()).status_code == 200
 
 
