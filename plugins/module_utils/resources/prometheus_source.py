@@ -10,7 +10,6 @@ https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import gzip
 import io
@@ -132,5 +131,5 @@ def _raw(encoded: str) -> bytes:
     """The bytes of a base64 value, which the API server has checked."""
     try:
         return base64.b64decode(encoded)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one, and so is what other characters than ASCII give
         raise errors.InvalidInput("The API server gave a value that is no base64.") from error

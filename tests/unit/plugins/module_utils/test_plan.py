@@ -392,7 +392,8 @@ def test_a_doubt_that_was_not_settled_is_told_with_another_error() -> None:
     register.done, register.hidden = [True], 99
     with pytest.raises(ApplyFailed) as failure:
         run_within(register, Clock(30.0))
-    assert type(failure.value.__cause__) is Race
+    assert isinstance(failure.value.__cause__, Race)
+    assert not isinstance(failure.value.__cause__, Silence)
     assert failure.value.uncertain is True
 
 

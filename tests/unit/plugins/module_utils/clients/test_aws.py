@@ -145,7 +145,8 @@ def test_a_write_that_the_service_stumbled_over_may_be_done(
     operation: str, status: int, code: str, kind: type[errors.CloudError]
 ) -> None:
     error = refused(code, "unknown", operation=operation, status=status)
-    assert type(error) is kind
+    assert isinstance(error, kind)
+    assert isinstance(error, errors.Interrupted) is (kind is errors.Interrupted)
     assert (error.fix == errors.LOOK_AGAIN) is (kind is errors.Interrupted)
 
 

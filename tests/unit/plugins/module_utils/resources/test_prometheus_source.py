@@ -122,3 +122,9 @@ def test_what_unpacks_to_far_too_much_is_not_unpacked(monkeypatch: pytest.Monkey
 def test_the_option_and_the_place_in_words() -> None:
     assert (MAP.option, MAP.place) == ("configmap", "prometheus.yml in ConfigMap monitoring/c")
     assert (HIDDEN.option, HIDDEN.place) == ("config_secret", "prometheus.yml in Secret monitoring/c")
+
+
+@pytest.mark.parametrize("encoded", ["\x80", "ü", "abc"])
+def test_a_value_that_is_no_base64_is_said(encoded: str) -> None:
+    with pytest.raises(errors.InvalidInput, match="no base64"):
+        HIDDEN.text_of({"data": {"prometheus.yml": encoded}})
