@@ -203,27 +203,27 @@ def test_a_service_that_stays_away_ends_the_run_in_bounded_time(estate: Estate, 
     assert not found, _listed(found)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_another_writer_that_never_rests_is_said(estate: Estate, case: Case) -> None:
+def _with_each_write_struck(estate: Estate, case: Case, fault: Fault) -> list[tuple[str, str]]:
+    """What is wrong when a fault strikes one kind of write after the other, each in a run of its own."""
     found: list[tuple[str, str]] = []
-    conflict = Fault(Kind.CONFLICT)
-    met = [one for one in undisturbed(estate, case).requests if one.write and can_strike(conflict, one)]
+    met = [one for one in undisturbed(estate, case).requests if one.write and can_strike(fault, one)]
     for service, operation in sorted({(one.service, one.operation) for one in met}):
         case.start(estate)
-        lasting = Fault(Kind.CONFLICT, service=service, operation=operation, times=None)
-        found += [(f"{service} {operation}", problem) for problem in problems(estate, case, lasting)]
+        struck = dataclasses.replace(fault, service=service, operation=operation)
+        found += [(f"{service} {operation}", problem) for problem in problems(estate, case, struck)]
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_another_writer_that_never_rests_is_said(estate: Estate, case: Case) -> None:
+    found = _with_each_write_struck(estate, case, Fault(Kind.CONFLICT, times=None))
     assert not found, _listed(found)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_write_that_is_done_and_answered_by_an_error_each_time_is_told(estate: Estate, case: Case) -> None:
     """Whatever an SDK or a module makes of it: what was changed is never called unchanged."""
-    found: list[tuple[str, str]] = []
-    writes = {(one.service, one.operation) for one in undisturbed(estate, case).requests if one.write}
-    for service, operation in sorted(writes):
-        case.start(estate)
-        lasting = Fault(Kind.ERROR_AFTER, service=service, operation=operation, times=None)
-        found += [(f"{service} {operation}", problem) for problem in problems(estate, case, lasting)]
+    found = _with_each_write_struck(estate, case, Fault(Kind.ERROR_AFTER, times=None))
     assert not found, _listed(found)
 
 
