@@ -36,7 +36,7 @@ def run(clusters: int, folder: Path) -> Finished:
 
 def _main(clusters: int, folder: str) -> None:
     # Only this process has the collection on its path.
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import files
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import files
     from tests.real.sample_fleet import sample
 
     files.write_report(sample(clusters), folder, sorted(files.FORMATS))

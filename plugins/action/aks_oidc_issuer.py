@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import aks_oidc_issuer
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import arm
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import aks_oidc_issuer
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import DirectAction
 
 arm.load_libraries()
 

@@ -10,16 +10,16 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect, files, history
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import collect, files, history
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import (
     STEPS,
     NotAReport,
     Report,
     Status,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.render_text import sentence
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.render_text import sentence
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.foreign_text import plain
 
 Json = dict[str, t.Any]
 

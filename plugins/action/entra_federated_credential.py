@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import graph
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_federated_credential
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import entra_federated_credential
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import DirectAction
 
 graph.load_libraries()
 

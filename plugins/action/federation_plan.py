@@ -12,11 +12,11 @@ import jinja2
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm, aws, graph, tls_chain
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sharing import sharing
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import collect
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import arm, aws, graph, tls_chain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.sharing import sharing
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import collect
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import STEPS
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import (
     aks_oidc_issuer,
     amp_resource_policy,
     amp_workspace,
@@ -28,17 +28,17 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources impor
     prometheus_remote_write,
     remote_write_file,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import WorkerAction
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.inventory_variables import Given
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import COLLECTION
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import OMIT
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Failed, Walk
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.foreign_text import all_plain
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import WorkerAction
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._inventory_variables import Given
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._task_files import COLLECTION
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import OMIT
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Book, Failed, Walk
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import ModuleDefinition
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import ModuleDefinition
 
 try:  # Before ansible-core 2.19 there is none: what is omitted is a text there.
     from ansible.errors import AnsibleValueOmittedError

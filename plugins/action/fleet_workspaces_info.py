@@ -10,10 +10,10 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils import task_files
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import WorkerAction
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils import _task_files as task_files
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import WorkerAction
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import (
     OMITTING,
     Own,
     Plain,

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import aws
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import aws
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import DirectAction
 
 aws.load_models()
 

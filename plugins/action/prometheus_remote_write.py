@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import prometheus_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import DirectAction
 
 
 class ActionModule(DirectAction):

@@ -49,7 +49,7 @@ import typing as t
 from ansible.playbook.block import Block
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.fleet_state import (
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._fleet_state import (
     AKS_STEP,
     Deed,
     Ending,

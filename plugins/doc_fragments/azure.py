@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py."""
+    """Documentation shared by modules; it mirrors the part of the same name in module_utils/_options.py."""
 
     DOCUMENTATION = r"""
 options:

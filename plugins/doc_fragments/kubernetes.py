@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation shared by modules; it mirrors the part of the same name in module_utils/options.py.
+    """Documentation shared by modules; it mirrors the part of the same name in module_utils/_options.py.
 
     The login of O(aks) is described in the words of the fragments azure and transport; a test holds them together.
     """

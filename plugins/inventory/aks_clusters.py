@@ -146,12 +146,13 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, options
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import aks_inventory
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_inventory import Filters, FleetCluster
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clusters import FleetClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import ENTRA, AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _options as options
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure import aks_inventory
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_inventory import Filters, FleetCluster
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_clusters import FleetClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import ENTRA, AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.foreign_text import plain
 
 try:
     from ansible.template import trust_as_template

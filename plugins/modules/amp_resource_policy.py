@@ -150,8 +150,8 @@ changes:
       sample: Let arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role write to workspace ws-1a2b3c4d.
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_resource_policy
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_resource_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

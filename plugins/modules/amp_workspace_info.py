@@ -151,8 +151,8 @@ workspace:
       sample: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111/api/v1/query
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_workspace
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

@@ -289,8 +289,8 @@ changes:
       type: str
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import entra_federated_credential
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import entra_federated_credential
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

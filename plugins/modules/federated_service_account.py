@@ -214,8 +214,8 @@ changes:
           sample: field
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federated_service_account
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import federated_service_account
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

@@ -423,8 +423,8 @@ changes:
   elements: dict
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import federation_check
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import federation_check
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

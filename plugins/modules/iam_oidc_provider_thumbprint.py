@@ -290,8 +290,8 @@ changes:
           sample: tag
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_oidc_provider
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_oidc_provider
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

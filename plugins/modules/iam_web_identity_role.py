@@ -386,8 +386,8 @@ changes:
           sample: tag
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import iam_role
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

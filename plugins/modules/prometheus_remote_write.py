@@ -528,8 +528,8 @@ changes:
           sample: field
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import prometheus_remote_write
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

@@ -303,8 +303,8 @@ changes:
       sample: "In /srv/monitoring/values.yaml: write it."
 """
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import remote_write_file
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import remote_write_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 
 
 def main() -> None:

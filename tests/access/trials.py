@@ -12,7 +12,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import (
     EXPECTED,
     failure_values,
     result_values,

@@ -11,9 +11,9 @@ import typing as t
 
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.formats import FORMATS, document
 from tests.unit.plugins.file_wishes import CHAINED, MAIN, SECOND, file_wish
 
 #: Each setting of an entry, and the first release that knows it where that is not the first one that signs.

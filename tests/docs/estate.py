@@ -19,7 +19,7 @@ from sandbox import estate as seeded
 from sandbox import manifests, world
 from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
-from tests.unit.plugins.module_utils.resources.prometheus_targets import Target, packed
+from tests.unit.plugins.module_utils._resources.prometheus_targets import Target, packed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ import yaml
 from demo.runs import ROOT, clean_environment
 from sandbox import estate as seeded
 from sandbox import world
-from tests.unit.plugins.module_utils.drift.test_drift_model import SCHEMA
+from tests.unit.plugins.module_utils._drift.test_drift_model import SCHEMA
 
 pytest.importorskip("ansible_runner", reason="the oldest versions are tested without the tools of AWX")
 

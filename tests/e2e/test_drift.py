@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from sandbox.faults import Fault, Kind
-from tests.unit.plugins.module_utils.drift.test_drift_model import SCHEMA
+from tests.unit.plugins.module_utils._drift.test_drift_model import SCHEMA
 
 if t.TYPE_CHECKING:
     from pathlib import Path

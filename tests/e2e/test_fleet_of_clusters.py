@@ -21,7 +21,7 @@ from sandbox import estate, manifests, world
 from sandbox.graph.directory import Key
 from sandbox.testing import running_sandbox
 from tests.e2e.conftest import Estate
-from tests.unit.plugins.module_utils.drift.test_drift_model import SCHEMA
+from tests.unit.plugins.module_utils._drift.test_drift_model import SCHEMA
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.collect import RESULTS, reported
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.collect import RESULTS, reported
 from sandbox.faults import Fault, Kind
 
 if t.TYPE_CHECKING:

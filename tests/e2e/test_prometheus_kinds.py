@@ -14,7 +14,7 @@ import yaml
 
 from sandbox.kubernetes.monitoring import definitions
 from sandbox.world import AWS_ACCOUNT
-from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
+from tests.unit.plugins.module_utils._resources.prometheus_targets import Target
 
 if t.TYPE_CHECKING:
     from demo.runs import PlaybookRun

@@ -18,9 +18,9 @@ import threading
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, perform
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, perform
 from tests.faults.modules import PRESENT, by_name
-from tests.unit.plugins.module_utils.resources.aws_modules import params_of
+from tests.unit.plugins.module_utils._resources.aws_modules import params_of
 
 #: How often the process is looked at.
 EVERY: t.Final = 50

@@ -12,7 +12,7 @@ import gzip
 import json
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import (
     aks_oidc_issuer,
     amp_resource_policy,
     amp_workspace,
@@ -37,13 +37,13 @@ from sandbox.world import (
     CONTROLLER_CLIENT_SECRET,
 )
 from tests.unit.plugins.azure_estate import RESOURCE_GROUP, context
-from tests.unit.plugins.module_utils.resources.aws_modules import REGION, params_of
-from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
+from tests.unit.plugins.module_utils._resources.aws_modules import REGION, params_of
+from tests.unit.plugins.module_utils._resources.prometheus_targets import Target
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import ModuleDefinition, Result
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import ModuleDefinition, Result
     from sandbox.server import Sandbox
     from sandbox.world import Json, LoggedRequest
 

@@ -9,13 +9,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY
 from tests.faults.modules import CASES, Case, Estate, differences, snapshot
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Result
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Result
 
 #: What only the service knows and check mode shows as not given: the UID of a new object, and which certificate of a
 #: chain IAM chooses where it is left to choose.

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, failure_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import EXPECTED, failure_values
 from sandbox.faults import Fault, Kind
 from sandbox.graph.directory import Key
 from tests.faults.modules import (
@@ -31,7 +31,7 @@ from tests.faults.modules import (
 )
 from tests.faults.test_matrix import undisturbed
 from tests.unit.plugins.azure_estate import AzureEstate
-from tests.unit.plugins.module_utils.resources.prometheus_targets import Target
+from tests.unit.plugins.module_utils._resources.prometheus_targets import Target
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, Result, failure_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import EXPECTED, Result, failure_values
 from sandbox.faults import Armed, Fault, Kind, Met
 from tests.faults.modules import CASES, ROTATION, Case, Estate, differences, snapshot
 

@@ -10,58 +10,56 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import (
-    federation,
-    last_change,
-    prometheus_versions,
-    text_file,
-)
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import azure_workload_identity
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _federation as federation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _last_change as last_change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _prometheus_versions as prometheus_versions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _text_file as text_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure import azure_workload_identity
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import (
     iam_roles,
     kube_context,
     kube_http,
     tls_chain,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import (
     files,
     history,
     model,
     render_html,
     render_text,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import (
     iam_decision,
     policy,
     policy_findings,
     trust_merge,
     trust_policy,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube import (
     gitops,
     kube_objects,
     kube_record,
     kube_shapes,
     pod_template,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.operator import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator import (
     operator_plan,
     operator_resource,
     operator_schema,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import (
     prometheus_config,
     prometheus_record,
     prometheus_removal,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.prometheus_source import TextSource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_loaded
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import foreign_text, yaml_secrets
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.fragments import Block, Leaf
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import Plain
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Walk
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.prometheus_source import TextSource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_loaded
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import foreign_text, yaml_secrets
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.fragments import Block, Leaf
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import Plain
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Book, Walk
 from tests.fuzz import inputs
 
 if t.TYPE_CHECKING:

@@ -11,22 +11,24 @@ import typing as t
 
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors, federation, prometheus_versions
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure import aks_ids, aks_inventory, entra
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _federation as federation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _prometheus_versions as prometheus_versions
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure import aks_ids, aks_inventory, entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import (
     aks_access,
     run_command,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import inside_job, token_claims
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._diagnosis import inside_job, token_claims
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import (
     model,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import aws_tags, thumbprints
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube import kube_objects, kube_shapes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render import formats
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_logs
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text import url_secrets, values_merge, yaml_text
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Failed
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import aws_tags, thumbprints
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube import kube_objects, kube_shapes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render import formats
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_logs
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import url_secrets, values_merge, yaml_text
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Failed
 from tests.fuzz import deeds, inputs
 from tests.fuzz.inputs import JSON, documents, edited_bytes, texts
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import EXPECTED, failure_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import EXPECTED, failure_values
 from tests.faults.modules import CASES, Case, Estate
 from tests.fuzz.spoiling import GONE, Spoil, Spoiler, spoiling
 

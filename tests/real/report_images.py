@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.files import write_report
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.files import write_report
 from demo.runs import ROOT
 from tests.real.browser import chromium, running_browser
 from tests.real.cache import PartMissing

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift import history
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.collect import Failure, Host, report_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import STEPS, Report
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.entry_sentences import own_role
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import history
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.collect import Failure, Host, report_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import STEPS, Report
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.entry_sentences import own_role
 
 Json = dict[str, t.Any]
 

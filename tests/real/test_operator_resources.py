@@ -13,13 +13,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_operator
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import prometheus_operator
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import prometheus_remote_write as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, Result
 from sandbox.kubernetes.external import ExternalApi
 from sandbox.kubernetes.monitoring import definitions
-from tests.unit.plugins.module_utils.resources.aws_modules import params_of
+from tests.unit.plugins.module_utils._resources.aws_modules import params_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,19 +10,19 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import prometheus_remote_write as resource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_removal import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import KubeAuth
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import prometheus_remote_write as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.remote_write_removal import (
     RemovalResource,
     RemovalWish,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.remote_write_wish import Wish
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.remote_write_wish import Wish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context
 from sandbox.kubernetes import kinds
 from sandbox.kubernetes.external import ExternalApi
-from tests.unit.plugins.module_utils.resources.aws_modules import params_of
-from tests.unit.plugins.module_utils.resources.prometheus_targets import TARGETS, Target
+from tests.unit.plugins.module_utils._resources.aws_modules import params_of
+from tests.unit.plugins.module_utils._resources.prometheus_targets import TARGETS, Target
 
 if t.TYPE_CHECKING:
     from tests.real.cluster import Cluster

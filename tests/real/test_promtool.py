@@ -17,14 +17,16 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import Refused
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._errors import Refused
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     FederationError,
     RemoteWrite,
     setting_names,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.prometheus_config import merge_remote_writes
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import (
+    merge_remote_writes,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import (
     FIRST_RELEASES,
     PrometheusVersion,
     unknown_settings,

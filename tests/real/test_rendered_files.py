@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import PrometheusVersion
 from demo.runs import clean_environment
 from tests.corpus.rendered import Rendered, rendered
 from tests.real.parts import PROMETHEUS_NAMES

@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.files import write_report
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Report, Status
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.files import write_report
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import Report, Status
 from tests.real.browser import Browser, chromium, running_browser
 from tests.real.sample_fleet import HOSTILE, sample
 

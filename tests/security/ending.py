@@ -18,21 +18,21 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aks_access import Credential, connection_pool
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_config import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aks_access import Credential, connection_pool
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube_config import (
     load_configuration,
     remove_files,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.promtool import Promtool
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, KubeAuth, Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.promtool import Promtool
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import ArgumentSpec, KubeAuth, Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import (
     Context,
     ModuleDefinition,
     Result,
     perform,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text_file import read_file, write_file
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text_file import read_file, write_file
 
 SECRET: t.Final = "canary-of-a-file"
 

@@ -29,7 +29,7 @@ from demo.runs import ROOT, clean_environment, run_playbook
 from sandbox import world
 from sandbox.faults import Fault, Kind
 from tests.security.canaries import PRIVATE_KEY, SESSION_KEY, TOKEN, Canaries, Watcher, lines_of
-from tests.unit.plugins.module_utils.clients.test_azure_login import certificate_file
+from tests.unit.plugins.module_utils._clients.test_azure_login import certificate_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -101,10 +101,10 @@ def test_no_file_with_a_secret_outlives_its_use(halted: Halted, what: str, how: 
 
 #: Where the collection writes files, and what for.
 WRITERS: t.Final = {
-    "module_utils/clients/aks_access.py": "a client certificate, without a name",
-    "module_utils/clients/promtool.py": "a configuration, while promtool reads it",
-    "module_utils/text_file.py": "what a user asked for: rendered files, their copies, reports",
-    "plugin_utils/direct.py": "nothing: it is the null device",
+    "module_utils/_clients/aks_access.py": "a client certificate, without a name",
+    "module_utils/_clients/promtool.py": "a configuration, while promtool reads it",
+    "module_utils/_text_file.py": "what a user asked for: rendered files, their copies, reports",
+    "plugin_utils/_direct.py": "nothing: it is the null device",
 }
 _WRITING: t.Final = frozenset(
     {"mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "TemporaryDirectory"}

@@ -16,26 +16,26 @@ import pytest
 import trustme
 import urllib3
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure, entra_exchange
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aks_access import Credential, connection_pool
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp import AmpWorkspaces
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.amp_data import DataPlane
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm import ArmClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.arm_clusters import FleetClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.graph import GraphClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.iam_roles import IamRoles
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.jwks import signing_key_ids
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import discover
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.sts import SessionCredentials, TokenExchange
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.tls_chain import ChainReader
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure, entra_exchange
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aks_access import Credential, connection_pool
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.amp import AmpWorkspaces
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.amp_data import DataPlane
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm import ArmClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_clusters import FleetClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aws import AwsSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph import GraphClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.https import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_roles import IamRoles
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.jwks import signing_key_ids
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.oidc_discovery import discover
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.sts import SessionCredentials, TokenExchange
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.tls_chain import ChainReader
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import CONFIG_MAP
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import (
     AksAccess,
     AwsAuth,
     AzureAuth,

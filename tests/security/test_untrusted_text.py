@@ -13,25 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.files import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.files import (
     FORMATS,
     earlier_report,
     write_report,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.drift.model import Report
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, LastChange, Told
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import Report
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import ArgumentSpec, Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, Change, LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import (
     Context,
     Ended,
     ModuleDefinition,
     Result,
     perform,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.foreign_text import all_plain, plain
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.foreign_text import all_plain, plain
 from tests.security.hostile import HOSTILE, UNFIT, unfit_in
-from tests.unit.plugins.module_utils.drift.reports import NOW, drifted
+from tests.unit.plugins.module_utils._drift.reports import NOW, drifted
 
 if t.TYPE_CHECKING:
     from pathlib import Path

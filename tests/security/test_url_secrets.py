@@ -9,20 +9,20 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube_config import load_configuration
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.oidc_discovery import discover
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import FederationError, Issuer
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AwsAuth, AzureAuth, KubeAuth, Transport
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.federation_check import DEFINITION
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, perform
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.url_secrets import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aws import AwsSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube_config import load_configuration
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.oidc_discovery import discover
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import FederationError, Issuer
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AwsAuth, AzureAuth, KubeAuth, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.federation_check import DEFINITION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, perform
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import (
     is_in_the_clear,
     passwords_of_urls,
 )
-from tests.unit.plugins.module_utils.resources.aws_modules import params_of
+from tests.unit.plugins.module_utils._resources.aws_modules import params_of
 
 
 @pytest.fixture(autouse=True)

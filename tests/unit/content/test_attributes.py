@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import amp_workspace, federation_check
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_workspace, federation_check
 from tests.faults.modules import CASES
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -119,7 +119,7 @@ def test_the_credentials_are_of_types_that_awx_has() -> None:
 
 def test_the_manual_says_what_awx_injects_and_the_modules_take_it() -> None:
     """The names are those of AWX's injectors; which options take them is said by the options' fallbacks."""
-    options = (ROOT / "plugins" / "module_utils" / "options.py").read_text(encoding="utf-8")
+    options = (ROOT / "plugins" / "module_utils" / "_options.py").read_text(encoding="utf-8")
     manual = (GUIDES / "fleet_and_awx.rst").read_text(encoding="utf-8")
     of_options = {"AZURE_CLIENT_ID", "AZURE_TENANT", "AZURE_SECRET", "AZURE_SUBSCRIPTION_ID", "AZURE_CLOUD_ENVIRONMENT"}
     of_options |= {"K8S_AUTH_HOST", "K8S_AUTH_API_KEY", "K8S_AUTH_VERIFY_SSL", "K8S_AUTH_SSL_CA_CERT"}

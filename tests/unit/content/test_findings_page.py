@@ -17,19 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis import consequences
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.diagnosis.links import LinkName
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.iam import trust_policy
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain, explain_entra
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._diagnosis import consequences
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._diagnosis.links import LinkName
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import trust_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._refusals import explain, explain_entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import (
     diagnosis_azure,
     diagnosis_inside,
     diagnosis_pods,
     diagnosis_prometheus,
     entra_findings,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_logs
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.severity import Severity
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_logs
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._severity import Severity
 from tests.docs.pages import GUIDES, list_tables, section
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,7 +137,7 @@ def _template_kinds() -> set[str]:
     """The kinds of what a pod template or a pod lacks, and of what a step would not overwrite."""
     found = {
         f"{link}_{ending}"
-        for ending in _endings(SOURCES / "diagnosis" / "diagnosis_template.py", "finding")
+        for ending in _endings(SOURCES / "_diagnosis" / "diagnosis_template.py", "finding")
         for link in _REFUSING["pod_template.py"]
     }
     for path in SOURCES.rglob("*.py"):

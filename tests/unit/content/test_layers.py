@@ -20,7 +20,18 @@ PLUGINS: t.Final = ROOT / "plugins"
 MODULE_UTILS: t.Final = PLUGINS / "module_utils"
 PACKAGE: t.Final = "ansible_collections.crosscloud.aks_amp.plugins."
 #: Folders of module_utils that know data only: no client, no module, no SDK.
-PURE: t.Final = ("azure", "diagnosis", "iam", "kube", "operator", "prometheus", "refusals", "render", "rollout", "text")
+PURE: t.Final = (
+    "_azure",
+    "_diagnosis",
+    "_iam",
+    "_kube",
+    "_operator",
+    "_prometheus",
+    "_refusals",
+    "_render",
+    "_rollout",
+    "_text",
+)
 SDKS: t.Final = ("azure", "boto3", "botocore", "kubernetes", "msgraph", "kiota_abstractions", "requests", "urllib3")
 
 
@@ -53,8 +64,10 @@ def _layers() -> dict[str, set[str]]:
 def test_imports_point_down_only() -> None:
     """There is an order of folders in which each imports only what comes before it."""
     order = list(graphlib.TopologicalSorter(_layers()).static_order())
-    assert order.index("module_utils/errors") < order.index("module_utils/text") < order.index("module_utils/resources")
-    assert order.index("module_utils/resources") < order.index("modules")
+    assert (
+        order.index("module_utils/_errors") < order.index("module_utils/_text") < order.index("module_utils/_resources")
+    )
+    assert order.index("module_utils/_resources") < order.index("modules")
 
 
 def test_nothing_is_imported_from_what_uses_module_utils() -> None:
@@ -69,7 +82,7 @@ def test_nothing_is_imported_from_what_uses_module_utils() -> None:
 def test_what_is_pure_imports_neither_clients_nor_sdks(folder: str) -> None:
     files = sorted((MODULE_UTILS / folder).rglob("*.py"))
     assert files
-    above = tuple(f"{PACKAGE}module_utils.{name}" for name in ("clients", "resources", "runner"))
+    above = tuple(f"{PACKAGE}module_utils.{name}" for name in ("_clients", "_resources", "_runner"))
     wrong = {
         f"{path.name}: {name}"
         for path in files
@@ -77,3 +90,11 @@ def test_what_is_pure_imports_neither_clients_nor_sdks(folder: str) -> None:
         if name.startswith(above) or name.partition(".")[0] in SDKS
     }
     assert not wrong
+
+
+def test_what_only_the_collection_uses_has_a_leading_underscore() -> None:
+    """So the rules of the community collections have it."""
+    for folder in (MODULE_UTILS, PLUGINS / "plugin_utils"):
+        public = {path.name for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
+        assert public
+        assert {name for name in public if not name.startswith("_")} == set()

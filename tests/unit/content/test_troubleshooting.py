@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import azure
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.refusals import explain, explain_entra
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import diagnosis_pods
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.rollout import rollout_logs
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._refusals import explain, explain_entra
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import diagnosis_pods
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_logs
 from tests.unit.content.troubleshooting_failures import FAILURES
 
 ROOT = Path(__file__).resolve().parents[3]

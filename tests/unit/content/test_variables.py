@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import (
     prometheus_remote_write,
     remote_write_file,
 )

@@ -22,12 +22,12 @@ from azure.identity import CredentialUnavailableError
 from msgraph.generated.models.o_data_errors.main_error import MainError
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_ids import ClusterRef
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients import arm_errors, aws, azure, graph
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.kube import KubeClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.kube.kube_objects import CONFIG_MAP, SERVICE_ACCOUNT
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import KubeAuth
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import arm_errors, aws, azure, graph
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import CONFIG_MAP, SERVICE_ACCOUNT
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import KubeAuth
 
 Failure = t.Callable[[], errors.AksAmpError]
 

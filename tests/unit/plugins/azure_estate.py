@@ -11,9 +11,9 @@ import typing as t
 
 from azure.core.credentials import AccessToken
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import AzureAuth, Params, Transport
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AzureAuth, Params, Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context
 from sandbox.world import (
     AZURE_SUBSCRIPTION,
     AZURE_TENANT,
@@ -24,7 +24,7 @@ from sandbox.world import (
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import ArgumentSpec
     from sandbox.server import Sandbox
 
 RESOURCE_GROUP = "rg-fleet"

@@ -8,15 +8,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     ProjectedToken,
     RemoteWrite,
     ServiceAccount,
     WebIdentityToken,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus.remote_write_options import RemoteWrites
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.common import FileWish
 
 ROLE: t.Final = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"
 CHAINED: t.Final = "arn:aws:iam::210987654321:role/AMP-Writer"

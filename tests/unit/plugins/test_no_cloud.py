@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.estate import application_name
 from sandbox.testing import running_sandbox
-from tests.unit.plugins.module_utils.resources.doctor import Doctor
+from tests.unit.plugins.module_utils._resources.doctor import Doctor
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

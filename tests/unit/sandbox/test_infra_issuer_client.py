@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.clients.https import HttpClient
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Transport
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.https import HttpClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import Transport
 from sandbox.issuer_client import IssuerClient
 from sandbox.tls import Authority
 

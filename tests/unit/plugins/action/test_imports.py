@@ -59,8 +59,8 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 definition = importlib.import_module(sys.argv[1]).ActionModule.definition
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import Context, perform
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, perform
 
 arguments = definition.spec.module_arguments()
 validated = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(json.loads(sys.argv[3]))

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.crosscloud.aks_amp.plugins.doc_fragments.azure_inventory import ModuleDocFragment
 from ansible_collections.crosscloud.aks_amp.plugins.inventory import aks_clusters
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import options
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.azure.aks_inventory import FleetCluster
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _options as options
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_inventory import FleetCluster
 from demo.runs import ROOT, clean_environment
 from sandbox.testing import running_sandbox
 from sandbox.world import (

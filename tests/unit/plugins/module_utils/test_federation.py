@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import federation
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _federation as federation
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     AWS_AUDIENCE,
     KNOWN_AFTER_APPLY,
     AwsAccount,

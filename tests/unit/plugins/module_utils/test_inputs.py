@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import KNOWN_AFTER_APPLY
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.inputs import require_known
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._errors import InvalidInput
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._inputs import require_known
 
 
 def test_a_known_value_passes() -> None:

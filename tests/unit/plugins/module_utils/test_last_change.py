@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.last_change import OURS, of_entries, of_object, of_tags
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, Change, LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._last_change import (
+    OURS,
+    of_entries,
+    of_object,
+    of_tags,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, Change, LastChange, Told
 from tests.unit.sandbox.kubernetes_support import MERGE, MONITORING, Api, config_map, new_api
 
 Json = dict[str, t.Any]

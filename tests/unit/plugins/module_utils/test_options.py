@@ -10,9 +10,9 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import options
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.errors import InvalidInput
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.resources.diagnosis_wish import DIAGNOSIS_OPTIONS
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _options as options
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._errors import InvalidInput
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.diagnosis_wish import DIAGNOSIS_OPTIONS
 
 FRAGMENTS = {
     "aws": options.AWS,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import (
     Action,
     ApplyFailed,
     Change,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     FederationError,
     RemoteWrite,
     setting_names,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import (
     FIRST_RELEASES,
     NotAVersion,
     PrometheusVersion,

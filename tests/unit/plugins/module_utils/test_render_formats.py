@@ -12,12 +12,12 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.federation import WebhookToken
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.prometheus_versions import PrometheusVersion
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.common import FileWish
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.render.formats import FORMATS, document, origin_of
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.text.values_merge import merge_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import WebhookToken
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import PrometheusVersion
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.common import FileWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.formats import FORMATS, document, origin_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.values_merge import merge_values
 from tests.unit.plugins.file_wishes import CHAINED, MAIN, REGION, ROLE, SECOND, URL, file_wish
 
 Json = dict[str, t.Any]

@@ -7,10 +7,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils import errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.options import ArgumentSpec, Params
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.plan import Action, ApplyFailed, Change
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import (
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import ArgumentSpec, Params
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, ApplyFailed, Change
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import (
     Context,
     ModuleDefinition,
     Result,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.waiting import Patience
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import Patience
 
 
 class Clock:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.fleet_state import (
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._fleet_state import (
     Deed,
     Ending,
     FleetState,

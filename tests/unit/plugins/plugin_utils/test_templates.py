@@ -14,8 +14,8 @@ from ansible.template import Templar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.inventory_variables import Given
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import (
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._inventory_variables import Given
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import (
     OMIT,
     OMITTING,
     Own,

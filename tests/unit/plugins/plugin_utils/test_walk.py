@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files import (
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._task_files import (
     Call,
     IncludeRole,
     IncludeTasks,
@@ -21,8 +21,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.task_files impo
     read_role,
     read_tasks,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.templates import Plain
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.walk import Book, Failed, Walk
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import Plain
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Book, Failed, Walk
 
 Json = dict[str, t.Any]
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils.direct import DirectAction
+from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._direct import DirectAction
 from ansible_collections.crosscloud.trial.plugins.module_utils import trial
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils.runner import run_module
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import run_module
 from ansible_collections.crosscloud.trial.plugins.module_utils import trial
 
 

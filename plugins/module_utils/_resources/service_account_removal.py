@@ -1,0 +1,169 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a service account and its namespace may go, and what is undone on one that existed before.
+
+Only what carries the collection's mark is deleted, and only while nobody else uses it; when that can't be told, it is
+kept and the reason said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import (
+    CONFIG_MAP,
+    CRON_JOB,
+    INGRESS,
+    JOB,
+    POD,
+    POD_RUNNERS,
+    ROLE,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    VOLUME_CLAIM,
+    ObjectKind,
+    ObjectReference,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_record import SET, WAS, section_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.pod_template import service_account_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
+
+Json = dict[str, t.Any]
+
+#: What makes a namespace one that others use; objects that every namespace has by itself do not count.
+_OCCUPANTS = (*POD_RUNNERS, SERVICE, VOLUME_CLAIM, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, INGRESS)
+_OF_EVERY_NAMESPACE = {SERVICE_ACCOUNT.name: "default", CONFIG_MAP.name: "kube-root-ca.crt"}
+_TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105  # a type's name
+_RUNNER_NAMES = frozenset(kind.name for kind in POD_RUNNERS)
+_SHOWN_NAMES = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """The objects that stand against a deletion. ``unknown`` says why it can't be told; empty when it can."""
+
+    found: tuple[str, ...] = ()
+    unknown: str = ""
+
+    def objection(self, because: str) -> str:
+        """Why to keep what was surveyed; empty when nothing speaks against its deletion.
+
+        ``because`` introduces the names of what was found, for example "it is used by".
+        """
+        if self.unknown or not self.found:
+            return self.unknown
+        names = ", ".join(self.found[:_SHOWN_NAMES])
+        more = len(self.found) - _SHOWN_NAMES
+        return f"{because} {names}{f' and {more} more' if more > 0 else ''}"
+
+
+NOTHING_FOUND: t.Final = Survey()
+
+
+def users_of(client: KubeClient, account: ObjectReference, *, released_by: t.AbstractSet[str] = frozenset()) -> Survey:
+    """Who runs pods as this service account, but those of ``released_by`` ("Deployment monitoring/prometheus").
+
+    What a controller made is left to its owner: pods that are being replaced do not keep the service account.
+    """
+    return _survey(
+        client,
+        POD_RUNNERS,
+        str(account.namespace),
+        lambda kind, item: (
+            service_account_of(_pod_spec(kind, item)) == account.name
+            and not _is_finished(kind, item)
+            and released_by.isdisjoint(_names(kind, item))
+        ),
+    )
+
+
+def occupants_of(client: KubeClient, namespace: str, *, besides: ObjectReference) -> Survey:
+    """What a namespace holds beside one service account and what every namespace has by itself."""
+    return _survey(
+        client,
+        _OCCUPANTS,
+        namespace,
+        lambda kind, item: (
+            _reference(kind, item) != besides
+            and _OF_EVERY_NAMESPACE.get(kind.name) != item["metadata"]["name"]
+            and item.get("type") != _TOKEN_SECRET
+        ),
+    )
+
+
+def _survey(
+    client: KubeClient, kinds: t.Iterable[ObjectKind], namespace: str, counts: t.Callable[[ObjectKind, Json], bool]
+) -> Survey:
+    found: list[str] = []
+    for kind in kinds:
+        try:
+            items = client.list_in(kind, namespace)
+        except errors.Forbidden as error:
+            return Survey(unknown=f"whether others use it can't be told without listing {kind.plural}. {error.fix}")
+        found += [str(_reference(kind, item)) for item in items if not _belongs_to_another(item) and counts(kind, item)]
+    return Survey(tuple(found))
+
+
+def _reference(kind: ObjectKind, item: Json) -> ObjectReference:
+    return kind.at(item["metadata"]["name"], item["metadata"]["namespace"])
+
+
+def _names(kind: ObjectKind, item: Json) -> set[str]:
+    """An object, and what made it: prometheus-operator's Prometheus has its pods run by a StatefulSet."""
+    namespace = item["metadata"]["namespace"]
+    owners = item["metadata"].get("ownerReferences") or ()
+    makers = {f"{owner['kind']} {namespace}/{owner['name']}" for owner in owners if owner.get("controller")}
+    return {str(_reference(kind, item)), *makers}
+
+
+def _belongs_to_another(item: Json) -> bool:
+    """Whether a controller that is surveyed itself made the object."""
+    owners = item["metadata"].get("ownerReferences") or ()
+    return any(owner.get("controller") and owner["kind"] in _RUNNER_NAMES for owner in owners)
+
+
+def _pod_spec(kind: ObjectKind, item: Json) -> Json:
+    spec = item["spec"]
+    if kind == POD:
+        return t.cast("Json", spec)
+    if kind == CRON_JOB:
+        spec = spec["jobTemplate"]["spec"]
+    return t.cast("Json", spec["template"]["spec"])
+
+
+def _is_finished(kind: ObjectKind, item: Json) -> bool:
+    status = item.get("status") or {}
+    if kind == POD:
+        return "deletionTimestamp" in item["metadata"] or status.get("phase") in ("Succeeded", "Failed")
+    conditions = status.get("conditions") or ()
+    return kind == JOB and any(
+        condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
+        for condition in conditions
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Undoing:
+    """How recorded values are put back: ``values`` for a merge patch, in which None removes; and what is kept."""
+
+    values: dict[str, str | None]
+    kept: tuple[str, ...]
+
+
+def undo(record: t.Mapping[str, t.Any], section: str, present: t.Mapping[str, str]) -> Undoing:
+    """Put back what a record says of labels or annotations; what others changed since stays."""
+    values: dict[str, str | None] = {}
+    kept: list[str] = []
+    for name, entry in section_of(record, section).items():
+        if present.get(name) == entry[SET]:
+            values[name] = entry[WAS]
+        elif name in present:
+            kept.append(name)
+    return Undoing(values, tuple(kept))

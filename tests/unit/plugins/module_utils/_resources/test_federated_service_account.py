@@ -1,0 +1,381 @@
+# Copyright (c) 2026, crosscloud.aks_amp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY, ServiceAccount
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_record import RECORD_ANNOTATION
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import KubeAuth, Params, State
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import federated_service_account as resource
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.federated_service_account import (
+    Account,
+    Current,
+    ServiceAccountResource,
+    Wish,
+    plan_absence,
+    plan_service_account,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.service_account_removal import users_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context
+from sandbox import manifests
+from sandbox.kubernetes.access import Rule
+from sandbox.kubernetes.monitoring import definitions
+from sandbox.testing import running_sandbox
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import ObjectKind
+    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Result
+    from sandbox.server import Sandbox
+
+USE = "azure.workload.identity/use"
+CLIENT_ID = "azure.workload.identity/client-id"
+WISH = Wish(ServiceAccount("monitoring", "prometheus-sa"), client_id="an-id")
+WORKLOAD = "Deployment monitoring/prometheus"
+maps = st.dictionaries(st.sampled_from(["a", "b/c", USE, CLIENT_ID]), st.sampled_from(["", "true", "x"]))
+
+
+@given(labels=maps, annotations=maps, label=st.booleans(), client_id=st.none() | st.just("an-id"))
+def test_an_existing_account_keeps_all_metadata_of_others_and_is_not_marked(
+    labels: dict[str, str], annotations: dict[str, str], label: bool, client_id: str | None
+) -> None:
+    wish = dataclasses.replace(WISH, workload_identity_label=label, client_id=client_id)
+    current = Current(namespace_exists=True, account=Account(labels, annotations, "uid", "1"))
+    plan = plan_service_account(current, wish)
+    after = plan.predicted.account
+    assert after is not None
+    assert after.labels == {**labels, **({USE: "true"} if label else {})}
+    assert without_record(after) == {**annotations, **({CLIENT_ID: client_id} if client_id else {})}
+    assert (RECORD_ANNOTATION in after.annotations) == bool(plan.changes)
+    assert bool(plan.changes) == (after != current.account)
+    assert plan_service_account(plan.predicted, wish).changes == ()
+
+
+@given(labels=maps, annotations=maps, label=st.booleans(), client_id=st.none() | st.just("an-id"))
+def test_absent_puts_back_what_an_existing_account_had(
+    labels: dict[str, str], annotations: dict[str, str], label: bool, client_id: str | None
+) -> None:
+    before = Account(labels, annotations, "uid", "1")
+    wish = dataclasses.replace(WISH, workload_identity_label=label, client_id=client_id)
+    added = plan_service_account(Current(namespace_exists=True, account=before), wish).predicted
+    again = plan_service_account(added, dataclasses.replace(wish, client_id="another-id")).predicted
+    removed = plan_absence(again, wish)
+    assert removed.predicted.account == before
+    assert plan_absence(removed.predicted, wish).changes == ()
+
+
+def test_what_others_changed_since_is_kept_and_said() -> None:
+    before = Current(namespace_exists=True, account=Account({}, {}, "uid", "1"))
+    account = plan_service_account(before, WISH).predicted.account
+    assert account is not None
+    changed = dataclasses.replace(account, labels={USE: "false"})
+    plan = plan_absence(Current(namespace_exists=True, account=changed), WISH)
+    assert plan.predicted.account == Account({USE: "false"}, {}, "uid", "1")
+    assert any(f"The label {USE}" in warning and "changed since" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize("broken", ["", "null", "[]", "{", '{"labels": 1, "annotations": {"a": 2}}'])
+def test_a_record_that_is_none_undoes_nothing(broken: str) -> None:
+    account = Account({USE: "true"}, {RECORD_ANNOTATION: broken}, "uid", "1")
+    plan = plan_absence(Current(namespace_exists=True, account=account), WISH)
+    assert plan.predicted.account == Account({USE: "true"}, {}, "uid", "1")
+
+
+def without_record(account: Account) -> dict[str, str]:
+    return {name: value for name, value in account.annotations.items() if name != RECORD_ANNOTATION}
+
+
+def test_a_change_names_who_set_what_it_changes() -> None:
+    fields = {"f:metadata": {"f:annotations": {f"f:{CLIENT_ID}": {}}}}
+    entry = {"manager": "kubectl-annotate", "time": "2026-05-01T09:12:44Z", "fieldsV1": fields}
+    metadata = {"uid": "u", "resourceVersion": "1", "labels": {USE: "true"}, "managedFields": [entry]}
+
+    def last(annotations: dict[str, str]) -> LastChange | None:
+        account = Account.from_object({"metadata": {**metadata, "annotations": annotations}})
+        (change,) = plan_service_account(Current(namespace_exists=True, account=account), WISH).changes
+        return change.last_changed_by
+
+    assert last({CLIENT_ID: "another"}) == LastChange("kubectl-annotate", "2026-05-01T09:12:44Z", Told.FIELD)
+    entry["fieldsV1"] = {"f:metadata": {"f:labels": {f"f:{USE}": {}}}}
+    assert last({}) == LastChange("kubectl-annotate", "2026-05-01T09:12:44Z", Told.OBJECT)
+
+
+def test_on_an_empty_cluster_both_objects_are_planned() -> None:
+    plan = plan_service_account(Current(namespace_exists=False, account=None), WISH)
+    assert [(change.action.value, change.kind) for change in plan.changes] == [
+        ("create", "Namespace"),
+        ("create", "ServiceAccount"),
+    ]
+    assert plan.predicted.account == Account({**MARK, USE: "true"}, {CLIENT_ID: "an-id"})
+
+
+def test_another_client_id_is_replaced_and_the_summary_says_from_what() -> None:
+    current = Current(namespace_exists=True, account=Account({USE: "true"}, {CLIENT_ID: "old"}, "uid", "1"))
+    (change,) = plan_service_account(current, WISH).changes
+    assert "from old to an-id" in change.summary
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    running.reset()
+    return running
+
+
+def run(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Result:
+    values = {
+        **dict.fromkeys(resource.ARGUMENT_SPEC.options),
+        "kubeconfig": str(sandbox.kubeconfig),
+        "context": "fresh",
+        "namespace": "monitoring",
+        "name": "prometheus-sa",
+        "create_namespace": True,
+        "workload_identity_label": True,
+        "state": "present",
+        **options,
+    }
+    return resource.DEFINITION.run(Params(values), Context(check_mode=check_mode, sleep=lambda _: None))
+
+
+def test_check_mode_predicts_and_writes_nothing_even_without_a_namespace(sandbox: Sandbox) -> None:
+    checked = run(sandbox, check_mode=True, namespace="tenant", client_id=KNOWN_AFTER_APPLY)
+    assert len(checked.changes) == 2
+    assert not any(request.write for request in sandbox.world.log.since())
+    applied = run(sandbox, namespace="tenant", client_id="an-id")
+    assert [change.report() for change in applied.changes] == [change.report() for change in checked.changes]
+    stored = sandbox.api_server("fresh").get("ServiceAccount", "tenant", "prometheus-sa")
+    assert stored is not None
+    assert stored["metadata"]["labels"] == {**MARK, USE: "true"}
+    assert stored["metadata"]["annotations"] == {CLIENT_ID: "an-id"}
+    assert run(sandbox, namespace="tenant", client_id="an-id").changes == ()
+
+
+def test_a_converged_account_costs_one_read(sandbox: Sandbox) -> None:
+    run(sandbox)
+    before = len(sandbox.world.log.since())
+    assert run(sandbox).changes == ()
+    (request,) = sandbox.world.log.since()[before:]
+    assert request.operation == "get serviceaccounts"
+
+
+def test_what_others_wrote_survives(sandbox: Sandbox) -> None:
+    sandbox.api_server("fresh").seed(
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {
+                "name": "prometheus-sa",
+                "namespace": "monitoring",
+                "labels": {"team": "metrics"},
+                "annotations": {"note": "keep"},
+            },
+            "imagePullSecrets": [{"name": "registry"}],
+        }
+    )
+    run(sandbox, client_id="an-id")
+    stored = sandbox.api_server("fresh").get("ServiceAccount", "monitoring", "prometheus-sa")
+    assert stored is not None
+    assert stored["metadata"]["labels"] == {"team": "metrics", USE: "true"}
+    assert without_record(Account.from_object(stored)) == {"note": "keep", CLIENT_ID: "an-id"}
+    assert stored["imagePullSecrets"] == [{"name": "registry"}]
+    removed = run(sandbox, state="absent")
+    restored = sandbox.api_server("fresh").get("ServiceAccount", "monitoring", "prometheus-sa")
+    assert restored is not None
+    assert restored["metadata"]["labels"] == {"team": "metrics"}
+    assert restored["metadata"]["annotations"] == {"note": "keep"}
+    assert removed.facts["kept"] == list(removed.warnings) != []
+    assert run(sandbox, state="absent").changes == ()
+
+
+def test_what_can_not_be_is_refused_before_any_write(sandbox: Sandbox) -> None:
+    with pytest.raises(errors.InvalidInput, match="known after apply"):
+        run(sandbox, client_id=KNOWN_AFTER_APPLY)
+    with pytest.raises(errors.NotFound, match="no namespace nowhere"):
+        run(sandbox, namespace="nowhere", create_namespace=False)
+    assert not any(request.write for request in sandbox.world.log.since())
+
+
+# --- absent -----------------------------------------------------------------------------------------------------------
+
+
+def stored(sandbox: Sandbox, kind: str, name: str, namespace: str | None = "tenant") -> dict[str, t.Any] | None:
+    return sandbox.api_server("fresh").get(kind, namespace, name)
+
+
+def test_what_was_created_is_deleted_and_check_mode_predicts_it(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    checked = run(sandbox, check_mode=True, namespace="tenant", state="absent")
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa") is not None
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.report() for change in removed.changes] == [change.report() for change in checked.changes]
+    assert [(change.action.value, change.kind, change.after) for change in removed.changes] == [
+        ("delete", "ServiceAccount", None),
+        ("delete", "Namespace", None),
+    ]
+    assert removed.facts["uid"] is None
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa") is None
+    assert stored(sandbox, "Namespace", "tenant", None) is None
+    again = run(sandbox, namespace="tenant", state="absent")
+    assert (again.changes, again.warnings) == ((), ())
+
+
+def run_as_ours(sandbox: Sandbox, **metadata: t.Any) -> None:
+    deployment = manifests.deployment()
+    deployment["metadata"].update(metadata)
+    deployment["spec"]["template"]["spec"]["serviceAccountName"] = "prometheus-sa"
+    sandbox.api_server("fresh").seed(deployment)
+
+
+def test_an_account_that_a_workload_uses_is_kept_until_the_workload_lets_go(sandbox: Sandbox) -> None:
+    run(sandbox)
+    run_as_ours(sandbox)
+    kept = run(sandbox, state="absent")
+    assert kept.changes == ()
+    assert kept.warnings == (f"ServiceAccount monitoring/prometheus-sa is kept: it is used by {WORKLOAD}.",)
+    # Only check mode may look ahead; a real run counts what is there.
+    assert run(sandbox, state="absent", released_by=[WORKLOAD]).changes == ()
+    assert len(run(sandbox, check_mode=True, state="absent", released_by=[WORKLOAD]).changes) == 1
+    sandbox.api_server("fresh").seed(manifests.deployment())
+    assert len(run(sandbox, state="absent").changes) == 1
+    assert stored(sandbox, "Namespace", "monitoring", None) is not None
+
+
+def test_what_the_operator_runs_for_a_released_resource_does_not_count(sandbox: Sandbox) -> None:
+    run(sandbox)
+    api_server = sandbox.api_server("fresh")
+    for definition in definitions():
+        api_server.seed(definition)
+    resource = {"serviceAccountName": "prometheus-sa", "version": "v3.5.0", "replicas": 1}
+    metadata = {"name": "k8s", "namespace": "monitoring"}
+    api_server.seed(
+        {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": metadata, "spec": resource}
+    )
+    kept = run(sandbox, check_mode=True, state="absent")
+    assert "StatefulSet monitoring/prometheus-k8s" in kept.warnings[0]
+    released = run(sandbox, check_mode=True, state="absent", released_by=["Prometheus monitoring/k8s"])
+    assert [change.kind for change in released.changes] == ["ServiceAccount"]
+
+
+def test_a_pod_of_nobody_counts(sandbox: Sandbox) -> None:
+    run(sandbox)
+    pod: dict[str, t.Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe", "namespace": "monitoring"},
+        "spec": {"serviceAccountName": "prometheus-sa", "containers": [{"name": "c", "image": "i"}]},
+    }
+    sandbox.api_server("fresh").seed(pod)
+    assert "Pod monitoring/probe" in run(sandbox, state="absent").warnings[0]
+
+
+class Listing:
+    """A cluster with these objects, which lists only."""
+
+    def __init__(self, **objects: dict[str, t.Any]) -> None:
+        self._objects = objects
+
+    def list_in(self, kind: ObjectKind, namespace: str) -> list[dict[str, t.Any]]:
+        found = self._objects.get(kind.name)
+        return [] if found is None else [{"metadata": {"name": "x", "namespace": namespace}, **found}]
+
+
+AS_OURS = {"spec": {"serviceAccountName": "prometheus-sa"}}
+DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
+OWNED = {"ownerReferences": [{"kind": "Deployment", "name": "d", "controller": True}]}
+
+
+@pytest.mark.parametrize(
+    ("objects", "found"),
+    [
+        ({"Pod": AS_OURS}, ("Pod monitoring/x",)),
+        ({"Pod": {"spec": {}}}, ()),
+        ({"Pod": {**AS_OURS, "status": {"phase": "Succeeded"}}}, ()),
+        ({"Job": {"spec": {"template": AS_OURS}}}, ("Job monitoring/x",)),
+        ({"Job": {"spec": {"template": AS_OURS}, "status": DONE}}, ()),
+        ({"CronJob": {"spec": {"jobTemplate": {"spec": {"template": AS_OURS}}}}}, ("CronJob monitoring/x",)),
+        ({"StatefulSet": {"spec": {"template": AS_OURS}}}, ("StatefulSet monitoring/x",)),
+        ({"ReplicaSet": {"metadata": {"name": "x", **OWNED}, "spec": {"template": AS_OURS}}}, ()),
+    ],
+)
+def test_who_counts_as_a_user(objects: dict[str, t.Any], found: tuple[str, ...]) -> None:
+    assert users_of(t.cast("KubeClient", Listing(**objects)), WISH.reference).found == found
+
+
+def test_a_namespace_with_anything_of_others_is_kept(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    settings = {"name": "settings", "namespace": "tenant"}
+    sandbox.api_server("fresh").seed({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings})
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+    assert removed.warnings == ("Namespace tenant is kept: it holds ConfigMap tenant/settings.",)
+
+
+def test_a_namespace_is_left_alone_when_it_was_not_to_be_created(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    removed = run(sandbox, namespace="tenant", state="absent", create_namespace=False)
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+
+
+def test_without_the_right_to_look_the_account_is_kept_and_the_right_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(sandbox)
+    api_server = sandbox.api_server("fresh")
+    api_server.grant("limited", [Rule(verbs=("get", "delete"), resources=("serviceaccounts", "namespaces"))])
+    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+    for user in config["users"]:
+        user["user"] = {"token": "limited"}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+    kept = run(sandbox, state="absent", kubeconfig=str(kubeconfig))
+    assert kept.changes == ()
+    (warning,) = kept.warnings
+    assert "can't be told" in warning
+    assert "'list' on 'deployments'" in warning
+
+
+def test_another_writer_is_planned_anew_instead_of_being_overrun(sandbox: Sandbox) -> None:
+    """Between look and deletion somebody starts to use the account: it is kept."""
+    run(sandbox)
+    wish = dataclasses.replace(WISH, client_id=None, state=State.ABSENT)
+    client = KubeClient(KubeAuth(kubeconfig=str(sandbox.kubeconfig), context="fresh"))
+
+    class Raced(ServiceAccountResource):
+        raced = False
+
+        def read(self) -> Current:
+            current = super().read()
+            if not self.raced:
+                self.raced = True
+                run_as_ours(sandbox)
+                client.merge_patch(
+                    wish.reference, {"metadata": {"labels": {"touched": "1"}}}, resource_version=version(current)
+                )
+            return current
+
+    outcome = Context(check_mode=False, sleep=lambda _: None).converge(Raced(wish, client))
+    assert outcome.changes == ()
+    assert stored(sandbox, "ServiceAccount", "prometheus-sa", "monitoring") is not None
+
+
+def version(current: Current) -> str:
+    assert current.account is not None
+    return current.account.resource_version
