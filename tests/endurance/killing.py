@@ -96,6 +96,7 @@ class Killer:
         self._place = place
         self._process = process
         self._once = threading.Lock()
+        self._done = threading.Event()
 
     def strike(self) -> None:
         if not self._once.acquire(blocking=False):
@@ -104,6 +105,12 @@ class Killer:
             self._place.kill()
         elif self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGKILL)
+        self._done.set()
+
+    def stop(self) -> None:
+        """Strike no more. One that has begun is waited for: it would find the processes of the next run as well."""
+        if not self._once.acquire(blocking=False):
+            self._done.wait()
 
     def strike_at_request(self) -> None:
         self.strike()
@@ -141,6 +148,7 @@ def kill_run(sandbox: Sandbox, place: Place, wanted: Round, measured: Measured) 
         process.wait(_LONGEST_RUN_SECONDS)
     finally:
         timer.cancel()
+        killers[0].stop()
         process.kill()
     log = sandbox.world.log.since()
     last = f"{log[-1].service} {log[-1].operation or log[-1].method}" if log else "none"
