@@ -251,7 +251,7 @@ attributes:
     support: full
     details:
       - Secrets in the configuration are shown as C(<redacted>), other variables of the container and the record not at
-        all.
+        all. Of a URL the user, the password and parameters that look like secrets by their names are hidden.
   idempotent:
     support: full
 notes:

@@ -155,7 +155,7 @@ attributes:
     support: full
     details:
       - Values that look like secrets by their keys are shown as C(<redacted>), and so is embedded text that seems to
-        hold some.
+        hold some. Of a URL the user, the password and parameters that look like secrets by their names are hidden.
   idempotent:
     support: full
 notes:

@@ -26,6 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_reco
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator.operator_resource import operator_entry
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import entry_sentences
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import has_userinfo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_secrets import (
     REDACTED,
     is_secret_name,
@@ -285,6 +286,8 @@ class _Update:
             if isinstance(value, dict):
                 inner: Json = dict(self.entry.get(name) or {})
                 gone = [key for key in value if key not in (wanted or {}) and inner.get(key) == value[key]]
+                if name == _SIGV4 and "roleArn" in gone and "externalID" in inner and "externalID" not in gone:
+                    gone.append("externalID")  # Prometheus refuses an external ID without a role
                 if gone:
                     rest = {key: item for key, item in inner.items() if key not in gone}
                     self.entry = {**self.entry, name: rest} if rest else _without(self.entry, name)
@@ -374,7 +377,7 @@ def other_credentials(entry: Json) -> Json:
     if any(sigv4.get(name) for name in _OTHER_CREDENTIALS):
         found[_SIGV4] = _redacted(sigv4, shown=False)
     url = str(entry.get("url", ""))
-    if redact_url(url) != url:
+    if has_userinfo(url):
         found["url"] = redact_url(url)
     return found
 

@@ -181,8 +181,12 @@ class _PodPatch:
         changed = _prometheus_in(self._pod["containers"]) or {}
         own_mounts: list[Json] = list((own or {}).get("volumeMounts") or ())
         mounts: list[Json] = list(changed.get("volumeMounts") or ())
-        outer = [mount for mount in mounts if mount not in own_mounts]
-        if outer != list(self._spec.get("volumeMounts") or ()):
+        present: list[Json] = list(self._spec.get("volumeMounts") or ())
+        outer: list[Json] = []
+        for mount in mounts:  # one that stands in both lists is in the pod twice, and stays in both
+            if mount not in outer and (mount in present or mount not in own_mounts):
+                outer.append(mount)
+        if outer != present:
             self._set("volumeMounts", outer)
         entry = {key: value for key, value in changed.items() if key != "volumeMounts"}
         inner = [mount for mount in own_mounts if mount in mounts]

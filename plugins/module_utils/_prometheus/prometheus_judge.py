@@ -23,6 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.pro
     EntryRepair,
     Path,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import has_userinfo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_secrets import REDACTED, redact_url
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text import (
     YamlProblem,
@@ -269,7 +270,7 @@ def other_credentials(entry: yaml.MappingNode) -> dict[str, object]:
     elif sigv4 is not None and not is_null(sigv4.value):
         found[_SIGV4] = REDACTED
     url = setting(entry, "url")
-    if redact_url(url) != url:
+    if has_userinfo(url):
         found["url"] = redact_url(url)
     return found
 

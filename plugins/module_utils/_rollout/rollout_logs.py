@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._refusals import explain
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import USERINFO
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import redact_urls
 
 Json = dict[str, t.Any]
 
@@ -33,7 +33,6 @@ _SECRETS = (
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"),
     re.compile(r"(?i)(?<=bearer )[^\s\"'\\]+"),
     re.compile(r"(?i)(?<=basic )[a-z0-9+/=]{8,}"),
-    USERINFO,
     re.compile(
         r"(?i)(?:(?<=x-amz-security-token[=:])|(?<=x-amz-signature[=:])|(?<=x-amz-credential[=:])|(?<=signature=)"
         r"|(?<=credential=)|(?<=webidentitytoken[=:])|(?<=sessiontoken[=:]))\s*[^\s&\"'\\,]+"
@@ -155,6 +154,7 @@ KNOWN: t.Final = (
 def clean(text: str) -> str:
     """Text of others in one line: no control characters, no credentials, bounded."""
     plain = _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
+    plain = redact_urls(plain, REDACTED)
     for pattern in _SECRETS:
         plain = pattern.sub(_blot, plain)
     if len(plain) <= MAX_LINE_CHARACTERS:

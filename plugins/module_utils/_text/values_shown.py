@@ -23,7 +23,10 @@ if t.TYPE_CHECKING:
 #: Addresses that are secrets in values files, because whoever knows one may use it.
 _SECRET_ADDRESS = re.compile(r"(?:api|webhook)[-_]?url\Z", re.IGNORECASE)
 #: A configuration in a block of text that seems to hold one.
-_SECRET_TEXT = re.compile(r"(?:password|passwd|secret|token|api[-_]?key|credential)s?[\"']?\s*[:=]", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(?:password|passwd|secret|token|(?:api|ingest|insert|licen[cs]e)[-_]?key|credential)s?[\"']?\s*[:=]",
+    re.IGNORECASE,
+)
 
 
 def shown(text: str, root: yaml.Node | None) -> str:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import USERINFO
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import (
+    is_secret_parameter,
+    redact_urls,
+    secret_parts,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text import (
     Edit,
     YamlProblem,
@@ -51,15 +55,28 @@ _SECRET_KEYS = frozenset(
         "token",
     }
 )
-#: Settings whose values are HTTP headers, which often carry credentials.
-_HEADER_KEYS = frozenset({"headers", "http_headers", "proxy_connect_header"})
+#: Settings whose values are HTTP headers or what is sent for a token, which often carry credentials.
+_HEADER_KEYS = frozenset(
+    {
+        "endpointParams",
+        "endpoint_params",
+        "headers",
+        "httpHeaders",
+        "http_headers",
+        "proxyConnectHeader",
+        "proxy_connect_header",
+    }
+)
 _WHOLLY_SECRET = _SECRET_KEYS | _HEADER_KEYS
 #: Settings whose keys are chosen freely, so that the end of a key's name says nothing about its value.
 _LABEL_KEYS = frozenset({"annotations", "external_labels", "externalLabels", "labels"})
+#: The setting whose keys are parameters of a URL's query, and labels that are.
+_PARAMETERS: t.Final = "params"
+_PARAMETER_LABEL: t.Final = "__param_"
 _SECRETS_END: t.Final = (
     r"(?:password|passwd|passphrase|secret|token|credentials?|dsn|connection[-_]?string|"
-    r"(?:api|access|account|certificate|consumer|encryption|integration|private|routing|secret|service|signing)"
-    r"[-_]?key)"
+    r"(?:api|access|account|certificate|consumer|encryption|ingest|ingestion|insert|integration|licen[cs]e|private|"
+    r"routing|secret|service|signing)[-_]?key)"
 )
 _SECRET_NAME = re.compile(rf"{_SECRETS_END}\Z", re.IGNORECASE)
 _SHORT = 4
@@ -67,9 +84,13 @@ _COMMENT = re.compile(r"#[^\r\n]*")
 #: In a block of text, a line that is a comment to whom the text is for.
 _COMMENT_LINE = re.compile(r"^[ \t]*#[^\r\n]*", re.MULTILINE)
 _COMMENTED_SECRET = re.compile(
-    rf"(?:\b(?:{'|'.join(sorted(_SECRET_KEYS))})|(?i:{_SECRETS_END}))[\"']?[ \t]*:[ \t]*"
-    r"(?P<secret>[^\s](?:[^\r\n]*[^\s])?)"
+    rf"(?:\b(?:{'|'.join(sorted(_WHOLLY_SECRET))})|(?i:{_SECRETS_END}))[\"']?[ \t]*:[ \t]*"
+    r"(?P<secret>[^\s](?:[^\r\n]*[^\s])?|$)",
+    re.MULTILINE,
 )
+#: What stands before the first word of a comment, and a line of comment that follows one.
+_COMMENT_BEGINS = re.compile(r"[ \t]*#+[ \t]*(?:-[ \t]+)*")
+_NEXT_COMMENT = re.compile(r"\r?\n(?P<before>[ \t]*#+[ \t]*)(?P<words>[^\s](?:[^\r\n]*[^\s])?)?[ \t]*")
 
 _Span: t.TypeAlias = tuple[int, int]
 
@@ -83,50 +104,54 @@ def is_secret_name(name: str) -> bool:
 
 
 def redactions(text: str, root: yaml.Node, secrets: t.Iterable[yaml.ScalarNode] = ()) -> list[Edit]:
-    """Edits that replace the text's secrets: values of secret settings, headers, passwords in URLs, and what looks
-    like one of these in a comment. ``root`` has exact marks; ``secrets`` are further ones that the caller knows."""
+    """Edits that replace the text's secrets: values of secret settings, headers, secrets in URLs, and what looks like
+    one of these in a comment. ``root`` has exact marks; ``secrets`` are further ones that the caller knows."""
     found = _Search(text, root)
-    spans = [*found.secrets, *found.userinfo, *(_content(text, node) for node in secrets)]
+    spans = [*found.secrets, *found.in_urls, *(_content(text, node) for node in secrets)]
     return [Edit(start, end, REDACTED) for start, end in _united(spans)]
 
 
 class _Search:
-    """Where the secrets of a text stand, and the users and passwords of its URLs."""
+    """Where the secrets of a text stand, and those in its URLs."""
 
     def __init__(self, text: str, root: yaml.Node) -> None:
         self.secrets: list[_Span] = []
-        self.userinfo: list[_Span] = []
+        self.in_urls: list[_Span] = []
         self._text = text
         self._scalars: list[_Span] = []
         self._walk(root)
         self._look_at_comments()
 
     def _walk(self, root: yaml.Node) -> None:
-        seen: set[tuple[int, bool, bool]] = set()
-        waiting: list[tuple[yaml.Node, bool, bool]] = [(root, False, False)]
+        seen: set[tuple[int, bool, str]] = set()
+        waiting: list[tuple[yaml.Node, bool, str]] = [(root, False, "")]
         while waiting:
-            node, secret, labels = waiting.pop()
-            if (id(node), secret, labels) in seen:
+            node, secret, under = waiting.pop()
+            if (id(node), secret, under) in seen:
                 continue
-            seen.add((id(node), secret, labels))
+            seen.add((id(node), secret, under))
             if is_scalar(node):
                 self._scalar(node, secret=secret)
             elif is_sequence(node):
-                waiting.extend((child, secret, labels) for child in node.value)
+                waiting.extend((child, secret, under) for child in node.value)
             elif is_mapping(node):
+                sets_parameter = _sets_secret_parameter(node)
                 for key, value in node.value:
                     name = str(key.value) if is_scalar(key) else ""
-                    hidden = name in _WHOLLY_SECRET or (not labels and _is_named_secret(name, value))
-                    waiting += [(key, False, labels), (value, secret or hidden, name in _LABEL_KEYS)]
+                    hidden = name in _WHOLLY_SECRET or _is_named_secret(name, value, under)
+                    hidden = hidden or (sets_parameter and name == "replacement")
+                    names = name if name in _LABEL_KEYS or name == _PARAMETERS else ""
+                    waiting += [(key, False, under), (value, secret or hidden, names)]
 
     def _scalar(self, node: yaml.ScalarNode, *, secret: bool) -> None:
         self._scalars.append((node.start_mark.index, node.end_mark.index))
         start, end = span = _content(self._text, node)
         escaped = node.style == '"' and "\\" in self._text[start:end]
-        if secret or (escaped and USERINFO.search(node.value)):  # an escape may stand for any character of a URL
+        if secret or (escaped and any(secret_parts(node.value))):  # an escape may stand for any character of a URL
             self.secrets.append(span)
         else:
-            self.userinfo += [match.span() for match in USERINFO.finditer(self._text, start, end)]
+            end -= 1 if node.style in ("'", '"') else 0
+            self.in_urls += secret_parts(self._text, start, end, among_words=node.style in ("|", ">"))
 
     def _look_at_comments(self) -> None:
         """Comments stand between scalars. Those of an embedded configuration stand in one, a line each."""
@@ -137,8 +162,8 @@ class _Search:
             done = end
         for start, end in comments:
             secret = _COMMENTED_SECRET.search(text, start, end)
-            self.secrets += [secret.span("secret")] if secret else []
-            self.userinfo += [match.span() for match in USERINFO.finditer(text, start, end)]
+            self.secrets += [secret.span("secret"), *_below(text, start, end)] if secret else []
+            self.in_urls += secret_parts(text, start, end)
 
 
 class Hidden:
@@ -170,8 +195,8 @@ class Hidden:
 
 
 def redact_url(url: str) -> str:
-    """A URL without the user and password that it may carry."""
-    return USERINFO.sub(REDACTED, url)
+    """A URL without the secrets that it may carry: user, password and secret parameters."""
+    return redact_urls(url, REDACTED)
 
 
 def secret_values(text: str) -> frozenset[str]:
@@ -187,8 +212,8 @@ def secret_values(text: str) -> frozenset[str]:
 
 
 def redact_quoted(words: str, secrets: t.Collection[str]) -> str:
-    """What a program says about a text, without the text's secrets: those that are known, passwords in URLs, and what
-    is quoted in backticks, where parsers put the beginning of a value."""
+    """What a program says about a text, without the text's secrets: those that are known, those in URLs, and what is
+    quoted in backticks, where parsers put the beginning of a value."""
     words = re.sub(r"`[^`]*`", REDACTED, words)
     for secret in sorted(secrets, key=len, reverse=True):
         is_short = len(secret) < _SHORT  # inside other words it would be everywhere
@@ -196,9 +221,46 @@ def redact_quoted(words: str, secrets: t.Collection[str]) -> str:
     return redact_url(words)
 
 
-def _is_named_secret(name: str, value: yaml.Node) -> bool:
-    """Whether a setting is secret by its name; a mapping, a switch and nothing are none."""
-    return is_secret_name(name) and not is_mapping(value) and not value.tag.endswith((":bool", ":null"))
+def _is_named_secret(name: str, value: yaml.Node, under: str) -> bool:
+    """Whether a setting is secret by its name; a mapping, a switch and nothing are none. ``under`` names the setting
+    around it if keys are chosen freely there."""
+    if is_mapping(value) or value.tag.endswith((":bool", ":null")):
+        return False
+    if under in _LABEL_KEYS:
+        return _is_secret_parameter_label(name)
+    return is_secret_name(name) or (under == _PARAMETERS and is_secret_parameter(name))
+
+
+def _is_secret_parameter_label(name: str) -> bool:
+    return name.startswith(_PARAMETER_LABEL) and is_secret_parameter(name.removeprefix(_PARAMETER_LABEL))
+
+
+def _sets_secret_parameter(rule: yaml.MappingNode) -> bool:
+    """Whether a mapping is a relabeling rule that sets a secret parameter."""
+    return any(
+        key.value in ("target_label", "targetLabel") and is_scalar(value) and _is_secret_parameter_label(value.value)
+        for key, value in rule.value
+        if is_scalar(key)
+    )
+
+
+def _below(text: str, start: int, end: int) -> t.Iterator[_Span]:
+    """What stands in the lines of comment that belong to a setting in a comment: lines that are further in, and the
+    items of a list."""
+    begins = _COMMENT_BEGINS.match(text, start, end)
+    own = (start if begins is None else begins.end()) - _line_start(text, start)
+    while line := _NEXT_COMMENT.match(text, end):
+        end = line.end()
+        if line["words"] is None:
+            continue
+        column = line.end("before") - _line_start(text, line.end("before"))
+        if column < own or (column == own and not line["words"].startswith("- ")):
+            return
+        yield line.span("words")
+
+
+def _line_start(text: str, position: int) -> int:
+    return text.rfind("\n", 0, position) + 1
 
 
 def _content(text: str, node: yaml.ScalarNode) -> _Span:

@@ -25,6 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_reco
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.pod_template import PodWish, patched
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator.operator_entries import (
     Asked,
+    merge_entries,
     other_credentials,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator.operator_plan import (
@@ -246,6 +247,28 @@ def test_unknown_fields_are_found_by_their_paths() -> None:
 def test_a_definition_that_is_odd_below_its_schema_names_no_field(odd: object) -> None:
     for schema in ({"properties": odd}, {"properties": {"spec": odd}}, {"properties": {"spec": {"properties": odd}}}):
         assert KnownFields(schema).unknown({"retention": "1d"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x:8053?token=hunter2&db=a", "https://x:8053?token=<redacted>&db=a"),
+        ("https://me:hunter2#2@x/push", "https://<redacted>@x/push"),
+    ],
+)
+def test_an_entry_of_others_with_our_name_is_told_of_without_the_secrets_of_its_url(url: str, shown: str) -> None:
+    asked = Asked.of(RemoteWrite(URL, "eu-west-1", ROLE, name="amp"), None)
+    with pytest.raises(errors.Refused) as caught:
+        merge_entries([{"name": "amp", "url": url}], [asked], {}, "the resource")
+    assert shown in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_parameter_of_the_url_is_no_other_credential() -> None:
+    assert other_credentials({"url": "https://x?token=hunter2"}) == {}
+    assert other_credentials({"url": "https://me:hunter2@x?token=hunter2"}) == {
+        "url": "https://<redacted>@x?token=<redacted>"
+    }
 
 
 def test_other_credentials_are_shown_without_secrets() -> None:

@@ -178,6 +178,12 @@ SECRETS: t.Final = (
     ('"secret_access_key":"wJalrXUtnFEMI"', "wJalrXUtnFEMI"),
     ("client_secret = s3cr3t", "s3cr3t"),
     ("WebIdentityToken=abcdef123&Version", "abcdef123"),
+    ("https://me:hunter2#2@host/path", "hunter2"),
+    ('err="parse \\"https://me:hunter2\\": invalid port \\":hunter2\\" after host"', "hunter2"),
+    ('parse "http://me:hunter2?now@proxy:3128": invalid port ":hunter2" after host', "hunter2"),
+    ("level=error url=https://x:8053?token=hunter2 msg=a", "hunter2"),
+    ('err="Post \\"https://x:8053?X-License-Key=hunter2\\": EOF"', "hunter2"),
+    ('{"url":"https://x?db=a\\u0026sig=hunter2\\u0026b=c"}', "hunter2"),
 )
 
 
@@ -185,6 +191,11 @@ SECRETS: t.Final = (
 def test_secrets_are_blotted_out(line: str, secret: str) -> None:
     assert secret not in clean(line)
     assert "<redacted>" in clean(line)
+
+
+def test_what_stands_beside_a_secret_in_a_url_stays() -> None:
+    line = '{"url":"https://x?db=a&token=hunter2","code":404,"err":"Post \\"https://x?sig=hunter2\\": EOF"}'
+    assert clean(line) == line.replace("hunter2", "<redacted>")
 
 
 @pytest.mark.parametrize("line", ["no credentials provider", "the password file is missing", "region eu-west-1", ROLE])

@@ -290,12 +290,18 @@ def test_secrets_are_blotted_out_and_everything_else_is_shown_as_it_is() -> None
         "    harmless\n"
         "alertmanager: {config: {slack_api_url: 'https://h/hunter2', proxy: 'https://u:hunter2@h/x', token: hunter2}}\n"
         "thanos: {objstore: {private_key: hunter2, encryptionKey: 2024-12-31}, webhook_url: https://u@h/hunter2}\n"
+        "newrelic: {licenseKey: hunter2, ingestKey: hunter2, config: {url: 'https://h/x?X-License-Key=hunter2&db=a'}}\n"
+        "env: [{name: NEW_RELIC_LICENSE_KEY, value: hunter2}]\n"
+        "agent.yml: |\n"
+        "  license_key: hunter2\n"
+        "remoteWrite: [{oauth2: {endpointParams: {a: hunter2}}, proxyConnectHeader: {a: hunter2}}]\n"
         "automountServiceAccountToken: true  # smtp_password: hunter2\n"
     )
     merged = merge(text)
     assert not [secret for secret in ("hunter2", "12-31") if secret in merged.shown_before + merged.shown_after]
     assert "harmless" in merged.shown_after
     assert "value: UTC" in merged.shown_after
+    assert "https://h/x?X-License-Key=<redacted>&db=a" in merged.shown_after
     assert "automountServiceAccountToken: true" in merged.shown_after
     assert "adminPassword: <redacted>  # secret" in merged.shown_after
     clean = "a: 1\n"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import is_secret_parameter
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_secrets import (
     Hidden,
     is_secret_name,
@@ -65,6 +66,52 @@ def redacted(text: str) -> str:
             "a: |\n  # auth_key: b\n  # token: hunter2\n  url: http://u:hunter2@x\n",
             "a: |\n  # auth_key: b\n  # token: <redacted>\n  url: http://<redacted>@x\n",
         ),
+        ("url: https://me:hunter2#2@x/push\n", "url: https://<redacted>@x/push\n"),
+        ("proxy_url: http://me:what?hunter2@x:3128\n", "proxy_url: http://<redacted>@x:3128\n"),
+        ("proxy_url: http://me:hunter2/x@y:3128\n", "proxy_url: http://<redacted>@y:3128\n"),
+        ("url: https://x/push?mail=a@b\n", "url: https://x/push?mail=a@b\n"),
+        ("url: https://x:443/a:b@c\n", "url: https://x:443/a:b@c\n"),
+        (
+            "url: https://x/write?X-License-Key=hunter2&prometheus_server=a # b\n",
+            "url: https://x/write?X-License-Key=<redacted>&prometheus_server=a # b\n",
+        ),
+        ("- {url: 'https://x:8053?token=hunter2\",2', b: 1}\n", "- {url: 'https://x:8053?token=<redacted>', b: 1}\n"),
+        ('- {url: "https://x?u=me&p=hunter2#c", b: 1}\n', '- {url: "https://x?u=me&p=<redacted>", b: 1}\n'),
+        ('- {url: "https://x?to\\u006ben=hunter2", b: 1}\n', "- {url: <redacted>, b: 1}\n"),
+        ('a: |\n  {url: "https://x?key=hunter2", b: 1}\n', 'a: |\n  {url: "https://x?key=<redacted>", b: 1}\n'),
+        ("a: 1 # see https://x?sig=hunter2&b=c\n", "a: 1 # see https://x?sig=<redacted>&b=c\n"),
+        (
+            "url: https://x/probe?target=https%3A%2F%2Fy%3Ftoken%3Dhunter2\n",
+            "url: https://x/probe?target=https%3A%2F%2Fy%3Ftoken%3D<redacted>\n",
+        ),
+        (
+            "params: {auth: [hunter2], sig: hunter2, license_key: [hunter2], module: [a], 'match[]': [up]}\n",
+            "params: {auth: [<redacted>], sig: <redacted>, license_key: [<redacted>], module: [a], 'match[]': [up]}\n",
+        ),
+        ("auth: hunter\nsig: a\n", "auth: hunter\nsig: a\n"),
+        ("labels: {__param_auth: hunter2, auth: a}\n", "labels: {__param_auth: <redacted>, auth: a}\n"),
+        (
+            "- {target_label: __param_token, replacement: hunter2}\n- {target_label: token, replacement: a}\n",
+            "- {target_label: __param_token, replacement: <redacted>}\n- {target_label: token, replacement: a}\n",
+        ),
+        (
+            "newrelic: {licenseKey: hunter2, ingest_key: hunter2}\n",
+            "newrelic: {licenseKey: <redacted>, ingest_key: <redacted>}\n",
+        ),
+        (
+            "oauth2: {endpoint_params: {a: hunter2}, scopes: [b]}\n",
+            "oauth2: {endpoint_params: {a: <redacted>}, scopes: [b]}\n",
+        ),
+        ("oauth2: {endpointParams: {a: hunter2}}\n", "oauth2: {endpointParams: {a: <redacted>}}\n"),
+        (
+            "# - password: |\r\n#     hunter2\r\n#\r\n#     hunter2 too\r\n#   user: me\r\na: 1\r\n",
+            "# - password: <redacted>\r\n#     <redacted>\r\n#\r\n#     <redacted>\r\n#   user: me\r\na: 1\r\n",
+        ),
+        (
+            "a:\n  # headers:\n  #   X-Auth: hunter2\n  # credentials:\n  # - hunter2\n  # b: 1\n  c: 1\n",
+            "a:\n  # headers:\n  #   <redacted>\n  # credentials:\n  # <redacted>\n  # b: 1\n  c: 1\n",
+        ),
+        ("a: 1 # token: hunter2\n# b\n", "a: 1 # token: <redacted>\n# b\n"),
         ("webhook_token: &t hunter2\na: *t\n", "webhook_token: &t <redacted>\na: *t\n"),
         ("params: {access_token: [hunter2]}\n", "params: {access_token: [<redacted>]}\n"),
         (
@@ -84,7 +131,17 @@ def test_secrets_are_blotted_out_and_the_rest_stays(before: str, after: str | No
 
 
 @pytest.mark.parametrize(
-    "url", ["https://x/workspaces/a@b", "https://x?a@b", "https://x#a@b", "https://x me@y", "me@x"]
+    "url",
+    [
+        "https://x/workspaces/a@b",
+        "https://x:443/a:b@c",
+        "https://[::1]:9090/a@b",
+        "https://x me@y",
+        "me@x",
+        "https://x/write?db=a&precision=ms&tenant=b&region=c&u=me&match[]=up#frag",
+        "https://x?token=&b=c",
+        "https://x?token",
+    ],
 )
 def test_an_ordinary_url_stays(url: str) -> None:
     assert redact_url(url) == url
@@ -126,6 +183,9 @@ def test_every_secret_setting_of_prometheus_is_known(section: str, path: str) ->
         ("password_file", False),
         ("secretName", False),
         ("client_secret_ref", False),
+        ("licenseKey", True),
+        ("ingest-key", True),
+        ("insertKeyRef", False),
         ("key_file", False),
         ("private_key_path", False),
         ("application_key", False),
@@ -140,8 +200,8 @@ def test_a_name_that_ends_as_secrets_do(name: str, secret: bool) -> None:
 
 #: What a proxy's user and password may consist of, for Go and beyond.
 USERINFO_TEXTS: t.Final = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Z", "C"), exclude_characters="/?#")
-    | st.sampled_from("@:'\"%&=,;[]{}!$*+()`|>\\"),
+    st.characters(codec="utf-8", exclude_categories=("Z", "C"), exclude_characters="/")
+    | st.sampled_from("?#@:'\"%&=,;[]{}!$*+()`|>\\"),
     min_size=1,
 )
 
@@ -150,6 +210,7 @@ USERINFO_TEXTS: t.Final = st.text(
 @example("user", "it's", ":3128")
 @example("user", "p@ssw0rd", ":3128")
 @example("user", "token:x", "")
+@example("user", "a#b?token=c", "?a=b")
 def test_no_part_of_a_urls_password_is_shown(user: str, password: str, rest: str) -> None:
     url, shown = f"http://{user}:{password}@host{rest}", f"http://<redacted>@host{rest}"
     assert redact_url(f"see {url} and http://host/a@b") == f"see {shown} and http://host/a@b"
@@ -159,6 +220,51 @@ def test_no_part_of_a_urls_password_is_shown(user: str, password: str, rest: str
     assert redacted(f"a: [{flow(url)}, b]\n") in (f'a: ["{shown}", b]\n', "a: [<redacted>, b]\n")
     # What looks like a secret setting in a comment takes the rest of the line with it.
     assert redacted(f"# {url}\na: 1\n") in (f"# {shown}\na: 1\n", "# http://<redacted>\na: 1\n")
+
+
+#: Names of query parameters that are secret, as services spell them, and those that are none.
+SECRET_PARAMETERS: t.Final = (
+    *("Api-Key", "X-License-Key", "access_token", "api%5Fkey", "apikey", "auth", "code", "hec_token", "ingest-key"),
+    *("insertKey", "key", "license", "p", "passwd", "password", "sig", "signature", "token", "token2", "client_secret"),
+    *("X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature", "auth[token]", "pwd", "authorization"),
+)
+OTHER_PARAMETERS: t.Final = ("db", "match[]", "module", "precision", "prometheus_server", "region", "tenant", "key_id")
+
+
+@pytest.mark.parametrize("name", SECRET_PARAMETERS)
+def test_a_parameter_that_is_secret_is_known_by_its_name(name: str) -> None:
+    assert is_secret_parameter(name)
+
+
+@pytest.mark.parametrize("name", OTHER_PARAMETERS)
+def test_a_parameter_that_is_no_secret_stays_readable(name: str) -> None:
+    assert not is_secret_parameter(name)
+
+
+@given(
+    st.sampled_from(SECRET_PARAMETERS),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C"), exclude_characters='&"\\')),
+    st.sampled_from(OTHER_PARAMETERS),
+    st.sampled_from(["https://host/push", "https://host:8053", "host/push"]),
+)
+@example("token", "://a:b@c", "db", "https://host")
+@example("token", "'',#?;=", "db", "https://host/")
+def test_the_value_of_a_secret_parameter_is_never_shown(name: str, rest: str, other: str, address: str) -> None:
+    # What comes first tells the secret from all else, as an "@" without a path before it ends a password.
+    url = f"{address}/?{other}=a&{name}={SECRET}{rest}&{other}=b"
+    shown = f"{address}/?{other}=a&{name}=<redacted>&{other}=b"
+    assert redact_url(f'see "{url}": {url} ') == f'see "{shown}": {shown} '
+    single = url.replace("'", "''")
+    assert redacted(f"a: '{single}' # b\n") == f"a: '{shown}' # b\n"
+    assert redacted(f"a: |\n  b: {url}\n") == f"a: |\n  b: {shown}\n"
+    assert redacted(f"a: [{flow(url)}, b]\n") in (f'a: ["{shown}", b]\n', "a: [<redacted>, b]\n")
+    assert SECRET not in redacted(f"# {url}\na: 1 # {url}\n")
+
+
+@given(st.sampled_from(SECRET_PARAMETERS), st.sampled_from(OTHER_PARAMETERS))
+def test_parameters_of_scrape_configs_are_judged_as_those_of_urls(name: str, other: str) -> None:
+    text = f"params:\n  '{other}': [a]\n  '{name}':\n  - {SECRET}\n"
+    assert redacted(text) == text.replace(SECRET, "<redacted>")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +280,13 @@ def test_no_part_of_a_urls_password_is_shown(user: str, password: str, rest: str
         "a: b@c\n",
         "'#' # x\n",
         "- token: x\n",
+        "http://a:b/",
+        "?token=a",
+        "&key=",
+        "%3F",
+        '#"',
+        "# token:\n",
+        "# token:\n#\n",
     ],
 )
 def test_long_texts_take_time_by_their_length(piece: str) -> None:
@@ -240,5 +353,8 @@ def test_what_a_program_says_is_shown_without_secrets() -> None:
     words = "bad hunter2 in ab of grab, http://me:hunter2@x, `hunt...` and 'ab'"
     assert redact_quoted(words, secrets) == (
         "bad <redacted> in <redacted> of grab, http://<redacted>@x, <redacted> and '<redacted>'"
+    )
+    assert redact_quoted('parse "https://me:hun": invalid port ":hun" after host', ()) == (
+        'parse "https://<redacted>": invalid port "<redacted>" after host'
     )
     assert secret_values("a: [") == secret_values("") == frozenset()
