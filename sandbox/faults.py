@@ -4,10 +4,11 @@
 """Faults on request: which requests of which service go wrong, how and how often.
 
 A fault strikes when a service has recognised a request and named its operation, and before it does anything; only
-``drop_after``, ``error_after`` and ``late`` let the service do its work. What a ``late`` write has changed is shown
-some time later: in Graph to readers and to the login service, in IAM to readers, STS and workspaces. The settings
-``graph_replication_seconds`` and ``iam_propagation_seconds`` do the same to every write. Azure Resource Manager,
-Kubernetes and Amazon Managed Service for Prometheus show at once what was written, so there it can't be asked for.
+``drop_after``, ``error_after``, ``unreadable_after`` and ``late`` let the service do its work. What a ``late`` write
+has changed is shown some time later: in Graph to readers and to the login service, in IAM to readers, STS and
+workspaces. The settings ``graph_replication_seconds`` and ``iam_propagation_seconds`` do the same to every write.
+Azure Resource Manager, Kubernetes and Amazon Managed Service for Prometheus show at once what was written, so there it
+can't be asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Kind(enum.Enum):
     THROTTLED = "throttled"  # too many requests, with ``retry_after`` when that is given
     ERROR = "error"  # ``status`` 500, 502, 503 or 504
     ERROR_AFTER = "error_after"  # the write is done, and answered by ``status`` all the same
+    UNREADABLE_AFTER = "unreadable_after"  # the write is done, and half of the answer comes; a page with ``code`` page
     DROP_BEFORE = "drop_before"  # the connection ends before the request is handled
     DROP_AFTER = "drop_after"  # the request is handled, and the answer is lost
     CONFLICT = "conflict"  # another writer was faster
@@ -39,6 +41,9 @@ class Kind(enum.Enum):
     LATE = "late"  # the write is done, and shown only after ``seconds``
     CALL = "call"  # ``callback`` runs before the request is handled; for tests in the sandbox's process only
 
+
+#: What strikes no read.
+_OF_WRITES: t.Final = frozenset({Kind.CONFLICT, Kind.ERROR_AFTER, Kind.LATE, Kind.UNREADABLE_AFTER})
 
 #: Services that show what was written only some time later.
 EVENTUALLY_CONSISTENT: t.Final = ("graph", "iam")
@@ -97,7 +102,7 @@ class Fault:
             raise ValueError(f"Only {services} show later what was written, {self.service!r} shows it at once.")
 
     def fits(self, met: Met) -> bool:
-        if self.kind in (Kind.CONFLICT, Kind.ERROR_AFTER, Kind.LATE) and not met.writes:
+        if self.kind in _OF_WRITES and not met.writes:
             return False
         if self.kind is Kind.LATE and met.service not in EVENTUALLY_CONSISTENT:
             return False

@@ -16,6 +16,8 @@ from sandbox.world import World
 
 _WORLD = "sandbox.world"  # among an application's extensions
 _SERVICE = "sandbox.service"
+#: Well-formed, so that whoever looks for no more than XML takes it for an answer.
+_PAGE = b"<html><head><title>Signed out</title></head><body><p>Sign in to the network first.</p></body></html>"
 
 
 def make_app(world: World, service: str) -> flask.Flask:
@@ -31,6 +33,8 @@ def make_app(world: World, service: str) -> flask.Flask:
         fault: Kind | None = flask.g.get("fault")
         if fault is Kind.ERROR_AFTER and response.status_code < 300:
             response = flask.g.answer
+        if fault is Kind.UNREADABLE_AFTER and response.status_code < 300:
+            _spoil(response, whole=flask.g.is_page)
         world.log.record(
             service=service,
             method=flask.request.method,
@@ -70,10 +74,20 @@ def name_operation(operation: str) -> None:
         fault.callback()
     elif fault.kind is Kind.ERROR_AFTER:
         flask.g.answer = answer
+    elif fault.kind is Kind.UNREADABLE_AFTER:
+        flask.g.is_page = fault.code == "page"
     elif fault.kind is Kind.DROP_BEFORE:
         flask.abort(flask.Response())
     elif answer is not None:
         flask.abort(answer)
+
+
+def _spoil(response: flask.Response, *, whole: bool) -> None:
+    """Leave half of an answer of success, or put a proxy's page in its place, as where there is nothing to halve."""
+    body = response.get_data()
+    if whole or not body:
+        response.status_code, response.content_type, body = 200, "text/html", _PAGE * 2
+    response.set_data(body[: len(body) // 2])
 
 
 def late_seconds() -> float:

@@ -37,30 +37,37 @@ _STUMBLES: t.Final = (
 _OWN: t.Final = "ansible_collections"
 DETAIL: t.Final = "the answer can't be understood"
 FIX: t.Final = "See that no proxy answers in the service's place; otherwise run again later."
+WRITE_FIX: t.Final = f"See that no proxy answers in the service's place. {errors.LOOK_AGAIN}"
 
 
 @contextlib.contextmanager
-def understood(service: str, action: str) -> Iterator[None]:
-    """Turn what a library stumbles over inside the block into CloudError; an error of the collection's own code stays
-    what it is. ``action`` completes "<service> failed while ..."."""
+def understood(service: str, action: str, *, writes: bool = False) -> Iterator[None]:
+    """Turn what a library stumbles over inside the block into the error of ``malformed``; an error of the collection's
+    own code stays what it is. ``action`` completes "<service> failed while ..."."""
     try:
         yield
     except Exception as error:
-        if _is_stumble(error):
-            raise malformed(service, action) from error
+        if is_stumble(error):
+            raise malformed(service, action, writes=writes) from error
         raise
 
 
-def malformed(service: str, action: str) -> errors.CloudError:
-    """The error for an answer that has not the service's form."""
+def malformed(service: str, action: str, *, writes: bool = False) -> errors.CloudError:
+    """The error for an answer that has not the service's form: Interrupted after a request that ``writes``, because
+    the service may have done what it was asked for, however its answer was spoilt."""
+    if writes:
+        return errors.Interrupted(service=service, action=action, detail=DETAIL, fix=WRITE_FIX)
     return errors.CloudError(service=service, action=action, detail=DETAIL, fix=FIX)
 
 
-def _is_stumble(error: Exception) -> bool:
+def is_stumble(error: Exception) -> bool:
+    """Whether a library has found something else in an answer than it takes for granted."""
     if type(error).__name__ in _PARSER_ERRORS:
         return True
     defined_by = type(error).__module__.partition(".")[0]
-    return isinstance(error, _STUMBLES) and defined_by not in _LIBRARIES and _is_of_library(error.__traceback__)
+    is_vague = error.__class__ is Exception  # kiota has no error of its own for an answer that is no JSON
+    is_foreign = isinstance(error, _STUMBLES) and defined_by not in _LIBRARIES
+    return (is_vague or is_foreign) and _is_of_library(error.__traceback__)
 
 
 def _is_of_library(trace: TracebackType | None) -> bool:

@@ -19,8 +19,9 @@ from collections.abc import Mapping, MutableMapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef, ClusterScope
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_errors import (
+    SERVICE,
     accepted,
     arm_errors,
     changed_meanwhile,
@@ -267,9 +268,13 @@ class ArmClient:
                 match_condition=MatchConditions.IfNotModified if cluster.etag else None,
                 **self._operation_options(wait=wait),
             )
-        with accepted(), arm_errors(action, ref, f"{_ACTIONS}/read"):
+        # Without waiting, it is the answer to the write itself that is read here.
+        with accepted(), arm_errors(action, ref, f"{_ACTIONS}/read", sends_write=not wait):
             answer, url = self._result(f"The change of {ref}", poller)
-            return dataclasses.replace(_snapshot(answer), operation_url="" if wait else url)
+            changed = _snapshot(answer)
+            if not changed.id:
+                raise answers.malformed(SERVICE, action, writes=True)
+            return dataclasses.replace(changed, operation_url="" if wait else url)
 
     def rotate_signing_keys(self, ref: ClusterRef, *, wait: bool = True) -> Cluster:
         """Give the cluster a new key for signing service-account tokens, wait, and return the cluster then.

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef, ClusterScope
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
 
 try:
     from azure.core.exceptions import (
         AzureError,
+        DecodeError,
         HttpResponseError,
         IncompleteReadError,
         ServiceRequestError,
@@ -45,8 +46,7 @@ _LINKED_FIX = (
     "cluster, and needs these rights on the resources that the cluster uses."
 )
 
-#: Statuses that leave open whether the request was carried out.
-OPEN_STATUSES = frozenset({408, 500, 502, 503, 504})
+_OPEN_STATUSES = frozenset({408, 500, 502, 503, 504})
 
 
 @contextlib.contextmanager
@@ -96,9 +96,15 @@ def seconds_of(retry_after: str) -> float | None:
 
 @contextlib.contextmanager
 def open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
-    """Turn a connection that is lost inside the block into errors.Interrupted when the block ``sends_write``."""
+    """Turn a connection that is lost inside the block, and an answer that can't be read, into errors.Interrupted when
+    the block ``sends_write``."""
     try:
-        yield
+        with answers.understood(SERVICE, action, writes=sends_write):
+            yield
+    except DecodeError as error:  # it calls itself a refusal, whatever the status
+        if error.status_code is not None and error.status_code >= 300:
+            raise
+        raise answers.malformed(SERVICE, action, writes=sends_write) from error
     except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
         if not sends_write:
             raise
@@ -108,6 +114,12 @@ def open_outcomes(action: str, *, sends_write: bool) -> Iterator[None]:
             detail=f"the connection was lost before the answer came ({' '.join(str(error).split())})",
             fix=errors.LOOK_AGAIN,
         ) from error
+
+
+def leaves_open(status: int) -> bool:
+    """Whether an error of this status leaves open if the request was carried out. One of success is none that the
+    service documents: a proxy's, or one that lacks what is needed."""
+    return status in _OPEN_STATUSES or 200 <= status < 300
 
 
 def _refusal(
@@ -122,7 +134,7 @@ def _refusal(
     if code.lower() in _CONFLICT_CODES or _PREEMPTED in f"{code} {message}".lower() or status in (412, 429):
         kind = errors.Conflict
         fix = "Wait until nobody else changes the cluster and run again."
-    elif sends_write and status in OPEN_STATUSES:
+    elif sends_write and leaves_open(status):
         kind = errors.Interrupted
         fix = errors.LOOK_AGAIN
     elif status == 403:

@@ -364,15 +364,17 @@ def aws_errors(service: str, action: str) -> Iterator[None]:
 
     ``action`` is a verb phrase that completes "<service> failed while ...".
     """
+    aws_answers.forget_operation()
     try:
-        with answers.understood(_title(service), action):
-            yield
-    except aws_answers.NotDescribed as error:
-        raise answers.malformed(_title(service), action) from error
+        yield
     except botocore.exceptions.ClientError as error:
         raise refusal(error, service, action) from error
     except botocore.exceptions.BotoCoreError as error:
         raise failure(error, service, action) from error
+    except Exception as error:
+        if not isinstance(error, aws_answers.NotDescribed) and not answers.is_stumble(error):
+            raise
+        raise answers.malformed(_title(service), action, writes=_writes(aws_answers.begun_operation())) from error
 
 
 def refusal(error: botocore.exceptions.ClientError, service: str, action: str) -> errors.CloudError:
@@ -424,8 +426,13 @@ def _kind(operation: str, code: str, status: int, *, retried: bool) -> type[erro
         return errors.Interrupted  # it may have been boto3's own first attempt, whose answer was lost
     if gone or code in _CONFLICT_CODES:
         return errors.Conflict
-    failed = status >= 500 and code not in _THROTTLING_CODES and not operation.startswith(_WITHOUT_EFFECT)
+    failed = status >= 500 and code not in _THROTTLING_CODES and _writes(operation)
     return errors.Interrupted if failed else errors.CloudError  # IAM may have done what it then stumbled over
+
+
+def _writes(operation: str) -> bool:
+    """Whether an operation changes something; none, by an empty name, does not."""
+    return bool(operation) and not operation.startswith(_WITHOUT_EFFECT)
 
 
 def _fix(service: str, operation: str, code: str, detail: str) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import typing as t
 
@@ -43,6 +44,12 @@ _ALSO_NEEDED: t.Final[Mapping[str, tuple[str, ...]]] = {
 }
 #: botocore decodes policies, which its description calls texts.
 _DECODED: t.Final = "policyDocumentType"
+#: How much of an answer tells whose it is.
+_START: t.Final = 200
+
+
+#: The operation that a client has begun last: what botocore raises of an answer that it can't read does not name it.
+_begun: t.Final[contextvars.ContextVar[str]] = contextvars.ContextVar("crosscloud_aks_amp_operation", default="")
 
 
 class NotDescribed(ValueError):
@@ -51,14 +58,41 @@ class NotDescribed(ValueError):
 
 def checked(client: t.Any) -> t.Any:
     """The boto3 client, whose answers are held against their description: NotDescribed is raised for another one."""
+    client.meta.events.register("before-call", _begin, unique_id="crosscloud-aks-amp-operations")
     client.meta.events.register("after-call", _check, unique_id="crosscloud-aks-amp-answers")
     return client
 
 
+def forget_operation() -> None:
+    """No operation counts as begun until a checked client sends one."""
+    _begun.set("")
+
+
+def begun_operation() -> str:
+    """The operation that a checked client has sent since ``forget_operation``; empty where none was."""
+    return _begun.get()
+
+
+def _begin(model: t.Any, **_unused: object) -> None:
+    _begun.set(str(model.name))
+
+
 def _check(http_response: t.Any, parsed: Mapping[str, t.Any], model: t.Any, **_unused: object) -> None:
-    if http_response.status_code < 300 and model.output_shape is not None:
-        for problem in problems(parsed, model.output_shape, model.name):
-            raise NotDescribed(problem)
+    if http_response.status_code >= 300:
+        return
+    if model.output_shape is None:
+        if http_response.raw is not None and _is_foreign(http_response.content):  # botocore's stubs have no body
+            raise NotDescribed(f"{model.name} is answered by a page")
+        return
+    for problem in problems(parsed, model.output_shape, model.name):
+        raise NotDescribed(problem)
+
+
+def _is_foreign(body: bytes) -> bool:
+    """Whether the answer to an operation without results, of which botocore reads nothing, is somebody else's: a page
+    of a proxy. AWS answers by nothing, by JSON or by its own XML, whose root ends with Response."""
+    start = body.lstrip()[:_START]
+    return start.startswith(b"<") and b"Response" not in start
 
 
 def problems(value: object, shape: Shape, place: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra im
     ServicePrincipal,
     Trust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure, https, preload
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure, https, preload
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph_models import (
     Answer,
     ApplicationAnswer,
@@ -54,7 +54,7 @@ else:
     IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from kiota_abstractions.request_information import RequestInformation
 
@@ -67,6 +67,13 @@ CONNECT_ATTEMPTS = 3
 AnswerT = t.TypeVar("AnswerT")
 ObjectT = t.TypeVar("ObjectT", bound=Answer)
 PageT = t.TypeVar("PageT", bound=Page[t.Any])
+
+#: What Graph always sends of an object, by the models' names.
+_NEEDED: t.Final[Mapping[type[Answer], tuple[str, ...]]] = {
+    ApplicationAnswer: ("id", "app_id"),
+    ServicePrincipalAnswer: ("id",),
+    CredentialAnswer: ("id",),
+}
 
 _CONFLICT_CODES = frozenset({"Directory_ConcurrencyViolation", "Request_MultipleObjectsWithSameKeyValue"})
 #: Texts of a lost race that come with a general code and status 400.
@@ -209,7 +216,7 @@ class GraphClient:
     def delete_application(self, application: Application) -> None:
         """Move an application to the tenant's deleted items. Nothing happens to one that is gone already."""
         builder = self._graph.applications.by_application_id(application.object_id)
-        self._delete(builder.delete(), f"deleting the application {application.display_name}")
+        self._delete(builder.to_delete_request_information(), f"deleting the application {application.display_name}")
 
     # Service principals
 
@@ -227,7 +234,8 @@ class GraphClient:
     def delete_service_principal(self, principal: ServicePrincipal, application: str) -> None:
         """Nothing happens to one that is gone already."""
         builder = self._graph.service_principals.by_service_principal_id(principal.object_id)
-        self._delete(builder.delete(), f"deleting the service principal of the application {application}")
+        action = f"deleting the service principal of the application {application}"
+        self._delete(builder.to_delete_request_information(), action)
 
     # Federated identity credentials
 
@@ -264,7 +272,7 @@ class GraphClient:
         """Nothing happens to one that is gone already."""
         builder = self._graph.applications.by_application_id(object_id).federated_identity_credentials
         self._delete(
-            builder.by_federated_identity_credential_id(credential.id).delete(),
+            builder.by_federated_identity_credential_id(credential.id).to_delete_request_information(),
             f"deleting the federated identity credential {credential.name}",
         )
 
@@ -292,9 +300,11 @@ class GraphClient:
         """The answer to a change. Raises Interrupted when it stays open whether the change was made."""
         return self._run(self._sent(request, kind), action, writes=True)
 
-    def _delete(self, request: Awaitable[object], action: str) -> None:
+    def _delete(self, request: RequestInformation, action: str) -> None:
+        """Raises Interrupted when it stays open whether the object was deleted."""
         with contextlib.suppress(NotYetVisible):  # gone already
-            self._run(request, action, writes=True)
+            if self._write(request, ApplicationAnswer, action) is not None:  # Graph answers a deletion by 204
+                raise answers.malformed(SERVICE, action, writes=True)
 
     async def _sent(self, request: RequestInformation, kind: type[ObjectT]) -> ObjectT | None:
         """What ``get``, ``post`` and ``patch`` of the library's builders do, but for the model of the answer."""
@@ -307,8 +317,8 @@ class GraphClient:
             return await request
 
         try:
-            with azure.login_errors(SERVICE, action):
-                return self._runner.run(answer())
+            with azure.login_errors(SERVICE, action), answers.understood(SERVICE, action, writes=writes):
+                found = self._runner.run(answer())
         except APIError as error:
             raise refusal(error, action, writes=writes) from error
         except httpx.HTTPError as error:
@@ -316,6 +326,9 @@ class GraphClient:
             if writes and not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
                 raise errors.Interrupted(service=SERVICE, action=action, detail=detail, fix=_AGAIN_FIX) from error
             raise azure.unreachable(SERVICE, action, detail) from error
+        if not _is_whole(found):
+            raise answers.malformed(SERVICE, action, writes=writes)
+        return found
 
 
 def _http_client(base_url: str, transport: Transport) -> httpx.AsyncClient:
@@ -338,8 +351,15 @@ def _quoted(text: str) -> str:
 
 def _created(value: AnswerT | None, action: str) -> AnswerT:
     if value is None:
-        raise errors.CloudError(service=SERVICE, action=action, detail="the answer has no body")
+        raise answers.malformed(SERVICE, action, writes=True)
     return value
+
+
+def _is_whole(answer: object) -> bool:
+    """Whether an answer has what Graph always sends of its objects."""
+    if isinstance(answer, Page):
+        return all(_is_whole(value) for value in answer.value or ())
+    return all(getattr(answer, name) for kind, names in _NEEDED.items() if isinstance(answer, kind) for name in names)
 
 
 def _application(value: ApplicationAnswer | None) -> Application | None:

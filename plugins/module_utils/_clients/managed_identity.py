@@ -22,8 +22,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra im
     ManagedIdentity,
     Trust,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import azure
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_errors import OPEN_STATUSES, open_outcomes
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_errors import leaves_open, open_outcomes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
 
 try:
@@ -110,13 +110,17 @@ class IdentityClient:
     def put_credential(self, ref: IdentityRef, name: str, trust: Trust) -> Credential:
         """Create the credential of this name, or change what it trusts; both are the same request.
 
-        Raises Conflict when another write to the identity's credentials runs, or when the trust is taken already.
+        Raises Conflict when another write to the identity's credentials runs, or when the trust is taken already, and
+        Interrupted when it stays open whether the credential was written.
         """
         body = {
             "properties": {"issuer": trust.issuer, "subject": trust.subject, "audiences": list(trust.audiences)},
         }
         action = f"writing the federated identity credential {name} of {ref}"
-        return _credential(self._send("PUT", _path(ref, name), ref, action, f"{_TYPE}/write", body))
+        answer = self._send("PUT", _path(ref, name), ref, action, f"{_TYPE}/write", body)
+        if not isinstance(answer.get("properties"), Mapping):
+            raise answers.malformed(SERVICE, action, writes=True)
+        return _credential(answer)
 
     def delete_credential(self, ref: IdentityRef, name: str) -> None:
         """Nothing happens to one that is gone already."""
@@ -143,12 +147,11 @@ class IdentityClient:
                 answer = response.json() if response.content else {}
         except HttpResponseError as error:
             raise _refusal(error, action, ref, permission, writes=writes) from error
-        except ValueError as error:  # the answer is not JSON
-            kind, fix = (errors.Interrupted, errors.LOOK_AGAIN) if writes else (errors.CloudError, "")
-            raise kind(service=SERVICE, action=action, detail=str(error), fix=fix) from error
         except AzureError as error:
             raise errors.CloudError(service=SERVICE, action=action, detail=str(error)) from error
-        return answer if isinstance(answer, Mapping) else {}
+        if not isinstance(answer, Mapping):
+            raise answers.malformed(SERVICE, action, writes=writes)
+        return answer
 
 
 def _path(ref: IdentityRef, credential: str | None = None) -> str:
@@ -190,7 +193,7 @@ def _refusal(
     fix = ""
     if status in (409, 429) or code == _CONCURRENT_CODE or _TAKEN_TEXT in message:
         kind, fix = errors.Conflict, _THROTTLED_FIX if status == 429 else _CONFLICT_FIX
-    elif writes and status in OPEN_STATUSES:
+    elif writes and leaves_open(status):
         kind, fix = errors.Interrupted, errors.LOOK_AGAIN
     elif status == 403:
         kind, fix = errors.Forbidden, f"Allow {permission} {_ROLE_FIX}"

@@ -165,6 +165,26 @@ def test_an_error_after_the_write(sandbox: Sandbox) -> None:
     assert statuses("GET") == 200
 
 
+@pytest.mark.parametrize(("code", "text"), [(None, '{"kind":"Namespace",'), ("page", "<html>")])
+def test_an_answer_that_is_spoilt_after_the_write(sandbox: Sandbox, code: str | None, text: str) -> None:
+    token = sandbox.api_server("fresh").controller_token
+    url = f"{sandbox.cluster('fresh').api_server_url}/api/v1/namespaces"
+    sandbox.faults.add(Fault(Kind.UNREADABLE_AFTER, operation="* namespaces", code=code))
+    response = requests.post(
+        url,
+        json={"metadata": {"name": "written"}},
+        headers={"Authorization": f"Bearer {token}"},
+        verify=str(sandbox.ca_file),
+        timeout=10,
+    )
+    assert response.ok
+    assert response.text.replace(" ", "").replace("\n", "").startswith(text)
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        response.json()
+    assert sandbox.api_server("fresh").get("Namespace", None, "written")
+    assert _last(sandbox).fault == "unreadable_after"
+
+
 def test_latency_delays_and_changes_nothing_else(sandbox: Sandbox, web: requests.Session) -> None:
     sandbox.faults.add(Fault(Kind.LATENCY, service="oidc", seconds=0.2))
     begin = time.monotonic()

@@ -24,9 +24,19 @@ def test_what_a_library_stumbles_over_is_a_malformed_answer() -> None:
             parser.parse({"body": b"[{}]", "headers": {}, "status_code": 200}, shape("amp", "DescribeWorkspace"))
 
 
+def test_an_answer_to_a_write_that_can_not_be_read_leaves_open_whether_it_was_done() -> None:
+    with pytest.raises(errors.Interrupted, match=r"the answer can't be understood\.") as caught:  # noqa: SIM117
+        with answers.understood("AWS", ACTION, writes=True):
+            botocore.parsers.create_parser("query").parse({"body": b"<a", "headers": {}, "status_code": 200}, None)
+    assert caught.value.fix.endswith(errors.LOOK_AGAIN)
+
+
 def test_the_collections_own_mistakes_stay_what_they_are() -> None:
     with pytest.raises(KeyError, match="absent"), answers.understood("AWS", ACTION):
         raise KeyError("absent")
+    with pytest.raises(Exception, match="of our own") as caught, answers.understood("AWS", ACTION, writes=True):
+        raise Exception("of our own")  # noqa: TRY002  # the kind that kiota raises
+    assert caught.value.__class__ is Exception
 
 
 def shape(service: str, operation: str) -> t.Any:

@@ -20,8 +20,10 @@ from azure.core.rest._requests_basic import RestRequestsTransportResponse
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef, ClusterScope
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra import IdentityRef, Trust
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm import ArmClient, Cluster, Flags
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.managed_identity import IdentityClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AzureAuth, Transport
 
 Json = dict[str, t.Any]
@@ -341,6 +343,86 @@ def test_a_failing_service_leaves_open_whether_it_wrote_and_is_not_asked_twice_f
     refused = refusal_of_put(Answer(status, "<html>oops</html>", {"Retry-After": "3"}))
     assert isinstance(refused, errors.Interrupted)
     assert (refused.status, refused.retry_after) == (status, 3.0)
+
+
+PAGE: t.Final = "<html><head><title>Sign in</title></head><body>Sign in to the network first.</body></html>"
+HTML: t.Final = {"Content-Type": "text/html"}
+UNREADABLE: t.Final = [
+    pytest.param(Answer(200, json.dumps(BODY)[:60]), id="half"),
+    pytest.param(Answer(201, json.dumps(BODY)[:60]), id="half-created"),
+    pytest.param(Answer(200, PAGE, HTML), id="page"),
+    pytest.param(Answer(200, PAGE), id="page-as-json"),
+    pytest.param(Answer(200, ""), id="empty"),
+    pytest.param(Answer(200, "[]"), id="list"),
+    pytest.param(Answer(200, {}), id="no-fields"),
+]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("answer", UNREADABLE)
+def test_an_answer_that_can_not_be_read_leaves_open_whether_the_service_wrote(answer: Answer, wait: bool) -> None:
+    script = Script(answer)
+    with pytest.raises(errors.Interrupted) as caught:
+        client(script).set_flags(REF, snapshot(), Flags(oidc_issuer=True), wait=wait)
+    assert script.lines == ["PUT one"]
+    assert caught.value.accepted is False
+    assert caught.value.fix.endswith(errors.LOOK_AGAIN)
+    assert "<" not in caught.value.message
+
+
+def test_a_rotation_that_is_answered_by_a_page_may_be_under_way() -> None:
+    with pytest.raises(errors.Interrupted):
+        client(Script(Answer(200, PAGE, HTML))).rotate_signing_keys(REF)
+
+
+@pytest.mark.parametrize("answer", [Answer(200, json.dumps(BODY)[:60]), Answer(200, PAGE, HTML), Answer(200, PAGE)])
+def test_a_read_whose_answer_can_not_be_read_has_changed_nothing(answer: Answer) -> None:
+    with pytest.raises(errors.CloudError, match="the answer can't be understood") as caught:
+        client(Script(answer)).get_cluster(REF)
+    assert caught.value.__class__ is errors.CloudError
+
+
+# Managed identities go through a pipeline of their own.
+
+IDENTITY = IdentityRef(REF.subscription_id, "rg", "identity")
+TRUST = Trust("https://issuer.example/", "system:serviceaccount:a:b", ("api://AzureADTokenExchange",))
+
+
+class Whole(Script):
+    """As the library's own transport, which reads an answer at once unless it is told that parts are wanted."""
+
+    def send(self, request: t.Any, **options: t.Any) -> t.Any:
+        response = super().send(request, **options)
+        response.read()
+        return response
+
+
+@pytest.mark.parametrize("answer", UNREADABLE)
+def test_a_credential_may_be_written_when_the_answer_can_not_be_read(answer: Answer) -> None:
+    script = Whole(answer)
+    with IdentityClient(made_session(script)) as identities, pytest.raises(errors.Interrupted) as caught:
+        identities.put_credential(IDENTITY, "login", TRUST)
+    assert script.lines == ["PUT login"]
+    assert caught.value.fix.endswith(errors.LOOK_AGAIN)
+
+
+def test_a_credential_may_be_deleted_when_the_answer_is_a_page() -> None:
+    with IdentityClient(made_session(Whole(Answer(200, PAGE, HTML)))) as identities, pytest.raises(errors.Interrupted):
+        identities.delete_credential(IDENTITY, "login")
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_deletion_is_answered_by_nothing(status: int) -> None:
+    with IdentityClient(made_session(Whole(Answer(status, "")))) as identities:
+        identities.delete_credential(IDENTITY, "login")
+
+
+@pytest.mark.parametrize("body", ['{"properties": {"client', PAGE, "[]"])
+def test_an_identity_that_can_not_be_read_has_not_changed(body: str) -> None:
+    with IdentityClient(made_session(Whole(Answer(200, body)))) as identities:
+        with pytest.raises(errors.CloudError, match="the answer can't be understood") as caught:
+            identities.identity(IDENTITY)
+        assert caught.value.__class__ is errors.CloudError
 
 
 class Dropping(Script):

@@ -10,9 +10,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import aws_answers
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aws import AwsSession, aws_client, aws_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import AwsAccount
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AwsAuth, Transport
@@ -148,6 +150,82 @@ def test_a_write_that_the_service_stumbled_over_may_be_done(
     assert isinstance(error, kind)
     assert isinstance(error, errors.Interrupted) is (kind is errors.Interrupted)
     assert (error.fix == errors.LOOK_AGAIN) is (kind is errors.Interrupted)
+
+
+class _Raw:
+    """As much of urllib3's answer as botocore reads."""
+
+    def __init__(self, body: str) -> None:
+        self._body = body.encode()
+
+    def stream(self) -> t.Iterator[bytes]:
+        yield self._body
+
+
+def answered(service: str, operation: str, body: str, *, status: int = 200, **parameters: t.Any) -> t.Any:
+    """What a module gets when an operation is answered so."""
+    client = aws_client(auth(region="eu-west-1", **KEYS), service)
+    client.meta.events.register(
+        "before-send", lambda **_unused: AWSResponse("https://aws.example", status, {}, _Raw(body))
+    )
+    with aws_errors(service, "doing it"):
+        return getattr(client, operation)(**parameters)
+
+
+PAGE: t.Final = "<!DOCTYPE html><html><head><title>Sign in</title><link rel=x></head><body><p>Sign in</body></html>"
+WELL_FORMED_PAGE: t.Final = "<html><head><title>Sign in</title></head><body/></html>"
+HALF_AN_ANSWER: t.Final = '<PutRolePolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ResponseMeta'
+RESULTLESS: t.Final = f"{HALF_AN_ANSWER}data><RequestId>r</RequestId></ResponseMetadata></PutRolePolicyResponse>"
+PUT_POLICY: t.Final[dict[str, t.Any]] = {"RoleName": "r", "PolicyName": "p", "PolicyDocument": "{}"}
+
+
+@pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE, HALF_AN_ANSWER, ""])
+def test_a_write_of_iam_whose_answer_can_not_be_read_may_be_done(body: str) -> None:
+    with pytest.raises(errors.Interrupted, match=r"AWS IAM failed while doing it: the answer can't be") as caught:
+        answered("iam", "put_role_policy", body, **PUT_POLICY)
+    assert caught.value.fix.endswith(errors.LOOK_AGAIN)
+
+
+def test_a_write_of_iam_without_what_it_always_answers_may_be_done() -> None:
+    with pytest.raises(errors.Interrupted):
+        answered(
+            "iam",
+            "create_open_id_connect_provider",
+            "<CreateOpenIDConnectProviderResponse><CreateOpenIDConnectProviderResult/>"
+            "</CreateOpenIDConnectProviderResponse>",
+            Url="https://issuer.example",
+        )
+
+
+@pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE, '{"status": {"statusCode"', "{}", "[]"])
+def test_a_policy_of_a_workspace_may_be_written_when_the_answer_can_not_be_read(body: str) -> None:
+    with pytest.raises(errors.Interrupted):
+        answered("amp", "put_resource_policy", body, workspaceId="ws-1", policyDocument="{}")
+
+
+@pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE])
+def test_a_page_in_the_place_of_an_answer_without_results_is_no_success(body: str) -> None:
+    with pytest.raises(errors.Interrupted):
+        answered("amp", "delete_resource_policy", body, workspaceId="ws-1")
+
+
+def test_an_answer_without_results_is_one() -> None:
+    answered("iam", "put_role_policy", RESULTLESS, **PUT_POLICY)
+    answered("amp", "delete_resource_policy", "", status=202, workspaceId="ws-1")
+
+
+@pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE, "<GetRoleResponse><GetRole", ""])
+def test_a_read_whose_answer_can_not_be_read_has_changed_nothing(body: str) -> None:
+    with pytest.raises(errors.CloudError, match="the answer can't be understood") as caught:
+        answered("iam", "get_role", body, RoleName="r")
+    assert caught.value.__class__ is errors.CloudError
+
+
+def test_a_read_after_a_write_is_told_as_a_read() -> None:
+    answered("iam", "put_role_policy", RESULTLESS, **PUT_POLICY)
+    with pytest.raises(errors.CloudError) as caught, aws_errors("iam", "reading it"):
+        raise aws_answers.NotDescribed("of an answer that no checked client got")
+    assert caught.value.__class__ is errors.CloudError
 
 
 def test_an_explicit_deny_is_not_answered_by_allowing() -> None:

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import socket
 import typing as t
 
+import httpx
 import pytest
 from azure.core.credentials import AccessToken
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra import ApplicationDraft, Trust
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra import (
+    Application,
+    ApplicationDraft,
+    Credential,
+    ServicePrincipal,
+    Trust,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import graph as graph_module
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph import GraphClient, NotYetVisible
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import Transport
@@ -181,6 +190,78 @@ def test_a_write_without_an_answer_is_in_doubt(estate: AzureEstate, graph: Graph
     estate.sandbox.world.faults.add(fault)
     with pytest.raises(errors.Interrupted):
         graph.create_application(draft("in-doubt"))
+
+
+CREDENTIAL: t.Final = Credential("i", "login", TRUST.issuer, TRUST.subject, TRUST.audiences)
+WRITES: t.Final[dict[str, t.Callable[[GraphClient], object]]] = {
+    "application": lambda graph: graph.create_application(draft("new")),
+    "application-without-unique-name": lambda graph: graph.create_application(draft("new", unique=False)),
+    "service-principal": lambda graph: graph.create_service_principal(MISSING, ()),
+    "credential": lambda graph: graph.create_credential(MISSING, "login", TRUST, ""),
+    "changed-credential": lambda graph: graph.update_credential(MISSING, CREDENTIAL, TRUST),
+    "deleted-credential": lambda graph: graph.delete_credential(MISSING, CREDENTIAL),
+    "deleted-service-principal": lambda graph: graph.delete_service_principal(ServicePrincipal("i", None, ()), "one"),
+    "deleted-application": lambda graph: graph.delete_application(Application("i", "a", "one", None, ())),
+}
+READS: t.Final[dict[str, t.Callable[[GraphClient], object]]] = {
+    "application": lambda graph: graph.application_by_object_id(MISSING),
+    "applications": lambda graph: graph.applications_by_display_name("one"),
+    "service-principal": lambda graph: graph.service_principal(MISSING),
+    "credentials": lambda graph: graph.credentials(MISSING),
+}
+PAGE: t.Final = "<html><head><title>Sign in</title></head><body>Sign in to the network first.</body></html>"
+UNREADABLE: t.Final = [
+    pytest.param("application/json", '{"id": "6f1c', id="half"),
+    pytest.param("text/html", PAGE, id="page"),
+    pytest.param("application/json", PAGE, id="page-as-json"),
+]
+
+
+@pytest.fixture
+def answering(estate: AzureEstate, monkeypatch: pytest.MonkeyPatch) -> Iterator[t.Callable[[str, str], GraphClient]]:
+    """A client whose requests are all answered by one text."""
+    with contextlib.ExitStack() as stack:
+
+        def client(content_type: str, text: str) -> GraphClient:
+            answer = httpx.MockTransport(
+                lambda _request: httpx.Response(200, headers={"Content-Type": content_type}, text=text)
+            )
+            monkeypatch.setattr(graph_module, "_http_client", lambda *_unused: httpx.AsyncClient(transport=answer))
+            session = session_of(estate, entra_tokens.CONTROLLER, "https://graph.microsoft.com")
+            return stack.enter_context(GraphClient(session))
+
+        yield client
+
+
+@pytest.mark.parametrize(("content_type", "text"), UNREADABLE)
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_whose_answer_can_not_be_read_is_in_doubt(
+    answering: t.Callable[[str, str], GraphClient], write: str, content_type: str, text: str
+) -> None:
+    with pytest.raises(errors.Interrupted, match="the answer can't be understood") as caught:
+        WRITES[write](answering(content_type, text))
+    assert caught.value.fix.endswith(errors.LOOK_AGAIN)
+
+
+@pytest.mark.parametrize("write", [name for name in WRITES if not name.startswith(("deleted", "changed"))])
+@pytest.mark.parametrize("text", ["", "{}"])
+def test_a_creation_that_is_answered_without_the_object_is_in_doubt(
+    answering: t.Callable[[str, str], GraphClient], write: str, text: str
+) -> None:
+    if write == "application" and not text:
+        pytest.skip("that says that there was one")
+    with pytest.raises(errors.Interrupted):
+        WRITES[write](answering("application/json", text))
+
+
+@pytest.mark.parametrize(("content_type", "text"), UNREADABLE)
+@pytest.mark.parametrize("read", READS)
+def test_a_read_whose_answer_can_not_be_read_has_changed_nothing(
+    answering: t.Callable[[str, str], GraphClient], read: str, content_type: str, text: str
+) -> None:
+    with pytest.raises(errors.CloudError, match="the answer can't be understood") as caught:
+        READS[read](answering(content_type, text))
+    assert caught.value.__class__ is errors.CloudError
 
 
 @pytest.mark.parametrize(("name", "subject"), [("login", "other"), ("other", TRUST.subject)])

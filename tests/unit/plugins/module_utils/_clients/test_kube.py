@@ -304,6 +304,63 @@ def test_a_list_of_a_kind_that_the_server_does_not_know_is_empty(api: Api) -> No
     assert api.client().list_in(POD, "monitoring") == []
 
 
+def resources(*entries: Json) -> Prepared:
+    return Prepared(200, {"kind": "APIResourceList", "resources": list(entries)})
+
+
+def test_the_kinds_of_namespaces_are_those_of_every_group_and_version(api: Api) -> None:
+    def entry(name: str, kind: str, *verbs: str, namespaced: bool = True) -> Json:
+        return {"name": name, "kind": kind, "namespaced": namespaced, "verbs": verbs or ("get", "list")}
+
+    def group(name: str, *versions: str, preferred: str) -> Json:
+        listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+        return {"name": name, "versions": listed, "preferredVersion": {"groupVersion": f"{name}/{preferred}"}}
+
+    groups = [
+        group("metrics.k8s.io", "v1beta1", preferred="v1beta1"),
+        group("monitoring.coreos.com", "v1alpha1", "v1", preferred="v1"),
+    ]
+    api.answers = [
+        Prepared(200, {"kind": "APIGroupList", "groups": groups}),
+        resources(
+            entry("nodes", "Node", namespaced=False),
+            entry("pods", "Pod"),
+            entry("pods/log", "Pod", "get"),
+            entry("bindings", "Binding", "create"),
+        ),
+        resources(entry("prometheusrules", "PrometheusRule"), entry("prometheusrules/status", "PrometheusRule")),
+        resources(entry("scrapeconfigs", "ScrapeConfig")),
+    ]
+    client = api.client()
+    assert client.kinds_in_namespaces() == client.kinds_in_namespaces()  # they are read once
+    assert [(kind.api, kind.plural, kind.name) for kind in client.kinds_in_namespaces()] == [
+        ("api/v1", "pods", "Pod"),
+        ("apis/monitoring.coreos.com/v1", "prometheusrules", "PrometheusRule.monitoring.coreos.com"),
+        ("apis/monitoring.coreos.com/v1alpha1", "scrapeconfigs", "ScrapeConfig.monitoring.coreos.com"),
+    ]
+    assert [request.path for request in api.requests] == [
+        "/apis",
+        "/api/v1",
+        "/apis/monitoring.coreos.com/v1",
+        "/apis/monitoring.coreos.com/v1alpha1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        failure(503, "ServiceUnavailable", "service unavailable"),
+        failure(403, "Forbidden", "no"),
+        Prepared(404, "404 page not found"),
+        Prepared(200, {"kind": "APIResourceList", "resources": [{"kind": "Pod"}]}),
+    ],
+)
+def test_a_part_of_the_kinds_that_can_not_be_read_is_an_error(api: Api, answer: Prepared) -> None:
+    api.answers = [Prepared(200, {"kind": "APIGroupList", "groups": []}), answer]
+    with pytest.raises(errors.CloudError, match="reading which kinds api/v1 has"):
+        api.client().kinds_in_namespaces()
+
+
 def test_a_creation_in_a_missing_namespace_is_not_found(api: Api) -> None:
     api.answers = [failure(404, "NotFound", 'namespaces "monitoring" not found')]
     with pytest.raises(errors.NotFound, match='creating ServiceAccount monitoring/prometheus-sa: namespaces "monit'):
