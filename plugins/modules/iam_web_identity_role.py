@@ -15,7 +15,8 @@ description:
     subject. A statement that was meant for this provider but is misspelled, incomplete or too wide is replaced.
     Statements for other principals stay as they are.
   - Policies are compared by meaning, so a policy that says the same in other words is no difference.
-  - A role that was not created by this collection is repaired, but not marked.
+  - A role that was not created by this collection is repaired, but not marked. What else than rights on AMP others
+    wrote into its inline policy is not taken away, see O(force).
   - With O(state=absent), ends the issuer's trust. The role goes with its last trust statement when this collection
     created it and others gave it nothing.
 author:
@@ -25,7 +26,8 @@ options:
     description:
       - V(present) makes the role what the other options say.
       - V(absent) removes the statement for the issuer's provider from the trust policy. While other statements are
-        left, the role stays, and so does its permission as long as one of them lets others in by web identity.
+        left, the role stays, and so does its permission, with a warning, as long as one of them lets others assume the
+        role, by web identity or otherwise.
       - When none is left, the role is deleted with its permission if this collection created it. IAM takes no role
         without a trust statement, so where the role was made by others, or others gave it policies or an instance
         profile, O(if_shared) and O(force) decide.
@@ -75,6 +77,11 @@ options:
       - ARNs of the workspaces that the role may write to, at least one, in any region.
       - The workspace of another account must let the role in as well, see M(crosscloud.aks_amp.amp_resource_policy);
         RV(findings) says so.
+      - The module fails before any write when the role would no longer write to a workspace that is not named here,
+        while its trust policy lets in tokens of other issuers, because two clusters that share a role would take each
+        other's workspace away again and again. Name the workspaces of all of them, give each cluster a role of its own,
+        or end the trust in issuers that are gone by O(prune_stale_issuers) or O(prune_issuers). O(force) takes the
+        right away all the same.
       - Required with O(state=present).
     type: list
     elements: str
@@ -167,7 +174,9 @@ options:
   force:
     description:
       - Whether O(state=absent) deletes the role with its last statement whoever made it and whatever else is in it.
-      - Whether O(state=present) writes a new version of a managed policy that others made or use.
+      - Whether O(state=present) writes a new version of a managed policy that others made or use, replaces an inline
+        policy of the name O(policy_name) into which others wrote more than rights on AMP, in a role that this
+        collection did not create, and takes away workspaces that clusters of other issuers may need.
     type: bool
     default: false
 extends_documentation_fragment:

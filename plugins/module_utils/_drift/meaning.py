@@ -25,6 +25,8 @@ Json = dict[str, t.Any]
 _HIGH, _MEDIUM, _LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
 #: Longer ones are cut, so that one odd object can't swell the report of a fleet.
 _LONGEST_TEXT = 20_000
+#: What makes room for a repair and was never wrong itself.
+_MEANINGLESS: t.Final = frozenset({"IAM managed policy version"})
 
 
 def drifts_of(result: t.Mapping[str, t.Any]) -> tuple[Drift, ...]:
@@ -32,6 +34,8 @@ def drifts_of(result: t.Mapping[str, t.Any]) -> tuple[Drift, ...]:
     changes, diffs = result.get("changes") or (), result.get("diff") or ()
     drifts: list[Drift] = []
     for number, change in enumerate(changes):
+        if change.get("kind") in _MEANINGLESS:
+            continue
         diff = diffs[number] if isinstance(diffs, list) and number < len(diffs) else {}
         difference = Difference(
             action=str(change.get("action", "update")),

@@ -11,6 +11,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_roles import Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import is_permission_policy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import policy, trust_merge
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.iam_decision import fits
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role_plan
@@ -28,6 +29,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_plan import made_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_wish import IfShared, Wish
+
+#: The ways into a role, in lower case.
+_WAYS_IN: t.Final = ("sts:assumerole", "sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
@@ -85,7 +89,7 @@ def _is_own_attachment(arn: str, current: Current, wish: Wish) -> bool:
 def _end_of_trust(
     role: Role, document: t.Mapping[str, t.Any], current: Current, wish: Wish
 ) -> Plan[Operation, Current]:
-    """The role stays for others; the permission too while others come in by web identity."""
+    """The role stays for others; the permission too while others may assume it, whichever way."""
     steps: list[Step] = []
     if document is not role.trust_policy:
         summary = f"End the trust in tokens of {wish.issuer.url}."
@@ -93,13 +97,29 @@ def _end_of_trust(
             summary = f"{summary} {iam_role_plan.prune_summary(current, wish)}"
         steps.append((SetTrust(document), summary))
     marked = is_marked(dict(role.tags))
-    if not any(map(trust_merge.allows_exchange, policy.statements(document))):
-        inline = current.inline.get(wish.policy_name)
-        if inline is not None and (marked or is_permission_policy(inline)):
-            steps.append((DeleteInlinePolicy(wish.policy_name), "Remove the permission."))
-        steps += _policy_removal(current)
-    warnings = (f"The IAM role {role.name} is kept: its trust policy has statements for others.",) if marked else ()
-    return made_of(steps, current, wish, warnings)
+    warnings = [f"The IAM role {role.name} is kept: its trust policy has statements for others."] if marked else []
+    removal = [*_inline_removal(current, wish, marked=marked), *_policy_removal(current)]
+    if not any(map(_lets_in, policy.statements(document))):
+        steps += removal
+    elif removal and (marked or steps):
+        warnings.append(f"The permission of the IAM role {role.name} is kept: others may assume the role and need it.")
+    # Nothing was looked for while the issuer is not known, so nothing was found to be kept.
+    return made_of(steps, current, wish, tuple(warnings) if wish.issuer.known else ())
+
+
+def _lets_in(statement: policy.Statement) -> bool:
+    """Whether a statement lets anybody assume the role; what an exception lets in is not worked out."""
+    actions = policy.values(statement.get("Action", ()))
+    return statement.get("Effect") == "Allow" and (
+        "NotAction" in statement or any(fits(action.lower(), way) for action in actions for way in _WAYS_IN)
+    )
+
+
+def _inline_removal(current: Current, wish: Wish, *, marked: bool) -> t.Iterator[Step]:
+    """The inline policy of ours, where the role stays."""
+    inline = current.inline.get(wish.policy_name)
+    if inline is not None and (marked or is_permission_policy(inline)):
+        yield DeleteInlinePolicy(wish.policy_name), "Remove the permission."
 
 
 def _end_of_role(role: Role, current: Current, wish: Wish) -> t.Iterator[Step]:

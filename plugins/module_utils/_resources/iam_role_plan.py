@@ -21,13 +21,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_ro
     DEFAULT_SESSION_DURATION,
     Role,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import AwsAccount, is_permission_policy
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
+    WRITE_ACTIONS,
+    AwsAccount,
+    is_permission_policy,
+    workspace_account,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import (
     aws_tags,
     policy,
     policy_findings,
     trust_merge,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.iam_decision import fits
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, Change, Document, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_operations import (
@@ -68,8 +74,8 @@ MAX_POLICY_LENGTH: t.Final = {PolicyType.INLINE: 10240, PolicyType.MANAGED: 6144
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """The writes in their order.
 
-    Raises Refused when the role has another path or its managed policy is somebody else's, InvalidInput when a policy
-    would be too long for IAM or the role should assume itself.
+    Raises Refused when the role has another path, its policy is somebody else's or other clusters would lose their
+    workspaces; InvalidInput when a policy would be too long for IAM or the role should assume itself.
     """
     _require_other_roles(current.account, wish)
     role = current.role
@@ -212,6 +218,8 @@ def _permission_steps(current: Current, wish: Wish) -> t.Iterator[Step]:
         return
     name = granting_policy(current, wish)
     if name is None or not policy.equivalent(current.inline[name], wish.permission):
+        _require_own_inline_policy(current, wish)
+        _require_nothing_lost(current.inline.get(wish.policy_name), current, wish)
         yield SetInlinePolicy(wish.policy_name, wish.permission), summary
 
 
@@ -224,6 +232,7 @@ def _managed_policy_steps(current: Current, wish: Wish, summary: str) -> t.Itera
         yield CreateManagedPolicy(ManagedPolicy(arn, wish.policy_name, wish.permission, tags=tags)), summary
     elif not policy.equivalent(found.document, wish.permission):
         _require_own_policy(found, current, wish)
+        _require_nothing_lost(found.document if arn in current.attached else None, current, wish)
         if len(found.other_versions) + 1 >= MAX_VERSIONS:
             oldest = found.other_versions[0]
             reason = f"IAM keeps {MAX_VERSIONS} versions, and a new one comes"
@@ -233,6 +242,7 @@ def _managed_policy_steps(current: Current, wish: Wish, summary: str) -> t.Itera
         yield Attach(arn), f"Attach the managed policy {arn}."
     inline = current.inline.get(wish.policy_name)
     if inline is not None and is_permission_policy(inline):
+        _require_nothing_lost(inline, current, wish)
         yield DeleteInlinePolicy(wish.policy_name), f"Remove the inline policy that {arn} replaces."
 
 
@@ -250,6 +260,82 @@ def _require_own_policy(found: ManagedPolicy, current: Current, wish: Wish) -> N
             f"The managed policy {found.arn} grants something else and is used by {others} more besides this role.",
             fix="Choose another policy_name, or set force to change it for all of them.",
         )
+
+
+def _require_own_inline_policy(current: Current, wish: Wish) -> None:
+    """Rights on AMP are narrowed in whosever role they are; what else others wrote into a policy is theirs."""
+    role, found = current.role, current.inline.get(wish.policy_name)
+    if wish.force or role is None or found is None or is_marked(dict(role.tags)):
+        return
+    foreign = [_in_words(statement) for statement in policy.statements(found) if not _is_amp_grant(statement)]
+    if foreign:
+        raise errors.Refused(
+            f"The inline policy {wish.policy_name} of the IAM role {role.name}, which this collection did not create, "
+            f"holds something else that would be lost: {'; '.join(dict.fromkeys(foreign))}.",
+            fix="Choose another policy_name, or set force to replace it.",
+        )
+
+
+def _is_amp_grant(statement: policy.Statement) -> bool:
+    """Whether a statement allows nothing but what this collection narrows: rights on AMP, of whatever width, and
+    chaining. A condition is no part of that."""
+    if statement.get("Effect") != "Allow" or statement.get("Condition") or not {"Action", "Resource"} <= set(statement):
+        return False
+    actions = (action.lower() for action in policy.values(statement["Action"]))
+    return all(action.startswith("aps:") or action == "sts:assumerole" for action in actions)
+
+
+def _in_words(statement: policy.Statement) -> str:
+    element = "Action" if "Action" in statement else "NotAction"
+    actions = ", ".join(policy.values(statement.get(element, ())))
+    condition = " under a condition" if statement.get("Condition") else ""
+    return f"{statement.get('Effect')} {'all but ' if element == 'NotAction' else ''}{actions}{condition}"
+
+
+def _require_nothing_lost(found: policy.Document | None, current: Current, wish: Wish) -> None:
+    """Two clusters with one role would take each other's workspace away for ever: raises Refused instead."""
+    if wish.force or found is None or any(workspace_account(arn) is None for arn in wish.workspace_arns):
+        return
+    lost = sorted(_written_workspaces(found).difference(wish.workspace_arns))
+    others = sorted(_other_issuers(current, wish))
+    if lost and others:
+        raise errors.Refused(
+            f"The role {wish.name} would lose the right to write to {', '.join(lost)}, and its trust policy also lets "
+            f"in tokens of {', '.join(others)}, which may need it.",
+            fix="Give the cluster a role of its own, or name these workspaces in workspace_arns too. If such an issuer "
+            "is gone, end its trust with prune_stale_issuers or prune_issuers. Or set force to take the right away.",
+        )
+
+
+def _written_workspaces(document: policy.Document) -> frozenset[str]:
+    """The single workspaces that a policy lets its role write to; a pattern names none."""
+    return frozenset(
+        arn
+        for statement in policy.statements(document)
+        if statement.get("Effect") == "Allow"
+        and any(fits(given.lower(), action.lower()) for given in _actions(statement) for action in WRITE_ACTIONS)
+        for arn in policy.values(statement.get("Resource", ()))
+        if workspace_account(arn) is not None
+    )
+
+
+def _actions(statement: policy.Statement) -> tuple[str, ...]:
+    return policy.values(statement.get("Action", ()))
+
+
+def _other_issuers(current: Current, wish: Wish) -> frozenset[str]:
+    """The issuers besides the wish's whose tokens the trust policy will let in."""
+    if current.role is None:
+        return frozenset()
+    document = trust_document(current.role, current, wish).document
+    providers = (
+        arn
+        for statement in policy.statements(document)
+        if trust_merge.allows_exchange(statement)
+        for kind, arn in policy.principals(statement.get("Principal", {}))
+        if kind == "Federated" and arn != current.account.provider_arn(wish.issuer)
+    )
+    return frozenset(f"https://{arn.partition(':oidc-provider/')[2]}" for arn in providers if ":oidc-provider/" in arn)
 
 
 def require_path(role: Role, wish: Wish) -> None:

@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_policies import ManagedPolicy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_roles import Role
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     KNOWN_AFTER_APPLY,
@@ -25,7 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Ac
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role, iam_role_absent
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role_operations as write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role_plan as resource
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_wish import Wish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_wish import PolicyType, Wish
 
 ACCOUNT = AwsAccount("aws", "123456789012")
 URL = "https://westeurope.oic.prod-aks.azure.com/t/g/"
@@ -153,6 +154,123 @@ def test_a_permission_that_differs_is_replaced() -> None:
     (change,) = resource.plan(current, WISH).changes
     assert change.operation == write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)
     assert (change.action, change.before) == (Action.UPDATE, other)
+
+
+def _holding(*statements: t.Mapping[str, t.Any], **role: t.Any) -> write.Current:
+    """The role with these statements in its inline policy."""
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    return dataclasses.replace(with_role(**role), inline={"AMP-RemoteWrite": document})
+
+
+GRANT: t.Final[dict[str, t.Any]] = {"Effect": "Allow", "Action": "aps:RemoteWrite", "Resource": WORKSPACE}
+
+
+@pytest.mark.parametrize(
+    ("foreign", "words"),
+    [
+        ({**GRANT, "Action": ["s3:GetObject", "aps:RemoteWrite"]}, "Allow s3:GetObject, aps:RemoteWrite"),
+        ({**GRANT, "Action": "*"}, "Allow *"),
+        ({**GRANT, "Effect": "Deny"}, "Deny aps:RemoteWrite"),
+        ({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, "Allow all but iam:*"),
+        ({**GRANT, "Resource": "*", "Condition": {"Bool": {"a:b": "true"}}}, "Allow aps:RemoteWrite under a condition"),
+    ],
+)
+def test_what_others_wrote_into_the_inline_policy_of_their_role_is_not_lost(
+    foreign: dict[str, t.Any], words: str
+) -> None:
+    with pytest.raises(errors.Refused, match="which this collection did not create, holds something else") as caught:
+        resource.plan(_holding(GRANT, foreign), WISH)
+    assert (
+        f"AMP-RemoteWrite of the IAM role r, which this collection did not create, holds something else that would "
+        f"be lost: {words}." in caught.value.message
+    )
+    assert "policy_name" in caught.value.fix
+    replaced = [write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)]
+    assert operations(resource.plan(_holding(GRANT, foreign), dataclasses.replace(WISH, force=True))) == replaced
+    assert operations(resource.plan(_holding(GRANT, foreign, tags=MARK), WISH)) == replaced  # ours: it drifted
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        {**GRANT, "Action": "APS:*", "Resource": "*"},
+        {**GRANT, "Action": ["aps:RemoteWrite", "aps:QueryMetrics"]},
+        {**GRANT, "Resource": f"{WORKSPACE}2"},
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::210987654321:role/w"},
+    ],
+)
+def test_rights_on_amp_are_corrected_in_a_role_of_others_unasked(grant: dict[str, t.Any]) -> None:
+    assert operations(resource.plan(_holding(grant), WISH)) == [write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)]
+
+
+NEIGHBOUR: t.Final = Issuer.parse("https://westeurope.oic.prod-aks.azure.com/t/neighbour/")
+THEIRS: t.Final = f"{WORKSPACE}-of-the-neighbour"
+
+
+def _shared(*workspaces: str) -> write.Current:
+    """The role of ours with statements for another cluster alone and the right to write to these workspaces."""
+    statement = WebIdentityTrust(NEIGHBOUR, "sts.amazonaws.com", WISH.service_accounts, ACCOUNT).statement()
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    return _holding({**GRANT, "Resource": list(workspaces)}, trust_policy=trust, tags=MARK)
+
+
+def _in_a_managed_policy(current: write.Current) -> write.Current:
+    arn = WISH.policy_arn(ACCOUNT)
+    managed = ManagedPolicy(arn, "AMP-RemoteWrite", current.inline["AMP-RemoteWrite"], tags=MARK, uses=1)
+    return dataclasses.replace(current, inline={}, managed=managed, attached=(arn,))
+
+
+@pytest.mark.parametrize("kind", ["inline", "managed", "inline to managed"])
+def test_a_cluster_that_joins_a_role_does_not_take_the_other_s_workspace_away(kind: str) -> None:
+    current = _in_a_managed_policy(_shared(THEIRS)) if kind == "managed" else _shared(THEIRS)
+    wish = dataclasses.replace(WISH, policy_type=PolicyType.INLINE if kind == "inline" else PolicyType.MANAGED)
+    with pytest.raises(errors.Refused) as caught:
+        resource.plan(current, wish)
+    assert caught.value.message == (
+        f"The role r would lose the right to write to {THEIRS}, and its trust policy also lets in tokens of "
+        f"{NEIGHBOUR.url}, which may need it."
+    )
+    for way in ("role of its own", "workspace_arns", "prune_stale_issuers", "prune_issuers", "force"):
+        assert way in caught.value.fix
+    ways_out: list[dict[str, t.Any]] = [
+        {"workspace_arns": (WORKSPACE, THEIRS)},
+        {"prune_issuers": (NEIGHBOUR,)},
+        {"force": True},
+    ]
+    for way_out in ways_out:
+        assert resource.plan(current, dataclasses.replace(wish, **way_out)).changes
+    gone = dataclasses.replace(current, gone=frozenset({NEIGHBOUR}))
+    assert resource.plan(gone, dataclasses.replace(wish, prune_stale_issuers=True)).changes
+
+
+def test_a_workspace_is_taken_away_where_nobody_else_needs_it() -> None:
+    replaced = write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)
+    drifted = _holding({**GRANT, "Resource": [WORKSPACE, THEIRS]}, tags=MARK)
+    assert operations(resource.plan(drifted, WISH)) == [replaced]  # the trust policy names one issuer only
+    patterns = _shared(WORKSPACE, "arn:aws:aps:*:*:workspace/*")
+    assert replaced in operations(resource.plan(patterns, WISH))  # a pattern is too wide for whomever
+    queried = _shared(WORKSPACE)
+    (change,) = resource.plan(queried, WISH).changes  # one workspace for both
+    assert change.kind == "IAM trust policy"
+
+
+def test_what_a_workspace_that_is_not_known_yet_would_replace_is_not_judged() -> None:
+    plan = resource.plan(_shared(THEIRS), dataclasses.replace(WISH, workspace_arns=(KNOWN_AFTER_APPLY,)))
+    assert [change.kind for change in plan.changes] == ["IAM trust policy", "IAM inline policy"]
+
+
+def test_nobody_is_told_what_was_kept_while_the_issuer_is_not_known() -> None:
+    wish = dataclasses.replace(WISH, issuer=Issuer.parse(KNOWN_AFTER_APPLY), state=State.ABSENT)
+    assert iam_role_absent.plan(with_role(tags=MARK), wish).warnings == ()
+    assert iam_role_absent.plan(_shared(WORKSPACE), dataclasses.replace(WISH, state=State.ABSENT)).warnings
+
+
+@pytest.mark.parametrize("way", [{"Action": "STS:assume*"}, {"Action": ["*"]}, {"NotAction": "sts:TagSession"}])
+def test_a_pattern_that_lets_others_in_keeps_the_permission(way: dict[str, t.Any]) -> None:
+    statement = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, **way}
+    trust = {"Version": "2012-10-17", "Statement": [*TRUST["Statement"], statement]}
+    plan = iam_role_absent.plan(with_role(trust_policy=trust), dataclasses.replace(WISH, state=State.ABSENT))
+    assert [change.kind for change in plan.changes] == ["IAM trust policy"]
 
 
 def test_a_permission_in_other_words_is_left_alone() -> None:

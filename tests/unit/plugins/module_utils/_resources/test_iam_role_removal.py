@@ -87,6 +87,7 @@ def test_what_is_absent_costs_two_reads_and_changes_nothing(finished: RoleOf) ->
 def test_an_issuer_that_nobody_knows_yet_is_trusted_by_no_role(own: RoleOf) -> None:
     result = own.remove(issuer=KNOWN_AFTER_APPLY)
     assert result.changes == ()
+    assert result.warnings == ()
     assert own.exists()
 
 
@@ -100,12 +101,40 @@ def test_the_statement_of_another_cluster_stays_with_role_and_permission(own: Ro
     assert "is kept: its trust policy has statements for others" in result.warnings[0]
 
 
-def test_the_permission_goes_when_nobody_comes_in_by_web_identity_any_more(own: RoleOf) -> None:
+@pytest.mark.parametrize("policy_type", ["inline", "managed"])
+def test_the_permission_stays_while_others_come_in_otherwise_than_by_web_identity(
+    own: RoleOf, policy_type: str
+) -> None:
+    """Prometheus on ECS may write with the same role."""
+    own.run(policy_type=policy_type)
     own.set_statements(EC2, *own.statements())
+    before = (own.inline(), own.attached())
     result = own.contract(state="absent")
-    assert [change.kind for change in result.changes] == ["IAM trust policy", "IAM inline policy"]
+    assert [change.kind for change in result.changes] == ["IAM trust policy"]
     assert own.statements() == [EC2]
-    assert own.inline() == []
+    assert (own.inline(), own.attached()) == before
+    assert result.warnings == (
+        "The IAM role Own-Role is kept: its trust policy has statements for others.",
+        "The permission of the IAM role Own-Role is kept: others may assume the role and need it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("effect", "action", "kept"),
+    [
+        ("Allow", "sts:AssumeRoleWithSAML", True),
+        ("Allow", ["sts:TagSession", "sts:AssumeRole"], True),
+        ("Allow", "sts:TagSession", False),
+        ("Deny", "sts:AssumeRole", False),
+    ],
+)
+def test_the_permission_goes_when_nobody_can_assume_the_role_any_more(
+    own: RoleOf, effect: str, action: str | list[str], *, kept: bool
+) -> None:
+    rest = {"Effect": effect, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": action}
+    own.set_statements(rest, *own.statements())
+    own.contract(state="absent")
+    assert own.inline() == [POLICY] * kept
 
 
 def test_a_misspelled_statement_goes_too(own: RoleOf) -> None:
@@ -130,16 +159,23 @@ def test_a_role_that_others_made_is_not_deleted(finished: RoleOf) -> None:
 
 
 def test_a_role_that_others_made_and_use_loses_what_is_the_issuers(finished: RoleOf) -> None:
+    """It is told once that its permission stays, and not in each later run."""
+    denied = {**EC2, "Effect": "Deny"}
     finished.set_statements(*finished.statements(), EC2)
-    finished.contract(state="absent")
+    result = finished.contract(state="absent")
     assert finished.statements() == [EC2]
+    assert finished.inline() == [POLICY]
+    assert "The permission of the IAM role" in result.warnings[0]
+    assert finished.remove().warnings == ()
+    finished.set_statements(denied)
+    finished.remove()
     assert finished.inline() == []
 
 
 def test_an_inline_policy_of_others_that_bears_the_name_stays_in_a_role_of_others(finished: RoleOf) -> None:
     wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
     finished.iam.put_role_policy(RoleName=finished.name, PolicyName=POLICY, PolicyDocument=json.dumps(wide))
-    finished.set_statements(*finished.statements(), EC2)
+    finished.set_statements(*finished.statements(), {**EC2, "Effect": "Deny"})
     finished.remove()
     assert finished.permission() == wide
 

@@ -87,6 +87,42 @@ def test_clusters_share_a_role_with_a_statement_each(own: RoleOf) -> None:
     assert own.run().changes == ()
 
 
+def test_clusters_with_workspaces_of_their_own_do_not_undo_each_other(own: RoleOf) -> None:
+    issuer, start = as_cluster(own, "b"), own.runner.last_request
+    with pytest.raises(errors.Refused, match="would lose the right to write to") as caught:
+        own.run(issuer=issuer, workspace_arns=[ELSEWHERE])
+    assert own.workspace_arn in caught.value.message
+    assert own.issuer in caught.value.message
+    assert own.runner.writes_since(start) == []
+    own.contract(issuer=issuer, workspace_arns=[own.workspace_arn, ELSEWHERE])
+    with pytest.raises(errors.Refused, match=f"would lose the right to write to {ELSEWHERE}"):
+        own.run()
+
+
+def test_a_cluster_that_was_rebuilt_for_another_workspace_replaces_its_stale_statement(own: RoleOf) -> None:
+    rebuilt = as_cluster(own, "rebuilt")
+    own.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=own.statements()[0]["Principal"]["Federated"])
+    with pytest.raises(errors.Refused) as caught:
+        own.run(issuer=rebuilt, workspace_arns=[ELSEWHERE])
+    assert "prune_stale_issuers" in caught.value.fix
+    own.contract(issuer=rebuilt, workspace_arns=[ELSEWHERE], prune_stale_issuers=True)
+    assert providers_of(own) == ["rebuilt"]
+    assert own.permission()["Statement"][0]["Resource"] == ELSEWHERE
+
+
+def test_a_statement_that_others_put_into_the_inline_policy_of_their_role_is_not_lost(finished: RoleOf) -> None:
+    theirs = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::rules/*"}
+    document = {"Version": "2012-10-17", "Statement": [*finished.permission()["Statement"], theirs]}
+    finished.iam.put_role_policy(RoleName=finished.name, PolicyName=POLICY, PolicyDocument=json.dumps(document))
+    start = finished.runner.last_request
+    with pytest.raises(errors.Refused, match="would be lost: Allow s3:GetObject"):
+        finished.run()
+    assert finished.runner.writes_since(start) == []
+    finished.contract(policy_name="AMP-RemoteWrite-2")
+    assert finished.permission() == document
+    finished.contract(force=True)
+
+
 def test_the_size_is_computed_before_anything_is_written(own: RoleOf) -> None:
     for name in "bc":
         own.run(issuer=as_cluster(own, name))
