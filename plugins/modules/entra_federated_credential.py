@@ -16,7 +16,8 @@ description:
   - What is created is marked by a tag or by its description; what existed is changed where it is wrong, and never
     marked. The credentials of managed identities have no description, so they carry no mark.
   - The credential is looked for by its trust, that is issuer and subject, which a holder can have once only, and
-    then by O(name). One that has the name is given the right issuer, subject and audience in place.
+    then by O(name). One that has the name is given the right issuer, subject and audience in place, but never while it
+    trusts another issuer that is alive, such as another cluster's; see O(force).
   - Requests to the directory are made one after the other. A write that another writer was faster with is planned anew,
     and a request that Azure throttles is repeated when Azure says so.
 options:
@@ -24,8 +25,9 @@ options:
     description:
       - With V(present) the credential, the application and its service principal are there and right.
       - With V(absent) the credential is removed. The application and its service principal follow when this collection
-        created them and when no credential, secret or key is left on the application; otherwise they are kept,
-        and a warning says why. A managed identity is never removed.
+        created them and when no credential, secret or key is left on the application, and no tag but this
+        collection's; otherwise they are kept, and a warning says why. This is looked up once more right before each of
+        both is deleted. A managed identity is never removed.
       - A deleted application stays among the tenant's deleted applications for 30 days, where it can be restored and
         may still hold its unique name.
     type: str
@@ -66,7 +68,9 @@ options:
   name:
     description:
       - Name of the federated identity credential, 3 to 120 letters, digits, hyphens and underscores.
-      - Clusters that share an application need a name each.
+      - Clusters that share an application need a name each. Where a credential of the name trusts another issuer, that
+        issuer's host is asked for its discovery document. It is replaced silently when there is none (404), as of a
+        cluster that was built again, and with a warning when the host can't be reached.
     type: str
     required: true
   issuer:
@@ -130,6 +134,9 @@ options:
     description:
       - Whether O(state=absent) deletes a credential that this collection did not create. For a managed identity,
         whether it deletes a credential that has the issuer and subject, but another name.
+      - Whether O(state=present) points a credential that has the O(name) at this cluster though it trusts another
+        issuer that is alive. The logins of that issuer's accounts fail from then on. Otherwise the module fails before
+        any write.
     type: bool
     default: false
   if_shared:

@@ -160,17 +160,22 @@ def plan_removal(
 ) -> Removal:
     """What of the application is removed when these credentials are left.
 
-    Whatever the collection created goes when nobody uses it any more: no credential, no secret, no key is left. A
-    service principal shows its application's tags, too, so its own mark counts only where the application has none.
+    Whatever the collection created goes when nobody uses it any more: no credential, no secret, no key is left, and
+    nobody gave the application a tag of his own. A service principal shows its application's tags, too, so its own mark
+    counts only where the application has none.
     """
     uses = [f"the federated identity credential {one.name}" for one in credentials]
     if application.secrets:
         uses.append(f"{application.secrets} secrets or keys")
     owned = is_marked(application)
+    if owned:
+        uses += [f"the tag {tag}" for tag in application.tags if tag != ownership.ENTRA_TAG]
     principal_owned = principal is not None and is_marked(principal)
     if uses:
         what = f"Entra application {application.display_name}" if owned else "service principal"
         kept = f"The {what} is kept, because the application still has {' and '.join(uses)}."
+        if owned and principal is None:
+            kept += " It has no service principal: nobody can log in by it until the step entra_federation makes one."
         return Removal(warnings=(kept,) if owned or principal_owned else ())
     changes: list[Change[Operation]] = []
     if principal is not None and principal_owned:

@@ -57,7 +57,8 @@ class Holder:
 class CredentialWish:
     """The credential that shall be there, or shall not. ``trust`` is None where it is to be removed by name alone.
 
-    The last two are for its removal: ``force`` deletes one that is not the collection's own, ``keep_shared`` leaves it
+    ``force`` takes what may be somebody else's: it points a credential of the name at another issuer though its own is
+    alive, and removes one that is not the collection's own. ``keep_shared`` is for the removal: it leaves such a one
     instead of failing.
     """
 
@@ -162,6 +163,29 @@ def prunable(credentials: t.Sequence[Credential], wish: CredentialWish) -> tuple
     return tuple(one for one in credentials if one is not chosen and is_marked(one) and one.issuer != issuer)
 
 
+def displaced(credentials: t.Sequence[Credential], wish: CredentialWish) -> Credential | None:
+    """The credential that would lose its trust in another issuer, since it has the wish's name.
+
+    An issuer that was meant to be the wish's is no other one. Two clusters may have been given the same name for their
+    credentials; with one that was built again the old issuer is gone.
+    """
+    trust, issuer, named = wish.trust, wish.issuer, _by_name(credentials, wish)
+    if trust is None or named is None or named.subject is None or _by_trust(credentials, wish) is not None:
+        return None
+    if named.issuer == trust.issuer:
+        return None
+    if issuer is not None and issuer.known and issuer.differs_by_slash_or_case(named.issuer):
+        return None
+    return named
+
+
+def doubtful_issuers(credentials: t.Sequence[Credential], wishes: t.Sequence[CredentialWish]) -> frozenset[str]:
+    """The issuers of which the plan must know whether they are gone."""
+    stale = {one.issuer for wish in wishes for one in prunable(credentials, wish)}
+    losing = (displaced(credentials, wish) for wish in wishes if not wish.force)
+    return frozenset(stale | {one.issuer for one in losing if one is not None})
+
+
 def plan_presence(
     credentials: tuple[Credential, ...],
     wish: CredentialWish,
@@ -170,8 +194,9 @@ def plan_presence(
 ) -> CredentialPlan:
     """What must be deleted, created or changed, in that order.
 
-    ``issuers`` holds what is known of the issuers of :func:`prunable`. Raises Refused when the holder can't take the
-    credential, or has the trust under another name and that shall be reported.
+    ``issuers`` holds what is known of :func:`doubtful_issuers`. Raises Refused when the holder can't take the
+    credential, has the trust under another name and that shall be reported, or has the name for another issuer that is
+    alive.
     """
     if wish.trust is None:
         raise AssertionError("a credential that shall be there has a trust")
@@ -196,11 +221,12 @@ def plan_presence(
     )
     gone = {change.operation.credential.id for change in deletions}
     left = tuple(one for one in credentials if one.id not in gone)
+    displacements = _displacement_warnings(left, wish, holder, issuers)
     change, credential = _plan_credential(left, wish, wish.trust, holder)
     return CredentialPlan(
         changes=(*deletions, *((change,) if change else ())),
         credentials=replaced(left, credential) if change else left,
-        warnings=(*warnings, *_never_matching_warnings(left, wish, wish.trust.issuer)),
+        warnings=(*warnings, *displacements, *_never_matching_warnings(left, wish, wish.trust.issuer)),
     )
 
 
@@ -264,6 +290,30 @@ def _require_own_name(credentials: t.Sequence[Credential], wish: CredentialWish,
         f"credential {found.name} and not by {wish.name}{beside}.",
         fix=f"Give that one's name in name, or set existing to {Existing.ADOPT.value} to use it as it is.",
     )
+
+
+def _displacement_warnings(
+    credentials: t.Sequence[Credential], wish: CredentialWish, holder: Holder, issuers: t.Mapping[str, IssuerState]
+) -> tuple[str, ...]:
+    """What is said where the wish takes another issuer's credential. Raises Refused while that issuer is alive."""
+    losing = None if wish.force else displaced(credentials, wish)
+    if losing is None:
+        return ()
+    name, state = _name(losing, "of", holder), issuers.get(losing.issuer, IssuerState.UNKNOWN)
+    if state is IssuerState.FOUND:
+        raise errors.Refused(
+            f"The {name} trusts {_subject(losing)} of '{losing.issuer}', which is alive: to point it at this "
+            "cluster would end the logins by it.",
+            fix="Give this cluster's credential a name of its own (name, in the roles aks_amp_credential_name), or set "
+            "the module's force to true to take this one.",
+        )
+    if state is IssuerState.GONE:
+        return ()
+    doubt = (
+        f"The {name} is pointed at this cluster; it trusted {_subject(losing)} of '{losing.issuer}', and whether that "
+        "issuer is still in use could not be found out. If it is, give this cluster's credential a name of its own."
+    )
+    return (doubt,)
 
 
 def _obstacle(target: Credential, wish: CredentialWish, holder: Holder) -> str | None:

@@ -23,7 +23,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra im
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import oidc_discovery
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.azure import AzureSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph import GraphClient, NotYetVisible
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph import (
+    SERVICE,
+    GraphClient,
+    NotYetVisible,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.https import HttpClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.managed_identity import IdentityClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY, FederationError
@@ -75,10 +79,11 @@ class Current:
 
 @dataclasses.dataclass(frozen=True)
 class IdentityCurrent:
-    """A managed identity and its credentials."""
+    """A managed identity and its credentials. ``issuers`` is that of :class:`Current`."""
 
     identity: ManagedIdentity
     credentials: tuple[Credential, ...] = ()
+    issuers: t.Mapping[str, IssuerState] = dataclasses.field(default_factory=dict)
 
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
@@ -138,7 +143,7 @@ def plan_identity(current: IdentityCurrent, wish: Wish) -> Plan[Operation, Ident
     holder = Holder(str(wish.holder), marks=False)
     credentials: CredentialPlan
     if wish.state is State.PRESENT:
-        credentials = _present(current.credentials, wish, holder, {})
+        credentials = _present(current.credentials, wish, holder, current.issuers)
     else:
         credentials = _absent(current.credentials, wish, holder)
     predicted = dataclasses.replace(current, credentials=credentials.credentials)
@@ -161,6 +166,15 @@ def _absent(credentials: tuple[Credential, ...], wish: Wish, holder: Holder) -> 
         wish.credentials,
         lambda present, one: entra_credentials.plan_absence(present, one, holder),
     )
+
+
+def _states(
+    credentials: tuple[Credential, ...], wish: Wish, issuer_state: t.Callable[[str], IssuerState]
+) -> dict[str, IssuerState]:
+    """What is found out about the issuers on which the plan depends: none in a run that has nothing to replace."""
+    if wish.state is State.ABSENT:
+        return {}
+    return {one: issuer_state(one) for one in sorted(entra_credentials.doubtful_issuers(credentials, wish.credentials))}
 
 
 def _application_holder(name: str) -> Holder:
@@ -216,7 +230,8 @@ class Replication:
 class EntraFederation:
     """Application, service principal and credentials as one resource.
 
-    ``issuer_state`` finds out about an issuer; it is asked only about those of credentials that may be pruned.
+    ``issuer_state`` finds out about an issuer; it is asked only about those of credentials that may be pruned, or be
+    pointed at another issuer.
     """
 
     def __init__(
@@ -234,6 +249,7 @@ class EntraFederation:
         # Look-ups by name may miss for a while what this run, or another one at the same time, has created.
         self._created_object_id: str | None = None
         self._lost_creations = 0
+        self._deleted_credentials: set[str] = set()  # IDs; a replica may show them for a while
 
     def read(self) -> Current:
         application = self._find()
@@ -247,10 +263,7 @@ class EntraFederation:
             application=application,
             service_principal=principal,
             credentials=credentials,
-            issuers={
-                issuer: self._issuer_state(issuer)
-                for issuer in {one.issuer for one in entra_credentials.prunable(credentials, self._wish.credential)}
-            },
+            issuers=_states(credentials, self._wish, self._issuer_state),
         )
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
@@ -317,11 +330,15 @@ class EntraFederation:
     def _delete_service_principal(
         self, application: Application, operation: DeleteServicePrincipal, current: Current
     ) -> Current:
+        if self._removal_now(application, current).principal_stays:
+            raise _came_into_use("service principal of the application", application)
         self._graph.delete_service_principal(operation.principal, application.display_name)
         self._replication.until(lambda: self._graph.service_principal(application.app_id) is None)
         return dataclasses.replace(current, service_principal=None)
 
     def _delete_application(self, operation: DeleteApplication, current: Current) -> Current:
+        if self._removal_now(operation.application, current).application_stays:
+            raise _came_into_use("application", operation.application)
         self._graph.delete_application(operation.application)
         object_id = operation.application.object_id
         self._replication.until(lambda: self._graph.application_by_object_id(object_id) is None)
@@ -349,14 +366,31 @@ class EntraFederation:
     def _delete_credential(self, application: Application, operation: DeleteCredential, current: Current) -> Current:
         deleted = operation.credential
         self._graph.delete_credential(application.object_id, deleted)
+        self._deleted_credentials.add(deleted.id)
         self._replication.until(lambda: all(one.id != deleted.id for one in self._credentials(application.object_id)))
         return _with_credentials(current, entra_credentials.without(current.credentials, deleted))
+
+    def _removal_now(self, application: Application, current: Current) -> entra_application.Removal:
+        """What would be removed by what Graph shows now: another run may have come to share the application."""
+        found = self._graph.application_by_object_id(application.object_id) or application
+        credentials = self._credentials(application.object_id)
+        left = [one for one in credentials if one.id not in self._deleted_credentials]
+        return entra_application.plan_removal(found, current.service_principal, left)
 
     def _credentials(self, object_id: str) -> tuple[Credential, ...]:
         try:
             return self._graph.credentials(object_id)
         except NotYetVisible:
             return ()
+
+
+def _came_into_use(what: str, application: Application) -> errors.Conflict:
+    return errors.Conflict(
+        service=SERVICE,
+        action=f"deleting the {what} {application.display_name}",
+        detail="the application has come into use since it was read",
+        fix="Run again when nobody else changes the application.",
+    )
 
 
 def _with_credentials(current: Current, credentials: tuple[Credential, ...]) -> Current:
@@ -366,13 +400,17 @@ def _with_credentials(current: Current, credentials: tuple[Credential, ...]) -> 
 class IdentityFederation:
     """The credentials of a user-assigned managed identity. Azure takes one write at a time for an identity."""
 
-    def __init__(self, wish: Wish, ref: IdentityRef, client: IdentityClient) -> None:
+    def __init__(
+        self, wish: Wish, ref: IdentityRef, client: IdentityClient, issuer_state: t.Callable[[str], IssuerState]
+    ) -> None:
         self._wish = wish
         self._ref = ref
         self._client = client
+        self._issuer_state = issuer_state
 
     def read(self) -> IdentityCurrent:
-        return IdentityCurrent(self._client.identity(self._ref), self._client.credentials(self._ref))
+        identity, credentials = self._client.identity(self._ref), self._client.credentials(self._ref)
+        return IdentityCurrent(identity, credentials, _states(credentials, self._wish, self._issuer_state))
 
     def plan(self, current: IdentityCurrent) -> Plan[Operation, IdentityCurrent]:
         return plan_identity(current, self._wish)
@@ -447,19 +485,21 @@ def _credential_facts(credentials: t.Sequence[Credential], wish: Wish) -> dict[s
 def run(params: Params, context: Context) -> Result:
     wish = Wish.from_params(params, check_mode=context.check_mode)
     session = AzureSession(AzureAuth.from_params(params))
-    if isinstance(wish.holder, IdentityRef):
-        return _run_on_identity(wish, wish.holder, session, context)
-    replication = Replication(context)
     probe = IssuerProbe(session.auth.transport)
+    if isinstance(wish.holder, IdentityRef):
+        return _run_on_identity(wish, wish.holder, session, probe, context)
+    replication = Replication(context)
     with GraphClient(session) as graph:
         outcome = context.converge(EntraFederation(wish, graph, replication, probe.state))
     values = {**facts(outcome.state, wish), "kept": _kept(outcome.warnings)}
     return Result(values, outcome.changes, (*outcome.warnings, *replication.warnings()))
 
 
-def _run_on_identity(wish: Wish, ref: IdentityRef, session: AzureSession, context: Context) -> Result:
+def _run_on_identity(
+    wish: Wish, ref: IdentityRef, session: AzureSession, probe: IssuerProbe, context: Context
+) -> Result:
     with IdentityClient(session) as client:
-        outcome = context.converge(IdentityFederation(wish, ref, client))
+        outcome = context.converge(IdentityFederation(wish, ref, client, probe.state))
     return Result.of(outcome, {**identity_facts(outcome.state, wish), "kept": _kept(outcome.warnings)})
 
 

@@ -84,7 +84,9 @@ def of_a_gone_cluster(ward: EntraWard) -> None:
 
 
 def of_a_living_cluster(ward: EntraWard) -> None:
-    ward.change_credential(issuer=ward.estate.sandbox.cluster("halfdone").issuer_url)
+    """By that one's own name: the step takes none of this cluster's name from it."""
+    ward.delete_credential()
+    ward.add_credential("of-halfdone", issuer=ward.estate.sandbox.cluster("halfdone").issuer_url)
 
 
 def other_namespace(ward: EntraWard) -> None:

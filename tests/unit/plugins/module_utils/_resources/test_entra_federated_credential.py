@@ -41,6 +41,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.entr
     Existing,
     IssuerState,
     UpdateCredential,
+    doubtful_issuers,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.entra_federated_credential import (
     Current,
@@ -381,6 +382,78 @@ def test_a_flexible_credential_of_the_name_is_refused_and_others_are_left_alone(
     assert [change.action for change in made.changes] == [Action.CREATE]
 
 
+# A name that another cluster has, too
+
+NEIGHBOUR = "https://westeurope.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/neighbour/"
+
+
+def with_issuers(current: Current, state: IssuerState) -> Current:
+    """What was found out about the issuers of all its credentials."""
+    return dataclasses.replace(current, issuers={one.issuer: state for one in current.credentials})
+
+
+@pytest.mark.parametrize("description", ["by somebody", ownership.DESCRIPTION])
+def test_the_credential_of_a_cluster_that_is_alive_is_not_taken_unless_forced(description: str) -> None:
+    current = with_issuers(holding(credential(issuer=NEIGHBOUR, description=description)), IssuerState.FOUND)
+    with pytest.raises(errors.Refused) as caught:
+        plan(current, wish())
+    assert caught.value.message.startswith(
+        "The federated identity credential aks-one of the application Prometheus-AMP-Federation trusts "
+        f"{SUBJECT} of '{NEIGHBOUR}', which is alive"
+    )
+    assert "aks_amp_credential_name" in caught.value.fix
+    assert "force" in caught.value.fix
+    with pytest.raises(errors.Refused, match="which is alive"):
+        plan(current, wish(KNOWN_AFTER_APPLY))  # no cluster has an issuer before it is enabled
+    forced = plan(current, wish(force=True))
+    assert [change.action for change in forced.changes] == [Action.UPDATE]
+    assert forced.warnings == ()
+
+
+def test_the_credential_of_a_cluster_that_was_built_again_is_repaired_silently() -> None:
+    made = plan(with_issuers(holding(credential(issuer=OLD)), IssuerState.GONE), wish())
+    assert [change.action for change in made.changes] == [Action.UPDATE]
+    assert made.warnings == ()
+
+
+def test_whose_trust_is_replaced_is_said_when_its_issuer_can_not_be_asked() -> None:
+    for issuers in ({}, {NEIGHBOUR: IssuerState.UNKNOWN}):
+        current = dataclasses.replace(holding(credential(issuer=NEIGHBOUR, subject="s")), issuers=issuers)
+        made = plan(current, wish())
+        assert [change.action for change in made.changes] == [Action.UPDATE]
+        (warning,) = made.warnings
+        assert f"it trusted s of '{NEIGHBOUR}'" in warning
+        assert "could not be found out" in warning
+        assert plan(made.predicted, wish()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": ISSUER[:-1]},
+        {"issuer": ISSUER.upper()},
+        {"issuer": f"https://{ISSUER}/"},
+        {"subject": "system:serviceaccount:other:sa"},
+        {"audiences": ("sts.amazonaws.com",)},
+    ],
+)
+def test_a_mistake_about_this_clusters_own_issuer_is_repaired_without_asking(changes: dict[str, t.Any]) -> None:
+    current = holding(credential(**changes))
+    assert doubtful_issuers(current.credentials, wish().credentials) == frozenset()
+    made = plan(with_issuers(current, IssuerState.FOUND), wish())
+    assert [change.action for change in made.changes] == [Action.UPDATE]
+    assert made.warnings == ()
+
+
+def test_only_the_issuer_that_would_be_replaced_is_asked_about() -> None:
+    neighbour, other = credential(issuer=NEIGHBOUR), credential("other", issuer=OLD, description=ownership.DESCRIPTION)
+    assert doubtful_issuers((neighbour, other), wish().credentials) == {NEIGHBOUR}
+    assert doubtful_issuers((neighbour, other), wish(force=True).credentials) == frozenset()
+    by_hand = credential("by-hand")  # has the trust, so that the one of the name is left alone
+    assert doubtful_issuers((neighbour, other, by_hand), wish().credentials) == frozenset()
+    assert doubtful_issuers((by_hand, other), wish(prune_stale=True).credentials) == {OLD}
+
+
 # Pruning
 
 
@@ -437,6 +510,7 @@ def test_the_last_credential_takes_principal_and_application_with_it() -> None:
     [
         (APPLICATION, (own("other", subject="s"),), "still has the federated identity credential other"),
         (dataclasses.replace(APPLICATION, secrets=2), (), "still has 2 secrets or keys"),
+        (dataclasses.replace(APPLICATION, tags=(*OURS, "team-one")), (), "still has the tag team-one"),
     ],
 )
 def test_an_application_that_others_use_is_kept_and_that_is_said(
@@ -449,10 +523,17 @@ def test_an_application_that_others_use_is_kept_and_that_is_said(
     assert plan(made.predicted, wish(absent=True)).changes == ()
 
 
+def test_an_application_that_is_kept_without_service_principal_is_said_to_have_none() -> None:
+    (warning,) = plan(Current(APPLICATION, None, (own(), own("other", subject="s"))), wish(absent=True)).warnings
+    assert "It has no service principal" in warning
+
+
 def test_of_a_foreign_application_only_what_was_added_goes() -> None:
-    made = plan(Current(FOREIGN, PRINCIPAL, (own(),)), wish(absent=True))
-    assert [change.kind for change in made.changes] == ["federated identity credential", "Entra service principal"]
-    assert made.predicted.application == FOREIGN
+    tagged = dataclasses.replace(FOREIGN, tags=("team-one",))
+    for foreign in (FOREIGN, tagged):
+        made = plan(Current(foreign, PRINCIPAL, (own(),)), wish(absent=True))
+        assert [change.kind for change in made.changes] == ["federated identity credential", "Entra service principal"]
+        assert made.predicted.application == foreign
     by_hand = dataclasses.replace(PRINCIPAL, tags=())
     made = plan(Current(FOREIGN, by_hand, (own(),)), wish(absent=True))
     assert [change.kind for change in made.changes] == ["federated identity credential"]
@@ -504,6 +585,14 @@ def test_a_full_managed_identity_is_refused() -> None:
     with pytest.raises(errors.Refused, match=r"The managed identity id-prometheus .* has 20") as caught:
         plan_identity(IdentityCurrent(PLACE, others), wish(holder=IDENTITY))
     assert "another managed identity" in caught.value.fix
+
+
+def test_a_managed_identitys_credential_of_a_cluster_that_is_alive_is_not_taken_unless_forced() -> None:
+    neighbours = (credential(issuer=NEIGHBOUR),)
+    current = IdentityCurrent(PLACE, neighbours, {NEIGHBOUR: IssuerState.FOUND})
+    with pytest.raises(errors.Refused, match=r"aks-one of the managed identity id-prometheus .* which is alive"):
+        plan_identity(current, wish(holder=IDENTITY))
+    assert len(plan_identity(current, wish(holder=IDENTITY, force=True)).changes) == 1
 
 
 def test_a_managed_identitys_credential_goes_only_by_name_and_trust_together() -> None:

@@ -391,6 +391,83 @@ def test_absence_is_completed_after_a_failure_in_the_middle(estate: AzureEstate)
     assert applications(estate, NEW) == []
 
 
+def share(estate: AzureEstate) -> None:
+    """What the run of another cluster adds to the application meanwhile."""
+    (application,) = applications(estate, NEW)
+    trust = {"issuer": "https://x.oic.prod-aks.azure.com/t/g/", "subject": SUBJECT, "audiences": [ENTRA_AUDIENCE]}
+    estate.sandbox.directory.seed_federated_credential(application["id"], {"name": "of-another-cluster", **trust})
+
+
+def add_secret(estate: AzureEstate) -> None:
+    (application,) = applications(estate, NEW)
+    estate.sandbox.directory.add_secret(application["id"])
+
+
+@pytest.mark.parametrize("use", [share, add_secret])
+@pytest.mark.parametrize("operation", ["DeleteFederatedIdentityCredential", "DeleteServicePrincipal"])
+def test_an_application_that_others_come_to_use_meanwhile_is_kept(
+    estate: AzureEstate, operation: str, use: t.Callable[[AzureEstate], None]
+) -> None:
+    run(estate)
+    meanwhile = Fault(Kind.CALL, service="graph", operation=operation, callback=lambda: use(estate))
+    estate.sandbox.world.faults.add(meanwhile)
+    done = absent(estate)
+    (application,) = applications(estate, NEW)
+    principals = [one["appId"] for one in estate.sandbox.directory.service_principals()]
+    gone = ["federated identity credential"]
+    if operation == "DeleteServicePrincipal":  # it came too late for that one
+        gone.append("Entra service principal")
+        assert any("It has no service principal" in one for one in done.warnings)
+    else:
+        assert application["appId"] in principals
+    assert [one.kind for one in done.changes] == gone
+    assert any("is kept, because the application still has" in one for one in done.warnings)
+
+
+def test_a_credential_that_a_replica_still_shows_keeps_nothing(
+    estate: AzureEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(estate)
+    monkeypatch.setattr(estate.sandbox.world.settings, "graph_replication_seconds", 3600.0)
+    assert [one.kind for one in absent(estate).changes] == [
+        "federated identity credential",
+        "Entra service principal",
+        "Entra application",
+    ]
+
+
+# One name for the credentials of two clusters
+
+
+def test_the_credential_of_another_cluster_is_not_taken_by_its_name(estate: AzureEstate) -> None:
+    run(estate, name="same", cluster="halfdone")
+    writes = len(estate.writes())
+    for check_mode in (True, False):
+        with pytest.raises(errors.Refused, match=r"credential same of the application .* which is alive"):
+            run(estate, name="same", check_mode=check_mode)
+    assert len(estate.writes()) == writes
+    forced = run(estate, name="same", force=True)
+    assert [(one.action.value, one.name) for one in forced.changes] == [("update", "same")]
+    before = estate.last_request()
+    assert run(estate, name="same").changes == ()
+    assert {one.service for one in estate.requests(since=before)} == {"graph", "login"}  # no issuer is asked
+
+
+def test_the_credential_of_a_cluster_that_is_gone_is_taken_by_its_name(estate: AzureEstate) -> None:
+    run(estate, issuer=f"https://westeurope.oic.prod-aks.azure.com/{AZURE_TENANT}/gone/")
+    done = run(estate)
+    assert ([one.action.value for one in done.changes], done.warnings) == (["update"], ())
+
+
+def test_a_credential_whose_issuer_does_not_answer_is_taken_with_a_warning(estate: AzureEstate) -> None:
+    silent = "https://nobody.example/"  # the sandbox's proxy refuses it
+    run(estate, issuer=silent)
+    done = run(estate)
+    assert [one.action.value for one in done.changes] == ["update"]
+    (warning,) = done.warnings
+    assert f"it trusted {SUBJECT} of '{silent}'" in warning
+
+
 # Pruning by the issuers' own word
 
 

@@ -212,6 +212,16 @@ def test_the_trust_under_another_name_is_used_or_reported(estate: AzureEstate) -
     assert len(run(estate, state="absent", force=True).changes) == 1
 
 
+def test_the_credential_of_another_cluster_is_not_taken_by_its_name(estate: AzureEstate) -> None:
+    run(estate, issuer=estate.sandbox.cluster("halfdone").issuer_url)
+    writes = len(estate.writes())
+    with pytest.raises(errors.Refused, match=r"aks-finished of the managed identity .* which is alive"):
+        run(estate)
+    assert len(estate.writes()) == writes
+    assert [one.action.value for one in run(estate, force=True).changes] == ["update"]
+    assert run(estate).changes == ()
+
+
 def test_an_identity_that_is_not_there_is_an_error_in_every_state(estate: AzureEstate) -> None:
     for state in ("present", "absent"):
         with pytest.raises(errors.NotFound, match="The managed identity nobody"):
@@ -248,7 +258,9 @@ def test_an_outside_writer_loses_nothing(estate: AzureEstate) -> None:
     assert [one["name"] for one in identity(estate).credentials] == ["rival"]
 
 
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.ERROR, Kind.ERROR_AFTER])
+@pytest.mark.parametrize(
+    "kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.ERROR, Kind.ERROR_AFTER, Kind.UNREADABLE_AFTER]
+)
 def test_a_write_that_goes_wrong_once_is_done_all_the_same(estate: AzureEstate, kind: Kind) -> None:
     estate.sandbox.world.faults.add(Fault(kind, service="arm", method="PUT"))
     assert len(run(estate).changes) == 1
@@ -257,7 +269,7 @@ def test_a_write_that_goes_wrong_once_is_done_all_the_same(estate: AzureEstate, 
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.ERROR_AFTER])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.ERROR_AFTER, Kind.UNREADABLE_AFTER])
 def test_a_write_whose_answer_never_comes_is_looked_for(estate: AzureEstate, kind: Kind, state: str) -> None:
     if state == "absent":
         run(estate)
