@@ -37,9 +37,11 @@ options:
   create_namespace:
     description:
       - Whether a missing namespace is created; otherwise it is an error.
-      - With O(state=absent), whether a namespace that this module created is deleted once nothing is left in it. What
-        counts are workloads, pods, services, volume claims, config maps, secrets, service accounts, roles, role
-        bindings and ingresses.
+      - With O(state=absent), whether a namespace that this module created is deleted once nothing is left in it.
+      - Objects of every kind that the API server knows count, custom resources included, but those that every namespace
+        has by itself (the service account V(default), the config map V(kube-root-ca.crt), tokens of service accounts)
+        and what the cluster keeps of other objects (events, endpoints, leases, controller revisions, storage
+        capacities, metrics). When it can't be told whether there are any, the namespace is kept.
     type: bool
     default: true
   workload_identity_label:
@@ -78,7 +80,7 @@ attributes:
 notes:
   - The caller needs C(get) on C(serviceaccounts) and C(namespaces), and to change something C(create) and C(patch).
   - With O(state=absent), it needs C(delete) on both, and C(list) on what could use them; without the latter they are
-    kept and the missing right is named.
+    kept and the missing right is named. For the namespace that is C(list) on every kind of object that the cluster has.
 seealso:
   - module: crosscloud.aks_amp.entra_federated_credential
   - module: crosscloud.aks_amp.prometheus_remote_write

@@ -30,6 +30,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube_h
     Json,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.sharing import shared
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_discovery import apis_of, kinds_of
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import (
     SERVICE_ACCOUNT,
     ObjectKind,
@@ -109,6 +110,7 @@ class KubeClient:
         """
         self._auth = auth
         self._found: Transport | None = None
+        self._kinds: tuple[ObjectKind, ...] | None = None
         if auth.aks is None:
             self._found = shared("kubeconfig", auth, lambda: _kubeconfig_transport(auth))
 
@@ -229,6 +231,30 @@ class KubeClient:
             found += items
             if not token:
                 return found
+
+    def kinds_in_namespaces(self) -> tuple[ObjectKind, ...]:
+        """Every kind of object that a namespace can hold, in all its versions, the preferred one of a group first.
+
+        They are read once. Values that are only measured (``metrics.k8s.io``) are left out. Raises CloudError when a
+        part of it can't be read, as of an aggregated API whose server is down.
+        """
+        if self._kinds is None:
+            self._kinds = tuple(self._read_kinds())
+        return self._kinds
+
+    def _read_kinds(self) -> list[ObjectKind]:
+        action = "reading which API groups there are"
+        with _well_shaped(action):
+            apis = apis_of(self._described("apis", action))
+        found: list[ObjectKind] = []
+        for api in apis:
+            action = f"reading which kinds {api} has"
+            with _well_shaped(action):
+                found += kinds_of(api, self._described(api, action))
+        return found
+
+    def _described(self, path: str, action: str) -> Json:
+        return self._accepted(self._send("GET", f"/{path}", action), action, Access("get", f"/{path}"))
 
     def create_token(self, namespace: str, name: str, audience: str, seconds: int) -> str:
         """A token of a service account for one audience; ``seconds`` is its lifetime, 600 at least.

@@ -68,6 +68,16 @@ MUTATING_WEBHOOKS: t.Final = ObjectKind(
     namespaced=False,
 )
 ROLE_BINDING: t.Final = ObjectKind("apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
+REPLICATION_CONTROLLER: t.Final = ObjectKind("api/v1", "replicationcontrollers", "ReplicationController")
+POD_TEMPLATE: t.Final = ObjectKind("api/v1", "podtemplates", "PodTemplate")
+LIMIT_RANGE: t.Final = ObjectKind("api/v1", "limitranges", "LimitRange")
+RESOURCE_QUOTA: t.Final = ObjectKind("api/v1", "resourcequotas", "ResourceQuota")
+NETWORK_POLICY: t.Final = ObjectKind("apis/networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
+DISRUPTION_BUDGET: t.Final = ObjectKind("apis/policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
+POD_AUTOSCALER: t.Final = ObjectKind("apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+RESOURCE_CLAIM: t.Final = ObjectKind("apis/resource.k8s.io/v1", "resourceclaims", "ResourceClaim")
+CLAIM_TEMPLATE: t.Final = ObjectKind("apis/resource.k8s.io/v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+VOLUME_SNAPSHOT: t.Final = ObjectKind("apis/snapshot.storage.k8s.io/v1", "volumesnapshots", "VolumeSnapshot")
 #: Kinds whose objects run pods.
 POD_RUNNERS: t.Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB, POD)
 

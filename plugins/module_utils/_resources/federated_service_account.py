@@ -309,7 +309,7 @@ def _namespace_deletion(namespace: Namespace, wish: Wish) -> Change[Operation]:
         action=Action.DELETE,
         kind=NAMESPACE.name,
         name=name,
-        summary=f"Delete the namespace {name}, which is empty.",
+        summary=f"Delete the namespace {name}, which holds nothing else.",
         before={"labels": dict(namespace.labels)},
         after=None,
         operation=Delete(wish.namespace_reference, namespace.uid, namespace.resource_version),

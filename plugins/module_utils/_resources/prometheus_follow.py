@@ -453,8 +453,11 @@ class _Loading:
                 if found is None or reload_mark(found) == value:
                     return
                 body: Json = {"metadata": {"annotations": {RELOAD_ANNOTATION: value}}}
-                self._marked = True  # from here on, since a write whose outcome is open may have been done
                 self._client.merge_patch(place, body, resource_version=str(found["metadata"]["resourceVersion"]))
+                self._marked = True
+            except errors.Interrupted:
+                self._marked = True  # the write may have been done
+                continue
             except errors.Conflict:
                 continue
             except errors.CloudError:

@@ -14,18 +14,28 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import (
+    CLAIM_TEMPLATE,
     CONFIG_MAP,
     CRON_JOB,
+    DISRUPTION_BUDGET,
     INGRESS,
     JOB,
+    LIMIT_RANGE,
+    NETWORK_POLICY,
     POD,
+    POD_AUTOSCALER,
     POD_RUNNERS,
+    POD_TEMPLATE,
+    REPLICATION_CONTROLLER,
+    RESOURCE_CLAIM,
+    RESOURCE_QUOTA,
     ROLE,
     ROLE_BINDING,
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
     VOLUME_CLAIM,
+    VOLUME_SNAPSHOT,
     ObjectKind,
     ObjectReference,
 )
@@ -37,10 +47,27 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
-#: What makes a namespace one that others use; objects that every namespace has by itself do not count.
-_OCCUPANTS = (*POD_RUNNERS, SERVICE, VOLUME_CLAIM, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, INGRESS)
-_OF_EVERY_NAMESPACE = {SERVICE_ACCOUNT.name: "default", CONFIG_MAP.name: "kube-root-ca.crt"}
+#: What a namespace in use mostly holds, looked at first; what else the cluster has kinds for comes after it.
+_OCCUPANTS = (
+    *(*POD_RUNNERS, SERVICE, VOLUME_CLAIM, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, INGRESS),
+    *(NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, DISRUPTION_BUDGET, POD_AUTOSCALER, REPLICATION_CONTROLLER),
+    *(POD_TEMPLATE, RESOURCE_CLAIM, CLAIM_TEMPLATE, VOLUME_SNAPSHOT),
+)
+#: What the cluster keeps of other objects, by group and plural: it says nothing that they do not.
+_BY_THE_CLUSTER = frozenset(
+    {
+        ("", "endpoints"),
+        ("", "events"),
+        ("apps", "controllerrevisions"),
+        ("coordination.k8s.io", "leases"),
+        ("discovery.k8s.io", "endpointslices"),
+        ("events.k8s.io", "events"),
+        ("storage.k8s.io", "csistoragecapacities"),
+    }
+)
+_OF_EVERY_NAMESPACE = {SERVICE_ACCOUNT: "default", CONFIG_MAP: "kube-root-ca.crt"}
 _TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105  # a type's name
+_WELL_KNOWN = frozenset(kind.group for kind in POD_RUNNERS)
 _RUNNER_NAMES = frozenset(kind.name for kind in POD_RUNNERS)
 _SHOWN_NAMES = 5
 
@@ -85,29 +112,57 @@ def users_of(client: KubeClient, account: ObjectReference, *, released_by: t.Abs
 
 
 def occupants_of(client: KubeClient, namespace: str, *, besides: ObjectReference) -> Survey:
-    """What a namespace holds beside one service account and what every namespace has by itself."""
-    return _survey(
-        client,
-        _OCCUPANTS,
-        namespace,
-        lambda kind, item: (
+    """What a namespace holds beside one service account and what every namespace has by itself.
+
+    Whatever its kind: with the namespace all of it would be gone. The kinds that only this cluster has are asked for
+    where nothing else was found.
+    """
+
+    def counts(kind: ObjectKind, item: Json) -> bool:
+        return (
             _reference(kind, item) != besides
-            and _OF_EVERY_NAMESPACE.get(kind.name) != item["metadata"]["name"]
-            and item.get("type") != _TOKEN_SECRET
-        ),
-    )
+            and _OF_EVERY_NAMESPACE.get(kind) != item["metadata"]["name"]
+            and not (kind == SECRET and item.get("type") == _TOKEN_SECRET)
+        )
+
+    found = _survey(client, _OCCUPANTS, namespace, counts)
+    if found.unknown or found.found:
+        return found
+    try:
+        return _survey(client, _further_kinds(client.kinds_in_namespaces()), namespace, counts)
+    except errors.Unreachable:
+        raise
+    except errors.CloudError as error:
+        return Survey(unknown=f"whether others use it can't be told. {error.sentence()}")
+
+
+def _further_kinds(announced: t.Iterable[ObjectKind]) -> list[ObjectKind]:
+    """Each kind once, without those that were looked at in one of the versions that the cluster has."""
+    every = list(announced)
+    looked_at = {(kind.api, kind.plural) for kind in _OCCUPANTS}
+    seen = {(kind.group, kind.plural) for kind in every if (kind.api, kind.plural) in looked_at} | _BY_THE_CLUSTER
+    further: dict[tuple[str, str], ObjectKind] = {}
+    for kind in every:
+        further.setdefault((kind.group, kind.plural), kind)
+    return [kind for key, kind in further.items() if key not in seen]
 
 
 def _survey(
     client: KubeClient, kinds: t.Iterable[ObjectKind], namespace: str, counts: t.Callable[[ObjectKind, Json], bool]
 ) -> Survey:
     found: list[str] = []
+    hidden: list[str] = []
+    fix = ""
     for kind in kinds:
         try:
             items = client.list_in(kind, namespace)
         except errors.Forbidden as error:
-            return Survey(unknown=f"whether others use it can't be told without listing {kind.plural}. {error.fix}")
+            hidden.append(kind.plural if kind.group in _WELL_KNOWN else f"{kind.plural}.{kind.group}")
+            fix = fix or error.fix
+            continue
         found += [str(_reference(kind, item)) for item in items if not _belongs_to_another(item) and counts(kind, item)]
+    if hidden:
+        return Survey(unknown=f"whether others use it can't be told without listing {', '.join(hidden)}. {fix}")
     return Survey(tuple(found))
 
 

@@ -15,11 +15,11 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.meaning 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator.operator_entries import Asked, merge_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import LastChange, Told
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import merge_remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import result_values
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._severity import Severity
 from sandbox.testing import running_sandbox
 from tests.faults.modules import CASES, Estate
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +156,19 @@ def test_a_permission_that_was_lost_is_told_from_one_that_is_too_wide() -> None:
     denied = {"Statement": [{**wanted["Statement"], "Effect": "Deny"}]}
     assert kinds(denied, wanted) == ["permission_lost"]
     assert kinds(policy("aps:remotewrite"), wanted) == ["iam_inline_policy_changed"]
+
+
+def test_a_version_that_makes_room_for_the_repair_is_no_drift_of_its_own() -> None:
+    arn = "arn:aws:iam::123456789012:policy/p"
+    gone = {"action": "delete", "kind": "IAM managed policy version", "name": f"{arn} v1", "summary": "Delete v1."}
+    new = {"action": "update", "kind": "IAM managed policy", "name": arn, "summary": "Allow."}
+    wide, wanted = (
+        {"Statement": {"Effect": "Allow", "Action": action, "Resource": "w"}} for action in ("aps:*", "aps:RemoteWrite")
+    )
+    diff = [{"before": {"version_id": "v1"}, "after": {}}, {"before": wide, "after": wanted}]
+    (found,) = drifts_of({"changes": [gone, new], "diff": diff})
+    assert (found.kind, found.object_name) == ("permission_too_wide", arn)
+    assert "aps:*" in found.before
 
 
 def test_what_no_rule_knows_is_reported_in_the_modules_own_words() -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import xmlschema
 from hypothesis import given, settings
+from prometheus_client import parser as text_parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import history
@@ -118,6 +119,20 @@ def test_openmetrics_is_read_by_its_parser(report: Report) -> None:
     for sample in families["aks_amp_drifts"].samples:
         one = next(one for one in report.clusters if one.name == sample.labels["cluster"])
         assert sample.value == sum(found.severity.value == sample.labels["severity"] for found in one.drifts)
+
+
+@given(report=REPORTS)
+@settings(max_examples=30, deadline=None)
+def test_the_metrics_have_nothing_that_the_older_text_format_lacks(report: Report) -> None:
+    """node_exporter's textfile collector reads that one; tests/real has promtool read it. Comments are free there."""
+    text = openmetrics(report)
+    types = re.findall(r"^# TYPE \w+ (.*)$", text, re.MULTILINE)
+    assert types
+    assert set(types) <= {"counter", "gauge", "histogram", "summary", "untyped"}
+    assert " # " not in re.sub(r'"(?:[^"\\]|\\.)*"', "", text)  # an exemplar
+    families = {family.name: family for family in text_parser.text_string_to_metric_families(text)}
+    read = [sample for family in families.values() for sample in family.samples]
+    assert len(read) == len([line for line in text.split("\n") if line and not line.startswith("#")])
 
 
 class _Page(html.parser.HTMLParser):

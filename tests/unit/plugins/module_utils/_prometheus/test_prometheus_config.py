@@ -15,8 +15,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY, RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import (
     Merged,
-    merge_remote_write,
 )
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"

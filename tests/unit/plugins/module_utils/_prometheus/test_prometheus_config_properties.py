@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import (
-    merge_remote_write,
     merge_remote_writes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_record import (
@@ -27,6 +26,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.pro
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_removal import (
     remove_remote_write,
 )
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"

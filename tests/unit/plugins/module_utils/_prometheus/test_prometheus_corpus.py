@@ -22,7 +22,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import (
     Merged,
-    merge_remote_write,
     merge_remote_writes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_removal import (
@@ -30,6 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.pro
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_secrets import redactions
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text import apply_edits, compose
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 CORPUS = Path(__file__).parents[5] / "tests" / "corpus" / "prometheus"
 FILES = sorted(path for path in CORPUS.glob("*.yml") if not path.name.endswith(".expected.yml"))

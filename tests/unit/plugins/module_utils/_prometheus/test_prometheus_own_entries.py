@@ -15,7 +15,6 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import (
     Merged,
-    merge_remote_write,
     merge_remote_writes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_record import (
@@ -28,6 +27,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.pro
     remove_remote_write,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_versions import PrometheusVersion
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 OTHER_URL = URL.replace("ws-1234", "ws-5678")

@@ -10,13 +10,13 @@ import yaml
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_config import merge_remote_write
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_record import Addition
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_removal import (
     Removed,
     entries_of_others,
     remove_remote_write,
 )
+from tests.unit.plugins.module_utils._prometheus.merging import merge_remote_write
 
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1234/api/v1/remote_write"
 ROLE = "arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role"

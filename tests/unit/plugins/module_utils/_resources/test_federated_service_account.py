@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.kube import KubeClient
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY, ServiceAccount
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import ObjectKind
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK
@@ -28,9 +29,13 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.fede
     plan_absence,
     plan_service_account,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.service_account_removal import users_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.service_account_removal import (
+    occupants_of,
+    users_of,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context
 from sandbox import manifests
+from sandbox.faults import Fault, Kind
 from sandbox.kubernetes.access import Rule
 from sandbox.kubernetes.monitoring import definitions
 from sandbox.testing import running_sandbox
@@ -39,7 +44,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import ObjectKind
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Result
     from sandbox.server import Sandbox
 
@@ -246,6 +250,16 @@ def run_as_ours(sandbox: Sandbox, **metadata: t.Any) -> None:
     sandbox.api_server("fresh").seed(deployment)
 
 
+def kubeconfig_of(sandbox: Sandbox, folder: Path, token: str) -> str:
+    """A kubeconfig of somebody else."""
+    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(path)
+
+
 def test_an_account_that_a_workload_uses_is_kept_until_the_workload_lets_go(sandbox: Sandbox) -> None:
     run(sandbox)
     run_as_ours(sandbox)
@@ -330,6 +344,106 @@ def test_a_namespace_with_anything_of_others_is_kept(sandbox: Sandbox) -> None:
     assert removed.warnings == ("Namespace tenant is kept: it holds ConfigMap tenant/settings.",)
 
 
+def test_a_custom_resource_keeps_the_namespace_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(sandbox, namespace="tenant")
+    api_server = sandbox.api_server("fresh")
+    for definition in definitions():
+        api_server.seed(definition)
+    metadata = {"name": "k8s", "namespace": "tenant"}
+    spec = {"version": "v3.5.0", "paused": True}
+    api_server.seed(
+        {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": metadata, "spec": spec}
+    )
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+    assert removed.warnings == ("Namespace tenant is kept: it holds Prometheus.monitoring.coreos.com tenant/k8s.",)
+    # Who may list all that every cluster has, but not these, can't tell.
+    groups = (
+        *("", "apps", "batch", "networking.k8s.io", "rbac.authorization.k8s.io", "policy", "autoscaling"),
+        *("resource.k8s.io", "snapshot.storage.k8s.io"),
+    )
+    api_server.grant("ordinary", [Rule(verbs=("get", "list", "delete"), resources=("*",), api_groups=groups)])
+    limited = run(sandbox, namespace="tenant", state="absent", kubeconfig=kubeconfig_of(sandbox, tmp_path, "ordinary"))
+    (warning,) = limited.warnings
+    hidden = "prometheuses.monitoring.coreos.com, prometheusagents.monitoring.coreos.com"
+    assert f"Namespace tenant is kept: whether others use it can't be told without listing {hidden}. " in warning
+    assert "'list' on 'prometheuses' of the API group 'monitoring.coreos.com' in namespace 'tenant'" in warning
+    assert stored(sandbox, "Namespace", "tenant", None) is not None
+
+
+class Announcing(Listing):
+    """One that says which kinds it has. ``lists`` are the paths of all that was listed."""
+
+    def __init__(self, announced: t.Sequence[ObjectKind], **objects: dict[str, t.Any]) -> None:
+        super().__init__(**objects)
+        self._announced = announced
+        self.lists: list[str] = []
+
+    def kinds_in_namespaces(self) -> tuple[ObjectKind, ...]:
+        return tuple(self._announced)
+
+    def list_in(self, kind: ObjectKind, namespace: str) -> list[dict[str, t.Any]]:
+        self.lists.append(f"{kind.api}/{kind.plural}")
+        return super().list_in(kind, namespace)
+
+
+def occupants(client: Announcing) -> tuple[str, ...]:
+    return occupants_of(t.cast("KubeClient", client), "monitoring", besides=WISH.reference).found
+
+
+RULE = ObjectKind("apis/monitoring.coreos.com/v1", "prometheusrules", "PrometheusRule.monitoring.coreos.com")
+
+
+@pytest.mark.parametrize("name", ["NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget", RULE.name])
+def test_an_object_of_any_kind_is_an_occupant(name: str) -> None:
+    assert occupants(Announcing([RULE], **{name: {}})) == (f"{name} monitoring/x",)
+
+
+def test_what_the_cluster_keeps_of_other_objects_is_none() -> None:
+    announced = [
+        ObjectKind("api/v1", "events", "Event"),
+        ObjectKind("api/v1", "endpoints", "Endpoints"),
+        ObjectKind("apis/discovery.k8s.io/v1", "endpointslices", "EndpointSlice.discovery.k8s.io"),
+        ObjectKind("apis/coordination.k8s.io/v1", "leases", "Lease.coordination.k8s.io"),
+    ]
+    client = Announcing(announced, **{kind.name: {} for kind in announced})
+    assert occupants(client) == ()
+
+
+def test_each_kind_is_listed_once_and_in_a_version_that_the_cluster_has() -> None:
+    def kind(api: str, plural: str) -> ObjectKind:
+        return ObjectKind(api, plural, plural)
+
+    announced = [
+        kind("apis/autoscaling/v2", "horizontalpodautoscalers"),
+        kind("apis/autoscaling/v1", "horizontalpodautoscalers"),
+        kind("apis/resource.k8s.io/v1beta1", "resourceclaims"),
+        kind("apis/example.net/v2", "jobs"),
+        kind("apis/example.net/v1", "jobs"),
+    ]
+    client = Announcing(announced)
+    assert occupants(client) == ()
+    assert len(client.lists) == len(set(client.lists))
+    assert client.lists[-2:] == ["apis/resource.k8s.io/v1beta1/resourceclaims", "apis/example.net/v2/jobs"]
+    assert "apis/autoscaling/v1/horizontalpodautoscalers" not in client.lists
+
+
+def test_what_others_call_by_a_name_of_every_namespace_counts() -> None:
+    other = ObjectKind("apis/example.net/v1", "serviceaccounts", "ServiceAccount.example.net")
+    named = {"metadata": {"name": "default", "namespace": "monitoring"}, "type": "kubernetes.io/service-account-token"}
+    assert occupants(Announcing([other], **{other.name: named})) == (f"{other.name} monitoring/default",)
+
+
+def test_a_namespace_is_kept_when_a_part_of_the_kinds_can_not_be_read(sandbox: Sandbox) -> None:
+    run(sandbox, namespace="tenant")
+    sandbox.faults.add(Fault(Kind.ERROR, path="/apis/batch/v1", status=503, times=None))
+    removed = run(sandbox, namespace="tenant", state="absent")
+    assert [change.kind for change in removed.changes] == ["ServiceAccount"]
+    (warning,) = removed.warnings
+    assert warning.startswith("Namespace tenant is kept: whether others use it can't be told. ")
+    assert "reading which kinds apis/batch/v1 has" in warning
+
+
 def test_a_namespace_is_left_alone_when_it_was_not_to_be_created(sandbox: Sandbox) -> None:
     run(sandbox, namespace="tenant")
     removed = run(sandbox, namespace="tenant", state="absent", create_namespace=False)
@@ -340,12 +454,7 @@ def test_without_the_right_to_look_the_account_is_kept_and_the_right_named(sandb
     run(sandbox)
     api_server = sandbox.api_server("fresh")
     api_server.grant("limited", [Rule(verbs=("get", "delete"), resources=("serviceaccounts", "namespaces"))])
-    config = yaml.safe_load(sandbox.kubeconfig.read_text(encoding="utf-8"))
-    for user in config["users"]:
-        user["user"] = {"token": "limited"}
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
-    kept = run(sandbox, state="absent", kubeconfig=str(kubeconfig))
+    kept = run(sandbox, state="absent", kubeconfig=kubeconfig_of(sandbox, tmp_path, "limited"))
     assert kept.changes == ()
     (warning,) = kept.warnings
     assert "can't be told" in warning

@@ -302,6 +302,19 @@ def test_every_setting_is_spelled_as_the_operator_does(sandbox: Sandbox, api_ser
     }
 
 
+def test_an_external_id_of_others_goes_with_the_role_that_it_is_for(sandbox: Sandbox, api_server: ApiServer) -> None:
+    run(sandbox, chained_role_arn=CHAINED)
+    entries = copy.deepcopy(spec_of(api_server)["remoteWrite"])
+    entries[-1]["sigv4"]["externalID"] = "by-hand"
+    body = stored(api_server)
+    body["spec"]["remoteWrite"] = entries
+    api_server.seed({name: body[name] for name in ("apiVersion", "kind", "metadata", "spec")})
+    (change,) = run(sandbox).changes
+    assert entry_of(api_server)["sigv4"] == {"region": "eu-west-1"}
+    assert "remove sigv4.roleArn, sigv4.externalID" in change.summary
+    assert run(sandbox).changes == ()
+
+
 def test_a_repeated_entry_is_moved_by_its_name(sandbox: Sandbox, api_server: ApiServer) -> None:
     run(sandbox, name="amp")
     moved = URL.replace("1234", "5678")
@@ -405,6 +418,22 @@ def test_the_pod_through_the_containers_patch(sandbox: Sandbox, api_server: ApiS
     assert {**second, "env": []} == {**patch, "env": []}
     assert second["env"][:2] == [patch["env"][0], {"name": "AWS_REGION", "value": "eu-west-1"}]  # type: ignore[index]
     assert [mount["name"] for mount in spec_of(api_server)["volumeMounts"]] == ["aws-iam-token"]
+    assert run(sandbox).changes == ()
+    remove(sandbox)
+    assert spec_of(api_server) == before
+
+
+def test_a_mount_that_stands_in_both_lists_stays_in_both(sandbox: Sandbox, api_server: ApiServer) -> None:
+    certs, other = {"name": "certs", "mountPath": "/certs"}, {"name": "other", "mountPath": "/other"}
+    volumes = [{"name": "certs", "emptyDir": {}}, {"name": "other", "emptyDir": {}}]
+    patch = {"name": "prometheus", "volumeMounts": [certs]}
+    api_server.seed(manifest(containers=[patch], volumes=volumes, volumeMounts=[certs, other]))
+    before = spec_of(api_server)
+    run(sandbox)
+    after = spec_of(api_server)
+    assert after["volumeMounts"][:2] == [certs, other]
+    assert [mount["name"] for mount in after["volumeMounts"]] == ["certs", "other", "aws-iam-token"]
+    assert after["containers"][0]["volumeMounts"] == [certs]
     assert run(sandbox).changes == ()
     remove(sandbox)
     assert spec_of(api_server) == before

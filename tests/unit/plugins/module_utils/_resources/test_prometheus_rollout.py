@@ -488,6 +488,23 @@ def test_the_kubelet_may_take_its_time(sandbox: Sandbox, server: ApiServer) -> N
     assert RELOAD_ANNOTATION not in config(server)["metadata"]["annotations"]
 
 
+def test_a_mark_that_was_turned_away_is_written_at_the_next_look(sandbox: Sandbox, server: ApiServer) -> None:
+    seed(server)
+    run(sandbox)
+    spoil(server)
+    server.set_fate(Fate(FateKind.UNSYNCED))
+    armed = sandbox.faults.add(Fault(Kind.ERROR, operation="patch configmaps", nth=2, status=503))
+    marks: list[str | None] = []
+
+    def later() -> None:
+        marks.append(config(server)["metadata"]["annotations"].get(RELOAD_ANNOTATION))
+        server.clear_fates()
+
+    result = run(sandbox, BusyClock((70, later)))
+    assert (armed.struck, marks, status(result)["state"]) == (1, ["due"], "complete")
+    assert RELOAD_ANNOTATION not in config(server)["metadata"]["annotations"]
+
+
 def test_a_refused_reload_is_the_failure_and_the_next_run_continues(sandbox: Sandbox, server: ApiServer) -> None:
     seed(server)
     run(sandbox)
