@@ -26,9 +26,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible import constants as C  # noqa: N812  # as all of ansible-core calls it
-from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash

@@ -17,8 +17,10 @@ from collections.abc import Iterator, Mapping
 
 import jinja2
 import jinja2.nativetypes
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.filter import core as core_filters
 from ansible.plugins.filter import mathstuff as set_filters
+from ansible.plugins.lookup import inventory_hostnames
 from ansible.plugins.test import core as core_tests
 
 if t.TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Templates:
         self._environment.filters.update({name: _listing(function) for name, function in filters.items()})
         self._environment.tests.update(core_tests.TestModule().tests())
         self._compiled: dict[str, jinja2.Template] = {}
-        self.globals: t.Final[Json] = {**self._environment.globals, "omit": OMIT, "lookup": _lookup}
+        self.globals: t.Final[Json] = {**self._environment.globals, "omit": OMIT, "lookup": _lookup, "query": _query}
 
     def compile(self, value: object) -> None:
         """Compile all templates in a value. Raises jinja2.TemplateSyntaxError."""
@@ -161,6 +163,15 @@ def _lookup(context: jinja2.runtime.Context, plugin: str, name: str, **options: 
         raise ValueError(f"lookup {plugin} is not known here")
     value = context.parent[name] if name in context.parent else context.environment.undefined(name=name)
     return options.get("default", value) if isinstance(value, jinja2.Undefined) else value
+
+
+@jinja2.pass_context
+def _query(context: jinja2.runtime.Context, plugin: str, *patterns: t.Any) -> t.Any:
+    """The inventory's hosts that patterns name. Other plugins are not used in this collection's YAML."""
+    if plugin != "ansible.builtin.inventory_hostnames":
+        raise ValueError(f"query {plugin} is not known here")
+    lookup = inventory_hostnames.LookupModule(loader=DataLoader())
+    return lookup.run(list(patterns), variables={"groups": context.parent["groups"]})
 
 
 class Layer(t.Protocol):

@@ -99,7 +99,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Launcher:
-    """Runs job templates. ``templates`` are the entries of awx/objects.yml by the last words of their names."""
+    """Runs job templates. ``templates`` are the entries of awx_objects.yml by the last words of their names."""
 
     folder: Path
     templates: t.Mapping[str, Json]
@@ -177,14 +177,14 @@ def _machine() -> dict[str, str]:
 
 
 def rendered_templates(folder: Path, settings: Json) -> dict[str, Json]:
-    """The job templates of awx/objects.yml with these settings, by the part of their names that follows the prefix."""
-    play = folder / "objects.yml"
+    """The job templates of awx_objects.yml with these settings, by the part of their names that follows the prefix."""
+    play, variables = folder / "objects.yml", ROOT / "playbooks" / "vars"
     play.write_text(
         yaml.safe_dump([
             {
                 "hosts": "localhost",
                 "gather_facts": False,
-                "vars_files": [str(ROOT / "awx" / "settings.yml"), str(ROOT / "awx" / "objects.yml")],
+                "vars_files": [str(variables / "awx_settings.yml"), str(variables / "awx_objects.yml")],
                 "tasks": [{"ansible.builtin.debug": {"msg": {"found": "{{ aks_amp_awx_job_templates }}"}}}],
             }
         ]),

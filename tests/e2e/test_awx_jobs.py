@@ -240,7 +240,7 @@ def test_the_inventory_of_awx_lists_the_fleet_by_the_injected_login(estate: Esta
 
 
 def settings() -> Json:
-    found: Json = yaml.safe_load((ROOT / "awx" / "settings.yml").read_text(encoding="utf-8"))
+    found: Json = yaml.safe_load((ROOT / "playbooks" / "vars" / "awx_settings.yml").read_text(encoding="utf-8"))
     return found
 
 

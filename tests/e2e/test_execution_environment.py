@@ -48,7 +48,12 @@ def test_the_build_context_installs_the_collection_with_all_it_needs(
     assert ["ansible-core >= 2.16", *needs] == stated
     assert any(line.startswith("ca-certificates [platform:rpm]") for line in found["system"])
     collection = target / "ansible_collections" / "crosscloud" / "aks_amp"
-    for file in ("playbooks/federate.yml", "awx/objects.yml", "plugins/inventory/aks_clusters.py", "MANIFEST.json"):
+    for file in (
+        "playbooks/federate.yml",
+        "playbooks/vars/awx_objects.yml",
+        "plugins/inventory/aks_clusters.py",
+        "MANIFEST.json",
+    ):
         assert (collection / file).is_file(), file
     # Nothing of a development tree is in the image.
     assert not [path for path in build.rglob("*") if path.name in {".venv", ".git", "tests", "sandbox"}]

@@ -103,6 +103,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no Entra": ("-e", "aks_amp_entra_enabled=false", "--skip-tags", "federation_check"),
     "templates of a user": ("-e", TEMPLATES_OF_A_USER, "-e", "aks_amp_resource_policy=true"),
     "two Prometheus": ("-e", TWO_PROMETHEUS),
+    "hosts by a pattern": ("-e", json.dumps({"aks_amp_hosts": ["fresh,halfdone", "finished"]})),
     "a bad argument": ("-e", "aks_amp_poll_interval=often"),
     "an unknown workspace": ("-e", "aks_amp_workspace_alias=none-of-that-name", "-e", "aks_amp_workspace_id="),
     "tags name the cluster": ("-e", '{"aks_amp_cluster_name": "", "aks_amp_cluster_tags": {"none": "such"}}'),

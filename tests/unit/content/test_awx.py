@@ -1,7 +1,7 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What awx/ says fits the playbooks, the roles and itself."""
+"""What is made in AWX fits the playbooks, the roles and itself."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def load(name: str) -> t.Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  # derived from the safe one
 
 
-OBJECTS: t.Final[dict[str, t.Any]] = load("awx/objects.yml")
-SETTINGS: t.Final[dict[str, t.Any]] = load("awx/settings.yml")
+OBJECTS: t.Final[dict[str, t.Any]] = load("playbooks/vars/awx_objects.yml")
+SETTINGS: t.Final[dict[str, t.Any]] = load("playbooks/vars/awx_settings.yml")
 TEMPLATES: t.Final[list[dict[str, t.Any]]] = OBJECTS["aks_amp_awx_job_templates"]
 
 
 def taken() -> set[str]:
     """The variables that playbooks and roles read."""
     files = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").glob("*/defaults/main.yml")]
-    texts = [path.read_text(encoding="utf-8") for path in files if path.name != "apply_awx.yml"]
+    texts = [path.read_text(encoding="utf-8") for path in files if "awx" not in path.name]
     return {name for text in texts for name in re.findall(OF_PLAYBOOKS, text)}
 
 
@@ -96,7 +96,7 @@ def test_a_workflow_runs_templates_that_there_are_in_an_order_that_there_is() ->
 
 
 def test_every_setting_is_used_and_documented_and_none_is_a_secret() -> None:
-    used = (ROOT / "awx" / "objects.yml").read_text(encoding="utf-8")
+    used = (ROOT / "playbooks" / "vars" / "awx_objects.yml").read_text(encoding="utf-8")
     used += (ROOT / "playbooks" / "apply_awx.yml").read_text(encoding="utf-8")
     manual = (GUIDES / "fleet_and_awx.rst").read_text(encoding="utf-8")
     for name in SETTINGS:

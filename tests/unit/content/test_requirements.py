@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -77,6 +78,31 @@ def test_a_cluster_of_a_fleet_has_the_same_names_in_every_run(tmp_path: Path, ar
     assert found["one"] == with_suffix("-one")
 
 
+@pytest.mark.parametrize("limit", ["all", "three", "one"])
+@pytest.mark.parametrize("hosts", ["aks,other", "aks:other", ["aks", "other"], ["one,three"]], ids=str)
+def test_a_fleet_of_several_groups_has_the_same_names_whatever_the_limit(
+    tmp_path: Path, hosts: str | list[str], limit: str
+) -> None:
+    given = ("-e", json.dumps({"aks_amp_hosts": hosts}))
+    found = names(play(tmp_path, {"one": {}}, *given, "--limit", limit, groups={"other": ["three"]}))
+    assert found == {name: with_suffix(f"-{name}") for name in ("one", "three") if limit in ("all", name)}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "fleet"),
+    [(None, ["one", "two"]), ("other", ["three"]), ("aks,other", ["one", "three", "two"]), (["aks:!two"], ["one"])],
+)
+def test_the_clusters_that_a_report_must_hold_are_those_of_the_pattern(
+    tmp_path: Path, hosts: str | list[str] | None, fleet: list[str]
+) -> None:
+    told: Json = {"ansible.builtin.debug": {"msg": {"clusters": "{{ aks_amp_drift_report_expected | sort }}"}}}
+    report: Json = {**PLAY, "hosts": "localhost", "vars_files": [str(ROOT / "playbooks/vars/drift_report.yml")]}
+    given: Json = {"aks_amp_drift_report_complete": True, **({} if hosts is None else {"aks_amp_hosts": hosts})}
+    inventory = {"aks": {"hosts": dict.fromkeys(TWO)}, "other": {"hosts": {"three": None}}}
+    run = run_plays(tmp_path, inventory, [{**report, "tasks": [told]}], "-e", json.dumps(given))
+    assert [task.result["msg"]["clusters"] for task in run.tasks] == [fleet], run.output
+
+
 def test_a_fleet_may_have_another_group(tmp_path: Path) -> None:
     """Of which the play's hosts are not all in the group aks, so that one says nothing about it."""
     found = names(play(tmp_path, {"one": {}}, "-e", "aks_amp_hosts=mine", groups={"mine": ["one", "other"]}))
@@ -99,15 +125,30 @@ def at(account: str, role: str = "admin") -> Json:
 
 ONE_APPLICATION: Json = {"aks_amp_credential_name": "same", "aks_amp_application_id": "app"}
 IDENTITY: Json = {"aks_amp_managed_identity_name": "id", "aks_amp_resource_group": "rg"}
+NO_ENTRA: Json = {"aks_amp_entra_enabled": False}
+ROLES_APART: Json = {"aks_amp_name_suffix": "-prod", "aks_amp_role_name": "R-{{ inventory_hostname }}"}
 #: Fleets of two: what each cluster has, what both have, and what the refusal says, if there is one.
 FLEETS: t.Final[dict[str, tuple[Json, Json, Json, tuple[str, ...]]]] = {
     "accounts": (at("123456789012"), at("210987654321"), {"aks_amp_role_name": "shared"}, ()),
     "applications": ({}, {}, {"aks_amp_credential_name": "shared"}, ()),
     "credentials": ({}, {}, {"aks_amp_application_name": "shared"}, ()),
     "tenants": ({"aks_amp_tenant_id": "a"}, {"aks_amp_tenant_id": "b"}, ONE_APPLICATION, ()),
-    "no-entra": ({}, {}, {**ONE_APPLICATION, "aks_amp_entra_enabled": False}, ()),
+    "no-entra": ({}, {}, {**ONE_APPLICATION, **NO_ENTRA}, ()),
     # What only a play knows is not known of another host.
     "template": ({}, {}, {"aks_amp_role_name": "team{{ aks_amp_suffix }}"}, ()),
+    "unknown-role": ({}, {}, {**NO_ENTRA, "aks_amp_name_suffix": "-x", "aks_amp_role_name": "R-{{ of_a_play }}"}, ()),
+    "unknown-credential": ({}, {}, {**ROLES_APART, "aks_amp_credential_name": "c-{{ of_a_play }}"}, ()),
+    "unknown-application": ({}, {}, {**ROLES_APART, "aks_amp_application_name": "a-{{ of_a_play }}"}, ()),
+    "unknown-entra": ({}, {}, {**ROLES_APART, "aks_amp_entra_enabled": "{{ of_a_play }}"}, ()),
+    "unknown-suffix": ({}, {}, {"aks_amp_name_suffix": "-{{ of_a_play }}", "aks_amp_cluster_name": "prod"}, ()),
+    "unknown-cluster": ({}, {}, {"aks_amp_cluster_name": "{{ of_a_play }}"}, ()),
+    # Another name that can't be told keeps none from being compared.
+    "known-credential": (
+        {},
+        {},
+        {"aks_amp_name_suffix": "-prod", "aks_amp_role_name": "R-{{ of_a_play }}"},
+        (f"credential, {CREDENTIAL}-prod,",),
+    ),
     "suffixes": ({"aks_amp_name_suffix": "-weu"}, {"aks_amp_name_suffix": "-neu"}, {"aks_amp_cluster_name": "p"}, ()),
     # Azure lets each resource group have a cluster of the name.
     "twins": ({}, {}, {"aks_amp_cluster_name": "prod"}, (f"role, {ROLE}-prod,", "aks_amp_name_suffix")),

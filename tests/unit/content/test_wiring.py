@@ -17,6 +17,13 @@ from demo.runs import ROOT, run_playbook
 
 Json = dict[str, t.Any]
 
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Ansible reads it."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
 ACCOUNT = "123456789012"
 URL = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-{}/api/v1/remote_write"
 
@@ -192,6 +199,36 @@ def test_what_variables_come_to(tmp_path: Path) -> None:
     found = evaluate(tmp_path, [(variables, expression) for variables, expression, _unused in cases])
     for (variables, expression, expected), value in zip(cases, found, strict=True):
         assert value == expected, (expression, json.dumps(variables)[:200])
+
+
+def files_named(content: object) -> t.Iterator[str]:
+    """The files that playbooks and tasks load, by what their keywords and options say."""
+    if isinstance(content, list):
+        for entry in content:
+            yield from files_named(entry)
+    elif isinstance(content, dict):
+        for keyword, value in content.items():
+            name = keyword.rpartition(".")[2] if isinstance(keyword, str) else ""
+            if name == "vars_files":
+                yield from value
+            elif name in ("import_playbook", "import_tasks", "include_tasks", "include_vars"):
+                yield value["file"] if isinstance(value, dict) else value
+            else:
+                yield from files_named(value)
+
+
+def test_playbooks_and_roles_load_only_files_of_playbooks_and_roles() -> None:
+    """What is called by its name in a collection may count on no other of its folders."""
+    seen: set[str] = set()
+    for path in (path for part in ("playbooks", "roles") for path in sorted((ROOT / part).rglob("*.yml"))):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\.\./|\b(?:playbook_dir|role_path|collection_dir)\b", text), path
+        for named in files_named(yaml.load(text, Loader=_Loader)):  # noqa: S506  # derived from the safe one
+            # A file that a condition chooses is named as a text in the template.
+            for name in re.findall(r"'([\w/]+\.yml)'", named) if "{{" in named else [named]:
+                assert (path.parent / name).is_file(), (path, name)
+                seen.add(name)
+    assert {"vars/wiring.yml", "vars/awx_objects.yml", "hosts.yml", "shared_reads.yml", "file_back.yml"} <= seen
 
 
 @pytest.mark.parametrize("count", [2, 5])

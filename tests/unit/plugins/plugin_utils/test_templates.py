@@ -123,6 +123,16 @@ def test_a_variable_may_have_a_computed_name() -> None:
         TEMPLATES.require("{{ lookup('env', 'HOME') }}", found)
 
 
+@pytest.mark.parametrize("patterns", ["'aks,other'", "'all:!two'", "'aks:!two', 'other'"])
+def test_patterns_name_hosts_of_the_inventory(patterns: str) -> None:
+    groups = {"all": ["one", "two", "three"], "ungrouped": [], "aks": ["one", "two"], "other": ["three"]}
+    text = f"{{{{ query('ansible.builtin.inventory_hostnames', {patterns}) }}}}"
+    found = TEMPLATES.require(text, scope({"groups": groups}, TEMPLATES))
+    assert sorted(found) == (["one", "three"] if "!two" in patterns else ["one", "three", "two"])
+    with pytest.raises(jinja2.TemplateRuntimeError, match="fileglob"):
+        TEMPLATES.require("{{ query('ansible.builtin.fileglob', '*') }}", scope(VARIABLES, TEMPLATES))
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
