@@ -20,6 +20,7 @@ description:
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
 requirements:
+  - python >= 3.11
   - enabled by C(callbacks_enabled) or the environment variable C(ANSIBLE_CALLBACKS_ENABLED)
 options:
   interval:

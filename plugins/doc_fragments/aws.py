@@ -63,5 +63,5 @@ options:
       - Without it, boto3 looks at E(AWS_USE_FIPS_ENDPOINT) and the profile.
     type: bool
 requirements:
-  - boto3
+  - boto3 >= 1.34
 """

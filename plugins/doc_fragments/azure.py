@@ -75,5 +75,5 @@ options:
         endpoint is itself one of Microsoft's.
     type: str
 requirements:
-  - azure-identity
+  - azure-identity >= 1.17
 """

@@ -96,5 +96,5 @@ options:
     type: path
     aliases: [aws_ca_bundle]
 requirements:
-  - azure-identity
+  - azure-identity >= 1.17
 """

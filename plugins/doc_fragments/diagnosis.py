@@ -196,5 +196,8 @@ options:
         type: float
         default: 3.0
 requirements:
-  - azure-identity, azure-mgmt-containerservice and msgraph-sdk, for the options azure and entra
+  - cryptography >= 42
+  - azure-identity >= 1.17, for the options azure and entra
+  - azure-mgmt-containerservice >= 41, for the option azure
+  - msgraph-sdk >= 1.6, for the option entra
 """

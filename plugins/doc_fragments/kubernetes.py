@@ -179,6 +179,7 @@ options:
         type: path
         aliases: [aws_ca_bundle]
 requirements:
-  - kubernetes
-  - azure-identity and azure-mgmt-containerservice, for the option aks
+  - kubernetes >= 29
+  - azure-identity >= 1.17, for the option aks
+  - azure-mgmt-containerservice >= 41, for the option aks
 """

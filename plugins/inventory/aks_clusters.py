@@ -101,7 +101,8 @@ notes:
   - The cache keeps what Azure answered; filters and groups are applied to it anew at each run. Each file, login and
     list of subscriptions has an entry of its own.
 requirements:
-  - azure-mgmt-containerservice >= 41.0.0
+  - python >= 3.11
+  - azure-mgmt-containerservice >= 41
 """
 
 EXAMPLES = r"""

@@ -143,7 +143,7 @@ notes:
   - In check mode nothing is waited for; a change of a busy cluster is predicted from what it looks like now, with a
     warning.
 requirements:
-  - azure-mgmt-containerservice >= 41.0.0
+  - azure-mgmt-containerservice >= 41
 author:
   - crosscloud.aks_amp contributors (@crosscloud)
 """

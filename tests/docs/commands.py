@@ -24,6 +24,7 @@ NOT_RUN: t.Final = {
     "pip": "changes the environment of who calls it",
     "git": "fetches from the network",
     "cd": "changes the shell",
+    "ln": "works on folders of the machine",
     "export": "changes the shell",
     "ansible-builder": "builds an image by a container engine",
     "podman": "needs a container engine and a registry",

@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     PLUGIN = "file of an inventory plugin"
     INVENTORY = "inventory"
     FRAGMENT = "part of a file of another program"
+    RULES = "alerting rules"
     COMMANDS = "commands"
     JSON = "JSON"
     CONFIGURATION = "ansible.cfg"
@@ -43,10 +44,10 @@ class UnknownExample(Exception):
     """A block is of no kind that there is."""
 
 
-#: Keys at the top of files of other programs of which examples show a part: alerting rules, prometheus.yml, kustomize,
-#: the charts' values.
+#: Keys at the top of files of other programs of which examples show a part: prometheus.yml, kustomize, the charts'
+#: values.
 FOREIGN_KEYS: t.Final = frozenset(
-    {"groups", "remote_write", "global", "scrape_configs", "patches", "prometheus", "server", "extensions", "exporters"}
+    {"remote_write", "global", "scrape_configs", "patches", "prometheus", "server", "extensions", "exporters"}
 )
 _LANGUAGES: t.Final = {
     "console": Kind.COMMANDS,
@@ -106,6 +107,8 @@ def _kind_of(document: object) -> Kind | None:
         return Kind.VARIABLES
     if "plugin" in keys:
         return Kind.PLUGIN
+    if keys == {"groups"}:
+        return Kind.RULES
     if keys <= FOREIGN_KEYS:
         return Kind.FRAGMENT
     return Kind.INVENTORY if all(_is_group(value) for value in document.values()) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import subprocess
 import sys
 import typing as t
@@ -23,6 +24,14 @@ import yaml
 from ansible.constants import config as ansible_settings
 from botocore.config import Config
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import (
+    STEPS,
+    Cluster,
+    Report,
+    Status,
+    Step,
+)
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.render_text import openmetrics
 from sandbox import estate as seeded
 from sandbox import world
 from sandbox.faults import Fault
@@ -36,6 +45,10 @@ from tests.docs.playing import Outcome, Player
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+#: A label before its value or the pattern of its values.
+_LABEL: t.Final = re.compile(r"(\w+)=~?\"")
 
 
 @pytest.fixture(scope="session")
@@ -211,6 +224,24 @@ def _accepted_by_iam(estate: DocumentedEstate, document: dict[str, t.Any], block
         iam.delete_role(RoleName=name)
     elif kinds_of_statements == {(False, True)}:
         assert iam.create_policy(PolicyName=name, PolicyDocument=text)["Policy"]["PolicyName"] == name
+
+
+@pytest.mark.parametrize("block", parameters(Kind.RULES))
+def test_alerting_rules(block: Block) -> None:
+    """promtool judges them in tests/real, where it is. A name that no report has is no mistake to it."""
+    (content,) = kinds.load(block.text)
+    report = openmetrics(Report("2026-05-04T03:02:01Z", (Cluster("payments", (Step(STEPS[0], Status.BROKEN),)),)))
+    metrics = set(re.findall(r"^# TYPE (\w+)", report, re.MULTILINE))
+    labels = {label for found in re.findall(r"^\w+{(.*)}", report, re.MULTILINE) for label in _LABEL.findall(found)}
+    for rule in (rule for group in content["groups"] for rule in group["rules"]):
+        assert rule.keys() - {"for"} == {"alert", "expr", "labels", "annotations"}
+        without_labels = re.sub(r"{.*?}|(?:by|without) \(.*?\)", "", rule["expr"])
+        assert set(re.findall(r"\baks_amp_\w+", without_labels)) <= metrics, rule["alert"]
+        assert "aks_amp_" in without_labels
+        chosen = {label for found in re.findall(r"{(.*?)}", rule["expr"]) for label in _LABEL.findall(found)}
+        grouped = {one for found in re.findall(r"(?:by|without) \((.*?)\)", rule["expr"]) for one in found.split(", ")}
+        told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        assert chosen | grouped | told <= labels, rule["alert"]
 
 
 @pytest.mark.parametrize("block", parameters(Kind.CONFIGURATION))

@@ -138,8 +138,8 @@ def config(text: str) -> object:
     yaml_secrets.secret_values(text)
     rollout_loaded.likeness(inputs.CONFIG, text)
     prometheus_removal.entries_of_others(text, ())
-    merged = prometheus_config.merge_remote_write(text, _WRITE, place="the file")
-    again = prometheus_config.merge_remote_write(merged.text, _WRITE, place="the file", recorded=merged.additions)
+    merged = prometheus_config.merge_remote_writes(text, (_WRITE,), place="the file")
+    again = prometheus_config.merge_remote_writes(merged.text, (_WRITE,), place="the file", recorded=merged.additions)
     assert again.text == merged.text
     if not merged.summaries:
         assert merged.text == text

@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
     from tests.matrix.cells import Cell
 
 FOLDER: t.Final = ROOT / ".cache" / "matrix"
+SANDBOX_PACKAGES: t.Final = ROOT / "sandbox" / "requirements.txt"
 #: What the tests of a cell need, with the bounds of tests/requirements.txt.
 _TOOLS: t.Final = frozenset(
     {"ansible-runner", "hypothesis", "jsonschema", "prometheus-client", "pytest", "pytest-xdist", "xmlschema"}
@@ -43,11 +44,12 @@ def lowest_versions(path: Path) -> list[str]:
 def wanted(cell: Cell) -> list[str]:
     """What pip installs for a cell."""
     tools = requirements(ROOT / "tests" / "requirements.txt")
-    sandbox = requirements(ROOT / "sandbox" / "requirements.txt").values()
+    others = requirements(ROOT / "requirements.txt")
+    # What both need is the collection's to choose, so that the oldest it admits is the one that is installed.
+    sandbox = [line for name, line in requirements(SANDBOX_PACKAGES).items() if name not in others]
     if cell.core == LOWEST:
         collection = lowest_versions(ROOT / "requirements.txt")
     else:
-        others = requirements(ROOT / "requirements.txt")
         collection = [line for name, line in others.items() if name != "ansible-core"]
         collection.append(f"ansible-core == {cell.version}")
     return [*collection, *sandbox, *(line for name, line in sorted(tools.items()) if name in _TOOLS)]

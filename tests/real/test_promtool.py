@@ -1,7 +1,8 @@
 # Copyright (c) 2026, crosscloud.aks_amp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""promtool of both Prometheus releases judges every configuration of the corpus and what the collection makes of it.
+"""promtool of both Prometheus releases judges every configuration of the corpus and what the collection makes of it,
+and the metrics and alerting rules of drift reports.
 
 Debian builds a release with the libraries that it has, so its 2.53 takes settings of ``sigv4`` that the project's own
 2.53 refuses. That a release takes what it is said to know is tested; that it refuses the rest can't be.
@@ -17,6 +18,8 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import STEPS, Report, Status, Step
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.render_text import openmetrics
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._errors import Refused
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     FederationError,
@@ -31,13 +34,19 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus_ver
     PrometheusVersion,
     unknown_settings,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._severity import Severity
 from demo.runs import ROOT, clean_environment
 from sandbox import estate
+from tests.docs.examples import parameters
+from tests.docs.kinds import Kind
 from tests.real.parts import PROMETHEUS_NAMES
+from tests.real.sample_fleet import sample
+from tests.unit.plugins.module_utils._drift.reports import cluster, drift, drifted
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.docs.pages import Block
     from tests.real.parts import Parts
 
 CORPUS = ROOT / "tests" / "corpus" / "prometheus"
@@ -87,14 +96,32 @@ class Promtool:
         finished = self._run("check", "config", "--syntax-only", str(file))
         return "" if finished.returncode == 0 else finished.stdout + finished.stderr
 
+    def refusal_of_metrics(self, text: str) -> str:
+        """What it says against a file in the text format, which is what node_exporter's textfile collector reads."""
+        finished = self._run("check", "metrics", given=text)
+        return "" if finished.returncode == 0 else finished.stdout + finished.stderr
+
+    def refusal_of_rules(self, rules: str, tests: t.Mapping[str, t.Any]) -> str:
+        """What it says against alerting rules, or against what they come to in the tests."""
+        file = self._folder / "rules.yml"
+        file.write_text(rules, encoding="utf-8")
+        trial = self._folder / "rules.test.yml"
+        trial.write_text(yaml.safe_dump({"rule_files": [file.name], **tests}), encoding="utf-8")
+        for arguments in (("check", "rules", str(file)), ("test", "rules", str(trial))):
+            finished = self._run(*arguments)
+            if finished.returncode:
+                return finished.stdout + finished.stderr
+        return ""
+
     def _own_version(self) -> PrometheusVersion:
         words = self._run("--version").stdout.split()
         return PrometheusVersion.parse(words[words.index("version") + 1])
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603  # no shell, and the tests' own arguments
             [str(self._program), *arguments],
             env=clean_environment(),
+            input=given,
             capture_output=True,
             text=True,
             timeout=60,
@@ -195,3 +222,84 @@ def test_what_is_made_of_a_configuration_is_accepted_when_it_was_before(promtool
         return  # a text that is wrong, on purpose
     assert merged.summaries
     assert (promtool.refusal(merged.text) == "") is (before == "")
+
+
+def test_the_metrics_of_a_drift_report_are_taken_by_the_text_format(promtool: Promtool) -> None:
+    """node_exporter's textfile collector passes over the whole file when it does not understand one line."""
+    text = openmetrics(sample(12, hostile=True))
+    assert promtool.refusal_of_metrics(text) == ""
+    assert "stateset" in promtool.refusal_of_metrics(text.replace(" gauge", " stateset", 1))
+
+
+#: The clock of "promtool test rules" begins here.
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+def _fleet() -> Report:
+    """A cluster for each thing that an alert tells of, and one that none tells of."""
+    step = "iam_web_identity"
+    return Report(
+        EPOCH,
+        (
+            cluster("broken", federation_check=Step("federation_check", Status.BROKEN)),
+            drifted("drifted", drift(), drift("tags_changed", Severity.LOW)),
+            cluster("failed", iam_web_identity=Step(step, Status.FAILED, "403 Forbidden.")),
+            cluster("unreached", **{name: Step(name, Status.UNKNOWN) for name in STEPS}),
+            cluster("well", entra_federation=Step("entra_federation", Status.SKIPPED)),
+        ),
+    )
+
+
+def _series(report: Report) -> list[dict[str, str]]:
+    """The report as node_exporter shows it for five days, in which no other one comes."""
+    samples = [line.rpartition(" ") for line in openmetrics(report).splitlines() if not line.startswith("#")]
+    return [{"series": name, "values": f"{value}x120"} for name, _space, value in samples]
+
+
+def _expected(alert: str, at: str, *alerts: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {"alertname": alert, "eval_time": at, "exp_alerts": list(alerts)}
+
+
+def _told(severity: str, summary: str, **labels: str) -> dict[str, t.Any]:
+    return {"exp_labels": {"severity": severity, **labels}, "exp_annotations": {"summary": summary}}
+
+
+@pytest.mark.parametrize("block", parameters(Kind.RULES))
+def test_the_documented_alerts_tell_of_what_a_report_has_and_of_its_age(promtool: Promtool, block: Block) -> None:
+    unseen = "could not be looked at, or not at all of it."
+    too_old = _told("warning", "The last drift report is older than a night, or there is none.")
+    with_a_report = [
+        _expected(
+            "FederationBroken",
+            "1h",
+            _told(
+                "critical",
+                "A link of the trust chain of broken is broken (federation_check).",
+                cluster="broken",
+                step="federation_check",
+                aks_amp_drift_step_status="broken",
+            ),
+        ),
+        _expected(
+            "FederationDrifted",
+            "1h",
+            _told("warning", "drifted differs from what was asked for; differences: 2.", cluster="drifted"),
+        ),
+        _expected(
+            "FederationNotLookedAt",
+            "1h",
+            *(_told("warning", f"{name} {unseen}", cluster=name) for name in ("failed", "unreached")),
+        ),
+        _expected("DriftReportTooOld", "30h"),
+        _expected("DriftReportTooOld", "40h", too_old),
+    ]
+    without = [_expected("FederationDrifted", "1h"), _expected("DriftReportTooOld", "2h", too_old)]
+    tests = {
+        "evaluation_interval": "10m",
+        "tests": [
+            {"interval": "1h", "input_series": _series(_fleet()), "alert_rule_test": with_a_report},
+            {"interval": "1h", "input_series": [], "alert_rule_test": without},
+        ],
+    }
+    assert promtool.refusal_of_rules(block.text, tests) == ""
+    assert promtool.refusal_of_rules(block.text.replace('"broken"', '"drifted"'), tests)

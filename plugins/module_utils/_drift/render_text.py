@@ -180,7 +180,7 @@ def _xml(text: str) -> str:
 def openmetrics(report: Report) -> str:
     """Gauges to alert on. Every cluster has each status of each step, so that a series ends only with its cluster."""
     lines = [
-        "# TYPE aks_amp_drift_step_status stateset",
+        "# TYPE aks_amp_drift_step_status gauge",
         "# HELP aks_amp_drift_step_status What is known of a step of a cluster.",
     ]
     lines += [

@@ -76,18 +76,6 @@ class Merged:
     warnings: tuple[str, ...] = ()
 
 
-def merge_remote_write(
-    text: str,
-    wanted: RemoteWrite,
-    *,
-    place: str,
-    version: PrometheusVersion | None = None,
-    recorded: Additions | None = None,
-) -> Merged:
-    """The configuration with one entry in it; see ``merge_remote_writes``."""
-    return merge_remote_writes(text, (wanted,), place=place, version=version, recorded=recorded)
-
-
 def merge_remote_writes(
     text: str,
     entries: t.Sequence[RemoteWrite],

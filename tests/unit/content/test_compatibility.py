@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests import shards
 from tests.matrix import __main__ as command
@@ -114,6 +115,33 @@ def test_the_lower_bounds_are_pins() -> None:
     pins = environment.lowest_versions(ROOT / "requirements.txt")
     assert wanted[: len(pins)] == pins
     assert all(" == " in pin for pin in pins)
+    names = [Requirement(line).name for line in wanted]
+    assert len(set(names)) == len(names), "the sandbox asks for a package that the collection pins"
+
+
+def test_the_sandbox_takes_the_lower_bounds_of_the_collection() -> None:
+    sandbox = environment.requirements(environment.SANDBOX_PACKAGES)
+    shared = [
+        pin for pin in map(Requirement, environment.lowest_versions(ROOT / "requirements.txt")) if pin.name in sandbox
+    ]
+    assert "cryptography" in {pin.name for pin in shared}
+    for pin in shared:
+        (version,) = (one.version for one in pin.specifier)
+        assert Requirement(sandbox[pin.name]).specifier.contains(version), pin
+
+
+def test_continuous_integration_has_a_job_for_each_cell() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["cell"]
+    found = job["strategy"]["matrix"]["cell"]
+    assert found == [result.name for result in results.load()]
+    # The kept results may be older than the lists of what is supported.
+    assert {name.partition("/")[0] for name in found} == {*cells.SERIES, LOWEST}
+    assert {name.partition("/")[2] for name in found} == set(cells.PYTHONS)
+    every = cells.cells((OLD, NEW), FLOOR, ALL)
+    assert {cell.name for cell in every} <= set(found)
+    (pythons,) = (step["with"]["python-version"].split() for step in job["steps"] if "uses" in step)
+    assert sorted(pythons) == sorted(cells.PYTHONS)
 
 
 def interpreter(path: Path, says: str) -> Path:

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -104,9 +107,51 @@ def test_the_sdks_are_named_alike_wherever_they_are_named() -> None:
         "azure-mgmt-containerservice",
         "msgraph-sdk",
         "kubernetes",
+        "cryptography",
     }
     sdks = {line for line in wanted if not line.startswith("ansible-core")}
     assert requirements(ROOT / "tests" / "integration" / "requirements.txt") == sdks
+
+
+def _stated(path: Path) -> dict[str, Requirement]:
+    """What the documentation in a file of Python says it requires, by name; other conditions are left out."""
+    found: dict[str, Requirement] = {}
+    for text in re.findall(r'= r"""\n(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL):
+        page = next((page for page in yaml.safe_load_all(text) if isinstance(page, dict)), {})
+        for line in page.get("requirements", ()):
+            # A package, its bound, and for which option it is needed.
+            if named := re.match(r"[A-Za-z0-9-]+(?: *>= *[0-9.]+)?(?=,|$)", line):
+                found[Requirement(named[0]).name] = Requirement(named[0])
+    return found
+
+
+FRAGMENTS: t.Final = sorted((ROOT / "plugins" / "doc_fragments").glob("*.py"))
+PLUGINS: t.Final = [
+    path for kind in ("modules", "inventory", "callback") for path in sorted((ROOT / "plugins" / kind).glob("[!_]*.py"))
+]
+
+
+def test_the_fragments_name_all_that_is_installed() -> None:
+    assert _stated(ROOT / "plugins" / "doc_fragments" / "aws.py").keys() == {"boto3"}
+    declared = {Requirement(line).name for line in requirements(ROOT / "requirements.txt")}
+    assert {name for path in FRAGMENTS for name in _stated(path)} == declared - {"ansible-core"} | {"python"}
+
+
+@pytest.mark.parametrize("path", [*FRAGMENTS, *PLUGINS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_documented_bounds_are_those_of_what_is_installed(path: Path) -> None:
+    wanted = {one.name: one.specifier for one in map(Requirement, requirements(ROOT / "requirements.txt"))}
+    wanted["python"] = SpecifierSet(load(ROOT / "tests" / "config.yml")["modules"]["python_requires"])
+    if path.stem == "amp_resource_policy":  # its operation is younger than all that the others call
+        wanted["boto3"] = SpecifierSet(">=1.41")
+    stated = _stated(path)
+    for name in stated.keys() & wanted.keys():
+        assert stated[name].specifier == wanted[name], name
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
+def test_a_plugin_says_which_python_it_needs(path: Path) -> None:
+    by_fragment = "  - crosscloud.aks_amp.attributes\n" in path.read_text(encoding="utf-8")
+    assert by_fragment or "python" in _stated(path)
 
 
 @pytest.mark.parametrize("playbook", ["federate", "verify", "drift", "shared_reads", "teardown"])
