@@ -33,9 +33,17 @@ def run(cell: cells.Cell, found: Path | None) -> results.Result:
         own = environment.prepare(cell, found)
     except cells.MatrixError as error:
         return results.Result(cell.core, cell.python, "failed", day, reason=str(error))
+    commit = environment.commit()  # before the parts, which take long enough for another one to come
     outcome = parts.run(cell, own)
-    versions = environment.versions(own)
-    return results.Result(cell.core, cell.python, results.judged(outcome), day, versions=versions, parts=outcome)
+    return results.Result(
+        cell.core,
+        cell.python,
+        results.judged(outcome),
+        day,
+        commit=commit,
+        versions=environment.versions(own),
+        parts=outcome,
+    )
 
 
 def show(cell: cells.Cell, result: results.Result) -> None:

@@ -106,6 +106,15 @@ def _run(cell: Cell, *command: str) -> None:
         raise MatrixError(f"No environment for {cell.name}: {' '.join(done.stderr.split())[-800:]}")
 
 
+def commit() -> str:
+    """The commit that is tested, shortened; empty where there is no repository."""
+    command = ("git", "rev-parse", "--short=7", "HEAD")
+    with contextlib.suppress(OSError):
+        asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return "" if asked.returncode else asked.stdout.strip()
+    return ""
+
+
 def versions(own: Path) -> dict[str, str]:
     """What is installed, as far as it matters: Python, ansible-core and the SDKs."""
     code = (

@@ -46,10 +46,17 @@ def details(results: t.Sequence[Result]) -> str:
     """The tables of the page: each cell with its counts, then the packages of those that were run."""
     parts = list(dict.fromkeys(name for result in results for name in result.parts))
     rows = [
-        (result.name, result.outcome, *(_part(result, name) for name in parts), result.day, result.reason)
+        (
+            result.name,
+            result.outcome,
+            *(_part(result, name) for name in parts),
+            result.day,
+            result.commit,
+            result.reason,
+        )
         for result in results
     ]
-    cells = _table(("cell", "outcome", *parts, "day", "remark"), rows)
+    cells = _table(("cell", "outcome", *parts, "day", "commit", "remark"), rows)
     return f"{cells}\n\n{packages(results)}".strip()
 
 

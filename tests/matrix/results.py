@@ -32,13 +32,15 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A cell's result. ``reason`` says why it was not run, or could not be."""
+    """A cell's result. ``reason`` says why it was not run, or could not be; ``commit`` what was tested, empty outside of
+    a repository."""
 
     core: str
     python: str
     outcome: Outcome
     day: str
     reason: str = ""
+    commit: str = ""
     versions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     parts: t.Mapping[str, Part] = dataclasses.field(default_factory=dict)
 

@@ -211,7 +211,15 @@ def test_what_a_cell_runs_is_there(cell: Cell) -> None:
 VERSIONS: t.Final = {"python": "3.12.1", "ansible-core": "2.16.19", "boto3": "1.40.0"}
 RESULTS: t.Final = (
     Result("2.16", "3.11", "not run", "2026-11-28", reason="No Python 3.11 was found."),
-    Result("2.16", "3.12", "passed", "2026-11-28", versions=VERSIONS, parts={"units": Part(1200, 0, 3, 60)}),
+    Result(
+        "2.16",
+        "3.12",
+        "passed",
+        "2026-11-28",
+        commit="0123abc",
+        versions=VERSIONS,
+        parts={"units": Part(1200, 0, 3, 60)},
+    ),
     Result("2.21", "3.13", "failed", "2026-11-27", versions=VERSIONS, parts={"units": Part(9, 1, 0, 60)}),
     Result(LOWEST, "3.11", "passed", "2026-11-28", versions=VERSIONS, parts={"units": Part(5, 0, 0, 60)}),
 )
@@ -242,18 +250,18 @@ def test_the_overview_is_releases_by_pythons() -> None:
 
 def test_the_details_have_counts_reasons_and_versions() -> None:
     text = pages.details(RESULTS)
-    assert "| 2.16/3.12 | passed | 1,200 passed, 3 skipped | 2026-11-28 |  |" in text
-    assert "| 2.21/3.13 | failed | 9 passed, 1 failed | 2026-11-27 |  |" in text
-    assert "| 2.16/3.11 | not run |  | 2026-11-28 | No Python 3.11 was found. |" in text
+    assert "| 2.16/3.12 | passed | 1,200 passed, 3 skipped | 2026-11-28 | 0123abc |  |" in text
+    assert "| 2.21/3.13 | failed | 9 passed, 1 failed | 2026-11-27 |  |  |" in text
+    assert "| 2.16/3.11 | not run |  | 2026-11-28 |  | No Python 3.11 was found. |" in text
     assert "| cell | python | ansible-core | boto3 |" in text
     assert "1,200 passed, 3 skipped in 60 s" in RESULTS[1].line
 
 
 def test_what_was_never_run_has_no_packages() -> None:
     assert pages.details(RESULTS[:1]).splitlines() == [
-        "| cell | outcome | day | remark |",
-        "| --- | --- | --- | --- |",
-        "| 2.16/3.11 | not run | 2026-11-28 | No Python 3.11 was found. |",
+        "| cell | outcome | day | commit | remark |",
+        "| --- | --- | --- | --- | --- |",
+        "| 2.16/3.11 | not run | 2026-11-28 |  | No Python 3.11 was found. |",
     ]
 
 
