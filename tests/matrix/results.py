@@ -32,8 +32,10 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A cell's result. ``reason`` says why it was not run, or could not be; ``commit`` what was tested, empty outside of
-    a repository."""
+    """A cell's result. ``reason`` says why it was not run, or could not be.
+
+    ``commit`` is what was tested; empty outside of a repository.
+    """
 
     core: str
     python: str
