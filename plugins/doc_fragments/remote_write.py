@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that say which C(remote_write) entries are wanted, as in module_utils.remote_write_options."""
+    """Options that say which C(remote_write) entries are wanted, as in _prometheus.remote_write_options."""
 
     DOCUMENTATION = r"""
 options:

@@ -46,12 +46,16 @@ class NotReady(AksAmpError):
 class Refused(AksAmpError):
     """What is there contradicts what was asked for, and overwriting it would destroy somebody's intent.
 
-    ``kind`` names the contradiction for programs, in snake case; empty where none has to tell it from others.
+    ``kind`` names the contradiction for programs, in snake case; empty where none has to tell it from others. ``facts``
+    are return values that come with the message.
     """
 
-    def __init__(self, message: str, *, fix: str = "", kind: str = "") -> None:
+    def __init__(
+        self, message: str, *, fix: str = "", kind: str = "", facts: t.Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message, fix=fix)
         self.kind = kind
+        self.facts = facts or {}
 
 
 class CheckFailed(AksAmpError):

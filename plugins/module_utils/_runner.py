@@ -106,7 +106,7 @@ def failure_values(error: Exception) -> dict[str, object]:
                 "request_id": error.request_id,
             },
         }
-    if isinstance(error, errors.CheckFailed):
+    if isinstance(error, (errors.CheckFailed, errors.Refused)):
         return {**error.facts, "msg": error.sentence()}
     if isinstance(error, errors.AksAmpError):
         return {"msg": error.sentence()}

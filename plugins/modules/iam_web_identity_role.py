@@ -393,6 +393,14 @@ changes:
           returned: always
           type: str
           sample: tag
+refused_changes:
+  description:
+    - What O(force=true) would change, in the form of RV(changes). RV(ignore:refused_diff) is that of RV(ignore:diff).
+    - A report on drift takes these for drifts, because what may not be repaired unasked differs all the same.
+  returned: when a change is refused that force would make
+  type: list
+  elements: dict
+  sample: []
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role

@@ -80,7 +80,12 @@ class Templates:
         self._environment.filters.update({name: _listing(function) for name, function in filters.items()})
         self._environment.tests.update(core_tests.TestModule().tests())
         self._compiled: dict[str, jinja2.Template] = {}
-        self.globals: t.Final[Json] = {**self._environment.globals, "omit": OMIT, "lookup": _lookup, "query": _query}
+        self.globals: t.Final[Json] = {
+            **self._environment.globals,
+            "omit": OMIT,
+            "lookup": _lookup,
+            "query": _inventory_query(),
+        }
 
     def compile(self, value: object) -> None:
         """Compile all templates in a value. Raises jinja2.TemplateSyntaxError."""
@@ -165,13 +170,23 @@ def _lookup(context: jinja2.runtime.Context, plugin: str, name: str, **options: 
     return options.get("default", value) if isinstance(value, jinja2.Undefined) else value
 
 
-@jinja2.pass_context
-def _query(context: jinja2.runtime.Context, plugin: str, *patterns: t.Any) -> t.Any:
-    """The inventory's hosts that patterns name. Other plugins are not used in this collection's YAML."""
-    if plugin != "ansible.builtin.inventory_hostnames":
-        raise ValueError(f"query {plugin} is not known here")
-    lookup = inventory_hostnames.LookupModule(loader=DataLoader())
-    return lookup.run(list(patterns), variables={"groups": context.parent["groups"]})
+def _inventory_query() -> t.Callable[..., t.Any]:
+    """The function query: the inventory's hosts that patterns name. Names of a fleet ask the same again and again."""
+    asked: dict[tuple[t.Any, ...], tuple[t.Any, list[str]]] = {}
+
+    @jinja2.pass_context
+    def query(context: jinja2.runtime.Context, plugin: str, *patterns: t.Any) -> t.Any:
+        if plugin != "ansible.builtin.inventory_hostnames":
+            raise ValueError(f"query {plugin} is not known here")
+        groups = context.parent["groups"]
+        known, hosts = asked.get(patterns, (None, []))
+        if known is not groups:
+            lookup = inventory_hostnames.LookupModule(loader=DataLoader())
+            hosts = lookup.run(list(patterns), variables={"groups": groups})
+            asked[patterns] = (groups, hosts)
+        return list(hosts)
+
+    return query
 
 
 class Layer(t.Protocol):

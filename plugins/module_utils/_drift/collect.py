@@ -44,7 +44,18 @@ RESULTS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
 
 
 #: What of a module's result the report is made from.
-_REPORTED: t.Final = ("changed", "changes", "diff", "failed", "links", "msg", "skipped", "unreachable")
+_REPORTED: t.Final = (
+    "changed",
+    "changes",
+    "diff",
+    "failed",
+    "links",
+    "msg",
+    "refused_changes",
+    "refused_diff",
+    "skipped",
+    "unreachable",
+)
 
 
 def reported(variables: t.Mapping[str, t.Any]) -> Json:
@@ -109,7 +120,7 @@ def _cluster(host: Host) -> Cluster:
             step = _step(name, results[name], host.failure)
         if name == CHECK:
             chain = tuple(link for result in results[name] for link in _links(result))
-        if step.status is Status.FAILED:
+        if step.status is Status.FAILED or any(map(_failed, results[name])):
             ended = f"Not reached, because the step {name} failed."
         steps.append(step)
     return Cluster(clean(host.name), tuple(steps), chain)
@@ -142,14 +153,23 @@ def _results(variables: t.Mapping[str, t.Any], step: str) -> list[Json]:
 def _step(name: str, results: list[Json], failure: Failure | None) -> Step:
     if not results:
         return Step(name, Status.SKIPPED, "The step is switched off for this cluster.")
-    drifts = tuple(drift for result in results for drift in drifts_of(result))
+    drifts = tuple(drift for result in results for drift in drifts_of(_with_refused(result)))
     failed = next(filter(_failed, results), None)
     if failed is not None:
         note = clean(failed.get("msg") or (failure.message if failure else "") or "The step failed without a message.")
-        return Step(name, Status.FAILED, note, drifts)
+        # What may not be repaired unasked has drifted all the same.
+        status = Status.DRIFTED if drifts and failed.get("refused_changes") else Status.FAILED
+        return Step(name, status, note, drifts)
     if name == CHECK:
         return _check(results)
     return Step(name, Status.DRIFTED if drifts else Status.IN_SYNC, "", drifts)
+
+
+def _with_refused(result: Json) -> Json:
+    """A result with the changes that were refused, as if they had been planned."""
+    if not result.get("refused_changes"):
+        return result
+    return {**result, "changes": result["refused_changes"], "diff": result.get("refused_diff")}
 
 
 def _check(results: list[Json]) -> Step:

@@ -37,6 +37,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources impo
     entra_application,
     entra_credentials,
     entra_lookup,
+    refused_changes,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.entra_application import (
     ApplicationChoice,
@@ -88,7 +89,11 @@ class IdentityCurrent:
 
 def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     """What must be created, changed or deleted. Raises Refused when the application can't take or lose a credential."""
-    return _plan_presence(current, wish) if wish.state is State.PRESENT else _plan_absence(current, wish)
+    if wish.state is State.ABSENT:
+        return _plan_absence(current, wish)
+    return refused_changes.planned(
+        lambda force: _plan_presence(current, wish.forced(force=force)), force=wish.credential.force
+    )
 
 
 def _plan_presence(current: Current, wish: Wish) -> Plan[Operation, Current]:
@@ -140,6 +145,14 @@ def _plan_absence(current: Current, wish: Wish) -> Plan[Operation, Current]:
 
 def plan_identity(current: IdentityCurrent, wish: Wish) -> Plan[Operation, IdentityCurrent]:
     """What must be done with the credentials of a managed identity; the identity itself is never changed."""
+    if wish.state is State.ABSENT:
+        return _plan_identity(current, wish)
+    return refused_changes.planned(
+        lambda force: _plan_identity(current, wish.forced(force=force)), force=wish.credential.force
+    )
+
+
+def _plan_identity(current: IdentityCurrent, wish: Wish) -> Plan[Operation, IdentityCurrent]:
     holder = Holder(str(wish.holder), marks=False)
     credentials: CredentialPlan
     if wish.state is State.PRESENT:

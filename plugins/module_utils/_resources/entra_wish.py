@@ -86,6 +86,11 @@ class Wish:
     def credentials(self) -> tuple[CredentialWish, ...]:
         return (self.credential, *self.more)
 
+    def forced(self, *, force: bool) -> Wish:
+        """The same with or without force."""
+        first, *more = (dataclasses.replace(one, force=force) for one in self.credentials)
+        return dataclasses.replace(self, credential=first, more=tuple(more))
+
     @classmethod
     def from_params(cls, params: Params, *, check_mode: bool) -> Wish:
         """Raises InvalidInput or FederationError for what Entra would not take."""

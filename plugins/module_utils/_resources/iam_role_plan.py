@@ -24,6 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_ro
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import (
     WRITE_ACTIONS,
     AwsAccount,
+    Issuer,
     is_permission_policy,
     workspace_account,
 )
@@ -36,6 +37,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import (
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.iam_decision import fits
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK, is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, Change, Document, Plan
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import refused_changes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_operations import (
     Attach,
     Create,
@@ -77,6 +79,12 @@ def plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     Raises Refused when the role has another path, its policy is somebody else's or other clusters would lose their
     workspaces; InvalidInput when a policy would be too long for IAM or the role should assume itself.
     """
+    return refused_changes.planned(
+        lambda force: _plan(current, dataclasses.replace(wish, force=force)), force=wish.force
+    )
+
+
+def _plan(current: Current, wish: Wish) -> Plan[Operation, Current]:
     _require_other_roles(current.account, wish)
     role = current.role
     warnings: tuple[str, ...] = ()
@@ -303,7 +311,8 @@ def _require_nothing_lost(found: policy.Document | None, current: Current, wish:
             f"The role {wish.name} would lose the right to write to {', '.join(lost)}, and its trust policy also lets "
             f"in tokens of {', '.join(others)}, which may need it.",
             fix="Give the cluster a role of its own, or name these workspaces in workspace_arns too. If such an issuer "
-            "is gone, end its trust with prune_stale_issuers or prune_issuers. Or set force to take the right away.",
+            "is gone, end its trust with prune_issuers, or with prune_stale_issuers where its IAM provider is gone as "
+            "well. Or set the module's force to take the right away.",
         )
 
 
@@ -335,7 +344,9 @@ def _other_issuers(current: Current, wish: Wish) -> frozenset[str]:
         for kind, arn in policy.principals(statement.get("Principal", {}))
         if kind == "Federated" and arn != current.account.provider_arn(wish.issuer)
     )
-    return frozenset(f"https://{arn.partition(':oidc-provider/')[2]}" for arn in providers if ":oidc-provider/" in arn)
+    # AWS takes tokens of a provider in the role's own account only.
+    own_account = current.account.provider_arn(Issuer(""))
+    return frozenset(f"https://{arn.removeprefix(own_account)}" for arn in providers if arn.startswith(own_account))
 
 
 def require_path(role: Role, wish: Wish) -> None:

@@ -423,6 +423,7 @@ class _Loading:
         self._refused: dict[str, float] = {}
         self._silent: dict[str, float] = {}
         self._marked = False
+        self._may_mark = True
 
     def bring(self) -> _Loaded:
         """Raises Stuck when Prometheus refuses the configuration, or does not show it in time.
@@ -445,12 +446,13 @@ class _Loading:
     def _mark(self, value: str | None) -> None:
         """Set or remove the mark. It helps later runs only, so this one does not fail for it."""
         place = self._subject.marked
-        if place is None:
+        if place is None or not self._may_mark:
             return
         for _attempt in range(MARK_ATTEMPTS):
             try:
                 found = self._client.get(place)
                 if found is None or reload_mark(found) == value:
+                    self._marked |= found is not None and value is not None
                     return
                 body: Json = {"metadata": {"annotations": {RELOAD_ANNOTATION: value}}}
                 self._client.merge_patch(place, body, resource_version=str(found["metadata"]["resourceVersion"]))
@@ -460,6 +462,12 @@ class _Loading:
                 continue
             except errors.Conflict:
                 continue
+            except errors.Unreachable:
+                self._marked = True  # so that it is looked for when all is done
+                return
+            except errors.Forbidden:
+                self._may_mark = False
+                return
             except errors.CloudError:
                 return
             return

@@ -49,7 +49,7 @@ Json = dict[str, t.Any]
 
 #: What a namespace in use mostly holds, looked at first; what else the cluster has kinds for comes after it.
 _OCCUPANTS = (
-    *(*POD_RUNNERS, SERVICE, VOLUME_CLAIM, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, INGRESS),
+    *(SECRET, *POD_RUNNERS, SERVICE, VOLUME_CLAIM, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, INGRESS),
     *(NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, DISRUPTION_BUDGET, POD_AUTOSCALER, REPLICATION_CONTROLLER),
     *(POD_TEMPLATE, RESOURCE_CLAIM, CLAIM_TEMPLATE, VOLUME_SNAPSHOT),
 )
@@ -125,10 +125,10 @@ def occupants_of(client: KubeClient, namespace: str, *, besides: ObjectReference
             and not (kind == SECRET and item.get("type") == _TOKEN_SECRET)
         )
 
-    found = _survey(client, _OCCUPANTS, namespace, counts)
-    if found.unknown or found.found:
-        return found
     try:
+        found = _survey(client, _OCCUPANTS, namespace, counts)
+        if found.unknown or found.found:
+            return found
         return _survey(client, _further_kinds(client.kinds_in_namespaces()), namespace, counts)
     except errors.Unreachable:
         raise
@@ -159,6 +159,8 @@ def _survey(
         except errors.Forbidden as error:
             hidden.append(kind.plural if kind.group in _WELL_KNOWN else f"{kind.plural}.{kind.group}")
             fix = fix or error.fix
+            if not error.status:
+                break  # no server said so: this way to it has none of them, and each further look may take seconds
             continue
         found += [str(_reference(kind, item)) for item in items if not _belongs_to_another(item) and counts(kind, item)]
     if hidden:

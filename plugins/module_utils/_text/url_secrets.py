@@ -17,7 +17,7 @@ _USERINFO: t.Final = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
 _WITH_SIGN: t.Final = re.compile(f"{_USERINFO.pattern}@")
 #: The same as people write it, who don't know that "?", "#" and "/" end the host: what follows a "/" belongs to it if
 #: what stands before is no port. What is shown is without all of it.
-_SHOWN_USERINFO: t.Final = r"(?<=://)(?:[^/\s]+|[^/\s:\[\"']*:(?!\d*/)[^\s]{1,200})(?=@)"
+_SHOWN_USERINFO: t.Final = r"(?<=://)(?:[^/\s]+|[^/\s:\[\"']*:(?!\d{1,5}/)[^\s]{1,200})(?=@)"
 _PASSWORD: t.Final = re.compile(_SHOWN_USERINFO)
 #: Go quotes a password with "?" or "#" as a port, and the URL only up to the "#", so without its "@".
 _BAD_PORT: t.Final = (

@@ -95,6 +95,6 @@ def test_what_is_pure_imports_neither_clients_nor_sdks(folder: str) -> None:
 def test_what_only_the_collection_uses_has_a_leading_underscore() -> None:
     """So the rules of the community collections have it."""
     for folder in (MODULE_UTILS, PLUGINS / "plugin_utils"):
-        public = {path.name for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
+        public = {path.relative_to(folder).parts[0] for path in folder.rglob("*.py")}
         assert public
         assert {name for name in public if not name.startswith("_")} == set()

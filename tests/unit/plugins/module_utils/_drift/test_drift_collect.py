@@ -13,7 +13,12 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import files
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.collect import Failure, Host, report_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.collect import (
+    Failure,
+    Host,
+    report_of,
+    reported,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift.model import STEPS, Report, Status
 from tests.unit.plugins.module_utils._drift.reports import NOW, cluster, drifted
 
@@ -74,6 +79,27 @@ def test_what_follows_a_failed_step_is_unknown() -> None:
     assert [(step.status.value, step.note) for step in one.steps] == [
         ("in_sync", ""),
         ("failed", "AWS IAM refused: AccessDenied."),
+        *[("unknown", "Not reached, because the step iam_web_identity failed.")] * 4,
+    ]
+
+
+def test_what_may_not_be_repaired_unasked_has_drifted_and_what_follows_is_unknown() -> None:
+    refused = {
+        "failed": True,
+        "msg": "The role would lose a right.",
+        "refused_changes": CHANGED["changes"],
+        "refused_diff": CHANGED["diff"],
+    }
+    variables = {**ALL, "iam_web_identity_role_result": refused}
+    for name in ("entra_federation_result", "service_account_result", "federation_check_result"):
+        del variables[name]
+    kept = reported(variables)
+    (one,) = report_of([Host("a", kept, frozenset(STEPS), Failure("Ensure the role", "x"))], now=NOW).clusters
+    assert one.status is Status.DRIFTED
+    assert [drift.kind for drift in one.drifts] == ["role_missing"]
+    assert [(step.status.value, step.note) for step in one.steps] == [
+        ("in_sync", ""),
+        ("drifted", "The role would lose a right."),
         *[("unknown", "Not reached, because the step iam_web_identity failed.")] * 4,
     ]
 

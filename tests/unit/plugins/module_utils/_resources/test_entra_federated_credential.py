@@ -403,6 +403,12 @@ def test_the_credential_of_a_cluster_that_is_alive_is_not_taken_unless_forced(de
     )
     assert "aks_amp_credential_name" in caught.value.fix
     assert "force" in caught.value.fix
+    refused: t.Any = caught.value.facts  # reports tell that it drifted
+    assert [change["kind"] for change in refused["refused_changes"]] == ["federated identity credential"]
+    assert (refused["refused_diff"][0]["before"]["issuer"], refused["refused_diff"][0]["after"]["issuer"]) == (
+        NEIGHBOUR,
+        ISSUER,
+    )
     with pytest.raises(errors.Refused, match="which is alive"):
         plan(current, wish(KNOWN_AFTER_APPLY))  # no cluster has an issuer before it is enabled
     forced = plan(current, wish(force=True))

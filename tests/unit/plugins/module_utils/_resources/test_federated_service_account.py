@@ -488,3 +488,21 @@ def test_another_writer_is_planned_anew_instead_of_being_overrun(sandbox: Sandbo
 def version(current: Current) -> str:
     assert current.account is not None
     return current.account.resource_version
+
+
+class NoSecretsWay:
+    """A way to the API server that itself shows no Secrets, as Azure's run command is."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def list_in(self, kind: ObjectKind, _namespace: str) -> list[dict[str, t.Any]]:
+        self.asked.append(kind.plural)
+        raise errors.Forbidden(service="Azure", action="listing", detail="no secret is shown", fix="Go another way.")
+
+
+def test_where_no_secret_can_be_seen_nothing_else_is_asked_for() -> None:
+    way = NoSecretsWay()
+    survey = occupants_of(t.cast("KubeClient", way), "monitoring", besides=WISH.reference)
+    assert way.asked == ["secrets"]
+    assert survey.unknown == "whether others use it can't be told without listing secrets. Go another way."

@@ -185,6 +185,9 @@ def test_what_others_wrote_into_the_inline_policy_of_their_role_is_not_lost(
         f"be lost: {words}." in caught.value.message
     )
     assert "policy_name" in caught.value.fix
+    refused: t.Any = caught.value.facts  # reports tell what is wrong, though it may not be repaired unasked
+    assert [change["kind"] for change in refused["refused_changes"]] == ["IAM inline policy"]
+    assert refused["refused_diff"][0]["before"]["Statement"] == [GRANT, foreign]
     replaced = [write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION)]
     assert operations(resource.plan(_holding(GRANT, foreign), dataclasses.replace(WISH, force=True))) == replaced
     assert operations(resource.plan(_holding(GRANT, foreign, tags=MARK), WISH)) == replaced  # ours: it drifted
@@ -241,6 +244,20 @@ def test_a_cluster_that_joins_a_role_does_not_take_the_other_s_workspace_away(ki
         assert resource.plan(current, dataclasses.replace(wish, **way_out)).changes
     gone = dataclasses.replace(current, gone=frozenset({NEIGHBOUR}))
     assert resource.plan(gone, dataclasses.replace(wish, prune_stale_issuers=True)).changes
+
+
+def test_a_provider_of_another_account_lets_nobody_in_who_could_lose_a_workspace() -> None:
+    elsewhere = dataclasses.replace(ACCOUNT, account_id="210987654321")
+    statement = WebIdentityTrust(NEIGHBOUR, "sts.amazonaws.com", WISH.service_accounts, elsewhere).statement()
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    current = _holding({**GRANT, "Resource": THEIRS}, trust_policy=trust, tags=MARK)
+    assert write.SetInlinePolicy("AMP-RemoteWrite", PERMISSION) in operations(resource.plan(current, WISH))
+
+
+def test_what_force_would_not_change_either_is_refused_without_changes() -> None:
+    with pytest.raises(errors.Refused, match="has the path") as caught:
+        resource.plan(with_role(path="/other/"), WISH)
+    assert caught.value.facts == {}
 
 
 def test_a_workspace_is_taken_away_where_nobody_else_needs_it() -> None:

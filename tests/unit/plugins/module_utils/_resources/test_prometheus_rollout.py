@@ -488,12 +488,16 @@ def test_the_kubelet_may_take_its_time(sandbox: Sandbox, server: ApiServer) -> N
     assert RELOAD_ANNOTATION not in config(server)["metadata"]["annotations"]
 
 
-def test_a_mark_that_was_turned_away_is_written_at_the_next_look(sandbox: Sandbox, server: ApiServer) -> None:
+@pytest.mark.parametrize("kind", [Kind.ERROR, Kind.DROP_AFTER])
+def test_a_mark_that_was_turned_away_is_written_at_the_next_look(
+    sandbox: Sandbox, server: ApiServer, kind: Kind
+) -> None:
+    """One whose answer is lost is there, and removed in the end like any other."""
     seed(server)
     run(sandbox)
     spoil(server)
     server.set_fate(Fate(FateKind.UNSYNCED))
-    armed = sandbox.faults.add(Fault(Kind.ERROR, operation="patch configmaps", nth=2, status=503))
+    armed = sandbox.faults.add(Fault(kind, operation="patch configmaps", nth=2, status=503))
     marks: list[str | None] = []
 
     def later() -> None:
