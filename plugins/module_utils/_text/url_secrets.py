@@ -79,8 +79,9 @@ def secret_parts(
     value = _VALUE_AMONG_WORDS if among_words else _VALUE
     while found := _SECRET_PART.search(text, start, stop):
         start = found.end()
-        if found["name"] is None:
-            yield found.span(next(name for name in ("userinfo", "bad", "port") if found[name] is not None))
+        kind = found.lastgroup or ""  # each way has one group
+        if kind != "name":
+            yield found.span(kind)
         elif is_secret_parameter(found["name"]) and (secret := value.match(text, start, stop)):
             start = secret.end()
             yield secret.span()
