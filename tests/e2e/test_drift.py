@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from sandbox.faults import Fault, Kind
+from sandbox.graph.directory import Key
 from tests.unit.plugins.module_utils._drift.test_drift_model import SCHEMA
 
 if t.TYPE_CHECKING:
@@ -66,6 +67,27 @@ def test_drift_fails_on_a_change_only_and_never_writes(estate: Estate, tmp_path:
     assert {one["status"] for one in repaired["clusters"]} == {"in_sync"}
     assert repaired["compared_with"] == report["generated_at"]
     assert {one["kind"] for one in repaired["repaired"]} == _kinds(report, "halfdone")
+
+
+def test_what_may_not_be_repaired_unasked_is_drift(estate: Estate, tmp_path: Path) -> None:
+    """Somebody has given a cluster's credential to another cluster, which is alive."""
+    directory = estate.sandbox.directory
+    (application,) = (one for one in directory.applications() if one["displayName"].endswith("-finished"))
+    key = Key("id", application["id"])
+    (credential,) = directory.credentials(key)
+    alive = estate.sandbox.cluster("halfdone").issuer_url
+    directory.update_credential(key, Key("id", credential["id"]), {"issuer": alive})
+    told = estate.play("drift", "--limit", "finished", "-e", f"aks_amp_drift_report_dest={tmp_path}")
+    assert told.exit_code == 2, explain(told)
+    assert estate.writes() == []
+    report = _report(tmp_path)
+    assert _kinds(report, "finished") == {"federated_credential_issuer_changed"}
+    statuses = _statuses(report, "finished")
+    assert statuses["entra_federation"] == "drifted"
+    assert statuses["service_account"] == "unknown"
+    (step,) = (one for one in report["clusters"][0]["steps"] if one["name"] == "entra_federation")
+    assert "which is alive" in step["note"]
+    assert [drift["severity"] for drift in step["drifts"]] == ["medium"]
 
 
 def test_one_cluster_that_can_not_be_read_stops_nothing(estate: Estate, tmp_path: Path) -> None:
