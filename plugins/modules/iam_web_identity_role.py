@@ -395,8 +395,14 @@ changes:
           sample: tag
 refused_changes:
   description:
-    - What O(force=true) would change, in the form of RV(changes). RV(ignore:refused_diff) is that of RV(ignore:diff).
+    - What O(force=true) would change, in the form of RV(changes).
     - A report on drift takes these for drifts, because what may not be repaired unasked differs all the same.
+  returned: when a change is refused that force would make
+  type: list
+  elements: dict
+  sample: []
+refused_diff:
+  description: What was there and what would be, an entry for each of RV(refused_changes) in its order.
   returned: when a change is refused that force would make
   type: list
   elements: dict

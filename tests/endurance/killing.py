@@ -101,11 +101,13 @@ class Killer:
     def strike(self) -> None:
         if not self._once.acquire(blocking=False):
             return
-        if self._round.all_processes:
-            self._place.kill()
-        elif self._process.poll() is None:
-            os.kill(self._process.pid, signal.SIGKILL)
-        self._done.set()
+        try:
+            if self._round.all_processes:
+                self._place.kill()
+            elif self._process.poll() is None:
+                os.kill(self._process.pid, signal.SIGKILL)
+        finally:
+            self._done.set()
 
     def stop(self) -> None:
         """Strike no more. One that has begun is waited for: it would find the processes of the next run as well."""
