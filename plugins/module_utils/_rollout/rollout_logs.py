@@ -99,7 +99,8 @@ class Known:
 
 KNOWN: t.Final = (
     Known(
-        re.compile(r"NoCredentialProviders|no EC2 IMDS role found|failed to refresh cached credentials|EC2RoleRequest"),
+        # Not "failed to refresh cached credentials": the second SDK begins every error of any source of credentials so.
+        re.compile(r"NoCredentialProviders|no EC2 IMDS role found|operation error ec2imds|EC2RoleRequest"),
         "The AWS SDK in the container found no web identity and asked the node's metadata service, which is Azure's.",
         "Check that AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are set in the pod's container, and that no admission "
         "webhook takes them out.",
@@ -111,7 +112,8 @@ KNOWN: t.Final = (
             r"failed (?:fetching WebIdentity token|to read token)"
         ),
         "The token file is not there, or not readable for the user that the container runs as.",
-        "Check the volume and the mount of the token in the pod; a container that runs without root needs fsGroup.",
+        "Check the volume and the mount of the token in the pod; if it may not be read, the volume's defaultMode and the "
+        "runAsUser of the pod's containers.",
         "token_file_missing",
     ),
     Known(

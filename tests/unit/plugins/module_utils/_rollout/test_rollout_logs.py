@@ -41,6 +41,7 @@ def error(*parts: str) -> str:
 
 
 NO_KEYS = "could not get SigV4 credentials: "
+REFRESH = "failed to refresh cached credentials, "  # how the second SDK begins all of them
 STS = "operation error STS: AssumeRoleWithWebIdentity, "
 
 #: The words of Prometheus 2 and 3 and of both SDKs, what they mean, and what to do.
@@ -70,7 +71,7 @@ LOGS: t.Final = (
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     ),
     (
-        error(f"{NO_KEYS}failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: Get"),
+        error(f"{NO_KEYS}{REFRESH}no EC2 IMDS role found, operation error ec2imds: Get"),
         "no EC2 IMDS role found",
         "metadata service",
         "AWS_ROLE_ARN",
@@ -82,8 +83,53 @@ LOGS: t.Final = (
         ),
         "permission denied",
         "token file",
-        "fsGroup",
+        "defaultMode",
     ),
+    (
+        error(
+            f"{NO_KEYS}{REFRESH}failed to retrieve jwt from provide source, unable to read file at ",
+            "/var/run/secrets/aws/token: open /var/run/secrets/aws/token: no such file or directory",
+        ),
+        "no such file",
+        "token file",
+        "mount of the token",
+    ),
+    (
+        error(f"{NO_KEYS}{REFRESH}operation error ec2imds: GetMetadata, canceled, context deadline exceeded"),
+        "ec2imds",
+        "metadata service",
+        "AWS_ROLE_ARN",
+    ),
+    (
+        error(
+            f"{NO_KEYS}{REFRESH}failed to retrieve credentials, {STS}exceeded maximum number of attempts, 3, https ",
+            'response error StatusCode: 0, RequestID: , request send failed, Post \\"https://sts.eu-west-1.amazonaws.com/',
+            '\\": dial tcp 10.0.0.1:443: i/o timeout',
+        ),
+        "i/o timeout",
+        "does not reach AWS",
+        "443",
+    ),
+    (
+        error(
+            f'{NO_KEYS}{REFRESH}failed to retrieve credentials, {STS}Post \\"https://sts.eu-west-1.amazonaws.com/\\": ',
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        ),
+        "x509",
+        "does not trust the certificate",
+        "SSL_CERT_FILE",
+    ),
+    (
+        error(
+            f"{NO_KEYS}{REFRESH}failed to retrieve credentials, {STS}https response error StatusCode: 403, RequestID: 1, ",
+            "api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        ),
+        "AccessDenied",
+        "trust policy",
+        "iam_web_identity",
+    ),
+    # A source of credentials that nothing is known of is shown as it is.
+    (error(f"{NO_KEYS}{REFRESH}process provider error: exit status 1"), "exit status 1", "", ""),
     (
         error(
             "parsing YAML file /etc/p.yml: yaml: unmarshal errors:\\n  line 30: field external_id not found in type ",
