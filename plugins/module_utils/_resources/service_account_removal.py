@@ -68,7 +68,7 @@ _BY_THE_CLUSTER = frozenset(
 _OF_EVERY_NAMESPACE = {SERVICE_ACCOUNT: "default", CONFIG_MAP: "kube-root-ca.crt"}
 _TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105  # a type's name
 _WELL_KNOWN = frozenset(kind.group for kind in POD_RUNNERS)
-_RUNNER_NAMES = frozenset(kind.name for kind in POD_RUNNERS)
+_RUNNERS = frozenset((kind.group, kind.name) for kind in POD_RUNNERS)
 _SHOWN_NAMES = 5
 
 
@@ -181,9 +181,14 @@ def _names(kind: ObjectKind, item: Json) -> set[str]:
 
 
 def _belongs_to_another(item: Json) -> bool:
-    """Whether a controller that is surveyed itself made the object."""
+    """Whether a controller that is surveyed itself made the object; others have kinds of the same names."""
     owners = item["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") and owner["kind"] in _RUNNER_NAMES for owner in owners)
+    return any(owner.get("controller") and (_group(owner), owner["kind"]) in _RUNNERS for owner in owners)
+
+
+def _group(owner: Json) -> str:
+    """The API group of an owner, empty for the core group."""
+    return str(owner.get("apiVersion") or "").rpartition("/")[0]
 
 
 def _pod_spec(kind: ObjectKind, item: Json) -> Json:

@@ -22,6 +22,13 @@ if t.TYPE_CHECKING:
 
 #: Addresses that are secrets in values files, because whoever knows one may use it.
 _SECRET_ADDRESS = re.compile(r"(?:api|webhook)[-_]?url\Z", re.IGNORECASE)
+#: Settings of which all below is secret: those of Grafana's data sources, and the content of a Secret.
+_SECRET_BELOW = frozenset({"secureJsonData"})
+_SECRET_CONTENT = frozenset({"data", "stringData"})
+#: Lists of places that are called, whose addresses are secret: those of Alertmanager's receivers.
+_CALLED = frozenset({"incidentio_configs", "webhook_configs", "webhookConfigs"})
+#: An argument of a program, with its value or before it.
+_ARGUMENT = re.compile(r"--?(?P<name>[A-Za-z][\w.-]*)(?P<value>=.*)?\Z", re.DOTALL)
 #: A configuration in a block of text that seems to hold one.
 _SECRET_TEXT = re.compile(
     r"(?:password|passwd|secret|token|(?:api|ingest|insert|licen[cs]e)[-_]?key|credential)s?[\"']?\s*[:=]",
@@ -42,22 +49,40 @@ def _is_secret(name: str) -> bool:
 
 
 def _secret_scalars(root: yaml.Node) -> t.Iterator[yaml.ScalarNode]:
-    waiting, seen = [root], set()
+    waiting, seen = [(root, False, False)], set()
     while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
+        node, called, secret = waiting.pop()
+        if (id(node), called, secret) in seen:
             continue
-        seen.add(id(node))
+        seen.add((id(node), called, secret))
         if is_sequence(node):
-            waiting.extend(node.value)
+            yield from _secret_arguments(node)
+            waiting.extend((item, called, secret) for item in node.value)
         elif is_mapping(node):
             named = find_text(node, "name")
+            of_secret = find_text(node, "kind") == "Secret"
             for key, value in node.value:
                 name = str(key.value) if is_scalar(key) else ""
-                is_secret = _is_secret(name) or (name == "value" and _is_secret(named))
-                if is_secret and is_scalar(value) and not value.tag.endswith((":bool", ":null")):
-                    yield value
-                else:
-                    waiting.append(value)
-        elif is_scalar(node) and node.style in ("|", ">") and _SECRET_TEXT.search(node.value):
-            yield node
+                hidden = _is_secret(name) or (name == "value" and _is_secret(named)) or (called and name == "url")
+                below = name in _SECRET_BELOW or (of_secret and name in _SECRET_CONTENT)
+                waiting.append((value, name in _CALLED, secret or below or (hidden and is_scalar(value))))
+        elif is_scalar(node):
+            is_text = node.style in ("|", ">") and _SECRET_TEXT.search(node.value) is not None
+            if is_text or (secret and not node.tag.endswith((":bool", ":null"))):
+                yield node
+
+
+def _secret_arguments(arguments: yaml.SequenceNode) -> t.Iterator[yaml.ScalarNode]:
+    """Arguments with a secret value, ``--token=...``, and what stands after those without one, ``--token``."""
+    awaited = False
+    for item in arguments.value:
+        match = _ARGUMENT.match(item.value) if is_scalar(item) else None
+        if match is None:
+            if awaited and is_scalar(item):
+                yield item
+            awaited = False
+            continue
+        is_secret = is_secret_name(match["name"])
+        if is_secret and match["value"]:
+            yield item
+        awaited = is_secret and not match["value"]

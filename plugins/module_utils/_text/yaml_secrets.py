@@ -76,7 +76,7 @@ _PARAMETER_LABEL: t.Final = "__param_"
 _SECRETS_END: t.Final = (
     r"(?:password|passwd|passphrase|secret|token|credentials?|dsn|connection[-_]?string|"
     r"(?:api|access|account|certificate|consumer|encryption|ingest|ingestion|insert|integration|licen[cs]e|private|"
-    r"routing|secret|service|signing)[-_]?key)"
+    r"routing|secret|service|signing|user)[-_]?key|token[-_]?id)"
 )
 _SECRET_NAME = re.compile(rf"{_SECRETS_END}\Z", re.IGNORECASE)
 _SHORT = 4

@@ -315,7 +315,16 @@ class Listing:
 
 AS_OURS = {"spec": {"serviceAccountName": "prometheus-sa"}}
 DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
-OWNED = {"ownerReferences": [{"kind": "Deployment", "name": "d", "controller": True}]}
+
+
+def owned(api_version: str, kind: str) -> dict[str, t.Any]:
+    return {
+        "metadata": {
+            "name": "x",
+            "namespace": "monitoring",
+            "ownerReferences": [{"apiVersion": api_version, "kind": kind, "name": "d", "controller": True}],
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -328,7 +337,11 @@ OWNED = {"ownerReferences": [{"kind": "Deployment", "name": "d", "controller": T
         ({"Job": {"spec": {"template": AS_OURS}, "status": DONE}}, ()),
         ({"CronJob": {"spec": {"jobTemplate": {"spec": {"template": AS_OURS}}}}}, ("CronJob monitoring/x",)),
         ({"StatefulSet": {"spec": {"template": AS_OURS}}}, ("StatefulSet monitoring/x",)),
-        ({"ReplicaSet": {"metadata": {"name": "x", **OWNED}, "spec": {"template": AS_OURS}}}, ()),
+        ({"ReplicaSet": {**owned("apps/v1", "Deployment"), "spec": {"template": AS_OURS}}}, ()),
+        ({"Pod": {**owned("batch/v1", "Job"), **AS_OURS}}, ()),
+        # Controllers of others have kinds of the same names, and these are not looked at.
+        ({"Pod": {**owned("batch.volcano.sh/v1alpha1", "Job"), **AS_OURS}}, ("Pod monitoring/x",)),
+        ({"Pod": {**owned("apps.kruise.io/v1beta1", "StatefulSet"), **AS_OURS}}, ("Pod monitoring/x",)),
     ],
 )
 def test_who_counts_as_a_user(objects: dict[str, t.Any], found: tuple[str, ...]) -> None:
