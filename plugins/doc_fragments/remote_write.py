@@ -49,7 +49,9 @@ options:
     description: Name of the service for which requests are signed, V(aps) without it. It needs Prometheus 3.5.
     type: str
   use_fips_sts_endpoint:
-    description: Whether the chained role is assumed at the FIPS endpoint of STS. It needs Prometheus 3.1.
+    description:
+      - Whether Prometheus uses the FIPS endpoint of STS, for its web identity and for a chained role. It needs Prometheus
+        3.1.
     type: bool
   write_relabel_configs:
     description:

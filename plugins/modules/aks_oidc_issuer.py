@@ -257,7 +257,7 @@ signing_keys:
       type: str
 changes:
   description: What was changed, or would be in check mode.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -275,6 +275,12 @@ changes:
     summary:
       description: One sentence that says what is changed.
       type: str
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import aks_oidc_issuer

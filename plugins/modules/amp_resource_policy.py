@@ -124,7 +124,7 @@ policy:
         Resource: arn:aws:aps:eu-west-1:210987654321:workspace/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111
 changes:
   description: What was changed, or would be in check mode.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -148,6 +148,12 @@ changes:
       returned: success
       type: str
       sample: Let arn:aws:iam::123456789012:role/AKS-Prometheus-AMP-Role write to workspace ws-1a2b3c4d.
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_resource_policy

@@ -149,6 +149,12 @@ workspace:
       returned: success
       type: str
       sample: https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1a2b3c4d-5678-90ab-cdef-EXAMPLE11111/api/v1/query
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import amp_workspace

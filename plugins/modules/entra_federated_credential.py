@@ -161,7 +161,8 @@ attributes:
 notes:
   - For an application the login needs the Microsoft Graph application permission C(Application.ReadWrite.OwnedBy),
     which is enough for applications that it owns, or C(Application.ReadWrite.All). It owns the applications that it
-    creates; it can be made an owner of others.
+    creates; it can be made an owner of others. Who is logged in as a user needs the Microsoft Entra role Application
+    Developer, with which it owns what it creates, or Cloud Application Administrator in place of a permission.
   - For a managed identity the login needs no Graph permission, but the role C(Managed Identity Contributor) on it, or
     C(Microsoft.ManagedIdentity/userAssignedIdentities/read) and
     C(Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/*).
@@ -276,7 +277,7 @@ kept:
   elements: str
 changes:
   description: What was changed, or would be in check mode, in this order.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -308,6 +309,12 @@ refused_diff:
   type: list
   elements: dict
   sample: []
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import entra_federated_credential

@@ -166,7 +166,7 @@ kept:
     - "ServiceAccount monitoring/prometheus-sa is kept: it is used by Deployment monitoring/exporter."
 changes:
   description: What was changed, or would be in check mode, in this order.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -214,6 +214,12 @@ changes:
           returned: always
           type: str
           sample: field
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import federated_service_account

@@ -242,7 +242,7 @@ certificates:
       sample: "2026-08-25T23:59:59Z"
 changes:
   description: What was changed, or would be in check mode, in this order.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -288,6 +288,12 @@ changes:
           returned: always
           type: str
           sample: tag
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_oidc_provider

@@ -343,7 +343,7 @@ partition:
   sample: aws
 changes:
   description: What was changed, or would be in check mode, in this order.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:
@@ -407,6 +407,12 @@ refused_diff:
   type: list
   elements: dict
   sample: []
+error:
+  description:
+    - Where a service refused, its name (C(service)), what was asked of it (C(action)), and its answer as C(code),
+      C(status), C(message) and C(request_id).
+  returned: failure, where a service refused
+  type: dict
 """
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role

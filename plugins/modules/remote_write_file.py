@@ -277,7 +277,7 @@ backup_file:
   sample: /srv/monitoring/values.yaml.2026-01-31@12:00:00~
 changes:
   description: What was changed, or would be in check mode.
-  returned: always
+  returned: success, and failure after the first write
   type: list
   elements: dict
   contains:

@@ -335,6 +335,21 @@ _AWS: t.Final = (
         login=("aws/federate.json",),
     ),
     _option(
+        "remove-permissions-boundary",
+        ("aws/options/remove-permissions-boundary.json",),
+        _after(
+            _changed("iam_web_identity_role-create", "role-unbounded", permissions_boundary="none"),
+            _changed("iam_web_identity_role-create", permissions_boundary=_BOUNDARY),
+        ),
+        login=("aws/federate.json",),
+    ),
+    _option(
+        "rendered-files-teardown",
+        ("aws/options/rendered-files-teardown.json",),
+        _CASES["amp_workspace_info"],
+        login=("aws/teardown.json",),
+    ),
+    _option(
         "managed-policy",
         ("aws/options/managed-policy.json",),
         _MANAGED,
@@ -510,6 +525,16 @@ _KUBERNETES: t.Final = (
         ("kubernetes/options/statefulset.yml", "kubernetes/options/secret.yml"),
         *(_CASES[f"prometheus_remote_write-stateful-{name}"] for name in ("create", "modify", "absent")),
         login=("kubernetes/federate.yml",),
+    ),
+    _option(
+        "rollback-statefulset",
+        ("kubernetes/options/rollback-statefulset.yml",),
+        Trial(
+            _changed("prometheus_remote_write-stateful-create", "stateful-rollback", rollback=True, wait_timeout=1),
+            then=_crash,
+            fails=True,
+        ),
+        login=("kubernetes/federate.yml", "kubernetes/options/statefulset.yml", "kubernetes/options/secret.yml"),
     ),
     _option(
         "daemonset",

@@ -74,3 +74,21 @@ def test_what_the_group_says_of_the_report_counts_without_a_limit(estate: Estate
     run = play(estate, tmp_path, "drift", "--tags", "aks_oidc_issuer", change=lenient)
     assert run.exit_code == 0, run.output[-6000:]
     assert [path.name for path in report.iterdir()] == ["drift-report.md"]
+
+
+def test_a_cluster_that_only_tags_name_is_reached_through_azure(estate: Estate, tmp_path: Path) -> None:
+    tags = estate.sandbox.cluster("finished").body["tags"]
+
+    def only_tags(inventory: Json) -> None:
+        host = inventory["aks"]["hosts"]["finished"]
+        host |= {"aks_amp_name_suffix": "-finished", "aks_amp_cluster_access": "user"}
+        host |= {"aks_amp_cluster_name": "", "aks_amp_cluster_resource_id": "", "aks_amp_cluster_tags": dict(tags)}
+
+    limit = ("--limit", "finished")
+    for steps in ((), ("--tags", "prometheus_remote_write")):
+        run = play(estate, tmp_path, "federate", *limit, *steps, "--skip-tags", "federation_check", change=only_tags)
+        assert run.exit_code == 0, run.output[-6000:]
+        assert run.changed("finished") == 0
+    taken = play(estate, tmp_path, "teardown", *limit, "--check", "--tags", "service_account", change=only_tags)
+    assert taken.exit_code == 0, taken.output[-6000:]
+    assert not estate.writes()

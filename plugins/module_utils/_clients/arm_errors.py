@@ -79,6 +79,26 @@ def accepted() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def no_lost_race() -> Iterator[None]:
+    """Turn errors.Conflict inside the block into errors.Interrupted: the operation had begun, and nobody knows how far
+    it came."""
+    try:
+        yield
+    except errors.Conflict as error:
+        begun = errors.Interrupted(
+            service=error.service,
+            action=error.action,
+            code=error.code,
+            status=error.status,
+            detail=error.detail,
+            request_id=error.request_id,
+            fix=errors.LOOK_AGAIN,
+        )
+        begun.retry_after = error.retry_after
+        raise begun from error
+
+
 def changed_meanwhile(action: str) -> errors.Conflict:
     """The lost race that a comparison has found where the service sends no ETag."""
     return errors.Conflict(
@@ -159,7 +179,7 @@ def _refusal(
 def _missing_right_fix(permission: str) -> str:
     return (
         f"Allow {permission} on the cluster to the login, for example by the role Azure Kubernetes Service "
-        "Contributor; where the message names another right, that one."
+        "Contributor Role; where the message names another right, that one."
     )
 
 

@@ -116,8 +116,9 @@ def _load_kubeconfig(paths: str, auth: KubeAuth, configuration: t.Any) -> None:
     if log and auth.api_key is None and not has_credentials(configuration):
         raise errors.MissingCredentials(
             f"The kubeconfig {paths} gives no credentials for {context}: {_first_line(log[-1])}.",
-            fix="Install or repair the credential plugin that its exec section names (on AKS: kubelogin), or give "
-            "api_key (K8S_AUTH_API_KEY).",
+            fix="Install or repair the credential plugin that its exec section names (on AKS: kubelogin, which must "
+            "not ask: 'kubelogin convert-kubeconfig -l azurecli'), let Azure show the way (aks; in playbooks "
+            "aks_amp_cluster_access: user), or give api_key (K8S_AUTH_API_KEY).",
         )
 
 

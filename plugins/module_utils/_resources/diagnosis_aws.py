@@ -36,6 +36,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.thumbprints import SentChain
 
 _STEP: t.Final = links.run_step("iam_web_identity")
+#: The action by which the federated role takes on the chained one.
+CHAINING: t.Final = "sts:AssumeRole"
 #: The quota of managed policies is 20 at most; no role has more to be read.
 _MOST_POLICIES: t.Final = 30
 
@@ -234,7 +236,7 @@ def _identity_finding(role: Role, needed: Needed, decision: Decision) -> Finding
             f"The role {role.name} may do {needed.action}, but not on {needed.resource}.",
             expected=expected,
             found=f"{needed.action} on {', '.join(decision.elsewhere)}",
-            fix=f"{_STEP} It takes the workspace from aks_amp_workspace_id or aks_amp_workspace_alias.",
+            fix=_fix(needed, f"{_STEP} It takes the workspace from aks_amp_workspace_id or aks_amp_workspace_alias."),
         )
     return Finding(
         "permission_missing",
@@ -242,8 +244,15 @@ def _identity_finding(role: Role, needed: Needed, decision: Decision) -> Finding
         f"No policy of the role {role.name} allows {needed.action}.",
         expected=expected,
         found="no statement for it",
-        fix=_STEP,
+        fix=_fix(needed, _STEP),
     )
+
+
+def _fix(needed: Needed, of_workspace: str) -> str:
+    """What the step needs to be told; it grants a chained role only where it is named."""
+    if needed.action == CHAINING:
+        return f"Name {needed.resource} in aks_amp_assumable_role_arns. {_STEP}"
+    return of_workspace
 
 
 def _bounded(role: Role, needed: Needed, decision: Decision) -> Finding:

@@ -194,7 +194,7 @@ class Diagnosis:
                 links.not_tried(LinkName.PERMISSION, "the role could not be read" if wish.role else wish.unknown.role)
             ]
         if wish.chained_role is not None:
-            needed = aws_side.Needed("sts:AssumeRole", str(wish.chained_role))
+            needed = aws_side.Needed(aws_side.CHAINING, str(wish.chained_role))
         elif is_known(wish.workspace_arn):
             needed = aws_side.Needed("aps:RemoteWrite", wish.workspace_arn)
         else:
