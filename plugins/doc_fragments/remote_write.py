@@ -50,8 +50,8 @@ options:
     type: str
   use_fips_sts_endpoint:
     description:
-      - Whether Prometheus uses the FIPS endpoint of STS, for its web identity and for a chained role. It needs Prometheus
-        3.1.
+      - Whether Prometheus uses the FIPS endpoint of STS, for its web identity and for a chained role. It needs
+        Prometheus 3.1.
     type: bool
   write_relabel_configs:
     description:

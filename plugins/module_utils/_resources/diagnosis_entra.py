@@ -59,8 +59,8 @@ _ENTRA: t.Final = LinkName.ENTRA
 _EXCHANGE: t.Final = LinkName.ENTRA_EXCHANGE
 _READ_FIX: t.Final = (
     "Grant the login the Graph application permission Application.Read.All and give admin consent; for applications "
-    "that it owns, Application.ReadWrite.OwnedBy is enough. A user who may not read them needs the Entra role Directory "
-    "Readers in its place."
+    "that it owns, Application.ReadWrite.OwnedBy is enough. A user who may not read them needs the Entra role "
+    "Directory Readers in its place."
 )
 _KINDS_OF_CREATED: t.Final = frozenset(kind.value for kind in CREATED)
 
