@@ -112,8 +112,8 @@ KNOWN: t.Final = (
             r"failed (?:fetching WebIdentity token|to read token)"
         ),
         "The token file is not there, or not readable for the user that the container runs as.",
-        "Check the volume and the mount of the token in the pod; if it may not be read, the volume's defaultMode and the "
-        "runAsUser of the pod's containers.",
+        "Check the volume and the mount of the token in the pod; if it may not be read, the volume's defaultMode and "
+        "the runAsUser of the pod's containers.",
         "token_file_missing",
     ),
     Known(
