@@ -40,6 +40,8 @@ try:
     from kiota_abstractions.api_error import APIError
     from kiota_abstractions.base_request_configuration import RequestConfiguration
     from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+    from kiota_http.kiota_client_factory import KiotaClientFactory
+    from kiota_http.middleware import RetryHandler
     from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
     from msgraph.generated.models.application import Application as SdkApplication
     from msgraph.generated.models.federated_identity_credential import FederatedIdentityCredential
@@ -48,6 +50,7 @@ try:
     from msgraph.graph_request_adapter import GraphRequestAdapter
     from msgraph.graph_service_client import GraphServiceClient
     from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # it ships no type information
+    from msgraph_core.middleware import GraphTelemetryHandler  # type: ignore[import-untyped]  # as above
 except ImportError as error:  # the sanity tests import modules without any SDK
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -57,6 +60,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from kiota_abstractions.request_information import RequestInformation
+    from kiota_http.middleware import BaseMiddleware
 
     from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import Transport
 
@@ -83,7 +87,8 @@ _UNSEEN_TEXT = "does not reference a valid application object"
 _PERMISSION_FIX = (
     "Grant the login the Graph application permission Application.ReadWrite.OwnedBy, which is enough for applications "
     "that it owns (it owns those that it creates; make it an owner of the others), or Application.ReadWrite.All, and "
-    "give admin consent."
+    "give admin consent. Who is logged in as a user needs an Entra role in its place: Application Developer, with "
+    "which it owns what it creates, or Cloud Application Administrator."
 )
 _AGAIN_FIX = "Run again: what was done is found, and the rest is done."
 _THROTTLED_FIX = "Microsoft Graph throttles the tenant's requests: run again later, or with fewer clusters at once."
@@ -142,8 +147,8 @@ class GraphClient:
             scopes=[session.cloud.graph_scope],
             allowed_hosts=[urllib.parse.urlsplit(base_url).hostname or host],  # they are compared without port
         )
-        self._http = GraphClientFactory.create_with_default_middleware(
-            client=_http_client(base_url, session.auth.transport)
+        self._http = GraphClientFactory.create_with_custom_middleware(
+            _middleware(), client=_http_client(base_url, session.auth.transport)
         )
         adapter = GraphRequestAdapter(provider, client=self._http)
         adapter.base_url = base_url
@@ -343,6 +348,21 @@ def _http_client(base_url: str, transport: Transport) -> httpx.AsyncClient:
     )
 
 
+def _middleware() -> list[BaseMiddleware]:
+    """The library's own, but that after 503 and 504 only reads are repeated.
+
+    A write may have been done all the same, and what its repetition meets would be taken for another writer's work.
+    """
+    throttled, unavailable = RetryHandler(), RetryHandler()
+    throttled.retry_on_status_codes = {429}
+    unavailable.retry_on_status_codes, unavailable.allowed_methods = {503, 504}, frozenset({"GET"})
+    return [
+        chosen
+        for handler in (*KiotaClientFactory.get_default_middleware(None), GraphTelemetryHandler())
+        for chosen in ((throttled, unavailable) if isinstance(handler, RetryHandler) else (handler,))
+    ]
+
+
 def _quoted(text: str) -> str:
     """Inside an OData string literal
     (https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html, 5.1.1.14.1)."""
@@ -430,12 +450,22 @@ def refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
         kind = NotYetVisible
     elif status >= 500 and writes:
         kind, fix = errors.Interrupted, _AGAIN_FIX
-    return kind(service=SERVICE, action=action, code=code, status=status, detail=detail, request_id=request_id, fix=fix)
+    refused = kind(
+        service=SERVICE, action=action, code=code, status=status, detail=detail, request_id=request_id, fix=fix
+    )
+    if isinstance(refused, errors.Interrupted):
+        refused.retry_after = _seconds(headers.get("retry-after", ""))
+    return refused
 
 
 def _conflict(action: str, *, retry_after: str = "", **details: t.Any) -> errors.Conflict:
     """A lost race. Forks that met once would meet again after equal pauses, so the pause is a random one."""
     conflict = errors.Conflict(service=SERVICE, action=action, **details)
-    jitter = random.SystemRandom().uniform(0.5, 5.0)
-    conflict.retry_after = float(retry_after) if retry_after.isdecimal() else jitter
+    advised = _seconds(retry_after)
+    conflict.retry_after = random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised
     return conflict
+
+
+def _seconds(retry_after: str) -> float | None:
+    """The seconds of a Retry-After header; None when it is missing or a date."""
+    return float(retry_after) if retry_after.isdecimal() else None

@@ -177,10 +177,57 @@ def test_a_service_that_throttles_for_ever_is_a_conflict_with_its_advice(
     estate: AzureEstate, graph: GraphClient
 ) -> None:
     estate.sandbox.world.faults.add(Fault(Kind.THROTTLED, service="graph", times=None, retry_after=1))
+    before = estate.last_request()
     with pytest.raises(errors.Conflict) as caught:
         graph.application_by_object_id(MISSING)
     assert (caught.value.status, caught.value.retry_after) == (429, 1.0)
     assert "throttles" in caught.value.fix
+    assert [one.status for one in estate.requests("graph", since=before)] == [429] * 4
+
+
+@pytest.mark.parametrize("status", [503, 504])
+def test_a_read_is_repeated_when_the_service_is_unavailable(
+    estate: AzureEstate, graph: GraphClient, status: int
+) -> None:
+    seeded = estate.sandbox.directory.seed_application("one")
+    estate.sandbox.world.faults.add(Fault(Kind.ERROR, service="graph", method="GET", status=status, retry_after=1))
+    before = estate.last_request()
+    assert graph.application_by_object_id(seeded["id"]) is not None
+    assert [one.status for one in estate.requests("graph", since=before)] == [status, 200]
+
+
+@pytest.mark.parametrize("kind", [Kind.ERROR, Kind.ERROR_AFTER])
+@pytest.mark.parametrize("status", [503, 504])
+def test_a_write_that_may_have_been_done_is_sent_once_and_in_doubt(
+    estate: AzureEstate, graph: GraphClient, status: int, kind: Kind
+) -> None:
+    seeded = estate.sandbox.directory.seed_application("one")
+    principal = ServicePrincipal(estate.sandbox.directory.seed_service_principal(seeded["appId"])["id"], None, ())
+    credential = graph.create_credential(seeded["id"], "first", TRUST, "")
+    others = dataclasses.replace(TRUST, subject="others")
+    writes: dict[str, t.Callable[[], object]] = {
+        "POST": lambda: graph.create_credential(seeded["id"], "login", others, ""),
+        "PATCH": lambda: graph.create_application(draft("new")),
+        "DELETE": lambda: graph.delete_service_principal(principal, "one"),
+    }
+    for method, write in writes.items():
+        estate.sandbox.world.faults.add(Fault(kind, service="graph", method=method, status=status))
+        before = estate.last_request()
+        with pytest.raises(errors.Interrupted):
+            write()
+        assert [(one.method, one.status) for one in estate.requests("graph", since=before)] == [(method, status)]
+    done = kind is Kind.ERROR_AFTER
+    names = [one.name for one in graph.credentials(seeded["id"])]
+    assert names == [credential.name, *(["login"] * done)]
+    assert (graph.application_by_unique_name("new") is not None) is done
+    assert (graph.service_principal(seeded["appId"]) is None) is done
+
+
+def test_the_service_says_when_to_look_after_a_write_in_doubt(estate: AzureEstate, graph: GraphClient) -> None:
+    estate.sandbox.world.faults.add(Fault(Kind.ERROR, service="graph", status=503, retry_after=7))
+    with pytest.raises(errors.Interrupted) as caught:
+        graph.create_application(draft("new"))
+    assert caught.value.retry_after == 7.0
 
 
 @pytest.mark.parametrize(

@@ -296,13 +296,21 @@ def test_a_lost_race_is_planned_again(estate: AzureEstate) -> None:
     assert [one.name for one in done.state.credentials] == ["by-somebody-else"]
 
 
-@pytest.mark.parametrize("kind", [Kind.CONFLICT, Kind.DROP_AFTER, Kind.THROTTLED])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.CONFLICT),
+        Fault(Kind.DROP_AFTER),
+        Fault(Kind.THROTTLED, retry_after=1),
+        *(Fault(kind, status=status) for kind in (Kind.ERROR, Kind.ERROR_AFTER) for status in (503, 504)),
+    ],
+    ids=lambda fault: "-".join(str(part) for part in (fault.kind.value, fault.status) if part),
+)
 @pytest.mark.parametrize(
     "operation", ["UpdateApplication", "CreateServicePrincipal", "CreateFederatedIdentityCredential"]
 )
-def test_a_write_that_goes_wrong_once_is_found_or_done_again(estate: AzureEstate, operation: str, kind: Kind) -> None:
-    fault = Fault(kind, service="graph", operation=operation, retry_after=1 if kind is Kind.THROTTLED else None)
-    estate.sandbox.world.faults.add(fault)
+def test_a_write_that_goes_wrong_once_is_found_or_done_again(estate: AzureEstate, operation: str, fault: Fault) -> None:
+    estate.sandbox.world.faults.add(dataclasses.replace(fault, service="graph", operation=operation))
     done = run(estate)
     assert [change.kind for change in done.changes] == [
         "Entra application",
