@@ -157,6 +157,7 @@ def _reason_not_to_ask(promtool: Promtool, wanted: Configuration) -> str:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # pylint: disable-next=ansible-bad-function  # a module's run_command knows no timeout
     return subprocess.run(  # noqa: S603  # no shell; the program is the user's choice or the one in PATH
         command,
         stdin=subprocess.DEVNULL,
