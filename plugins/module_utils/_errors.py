@@ -13,9 +13,11 @@ class AksAmpError(Exception):
 
     ``message`` says what was attempted on what and what went wrong; ``fix`` says what to do about it. ``accepted`` is
     true when a service had already accepted the write that then failed, so that its effect is there or on its way.
+    ``repeats`` is true when a rerun could not tell whether that write was made, and would make it again.
     """
 
     accepted = False
+    repeats = False
 
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(message)

@@ -58,7 +58,8 @@ class Change(t.Generic[OperationT]):
 
     ``kind`` and ``name`` identify the object for people ("IAM role", "AKS-Prometheus-AMP-Role"), ``summary`` says in
     one sentence what is changed and why. ``before`` is None for a creation, ``after`` for a deletion. ``operation``
-    is what the resource's ``apply`` executes, ``last_changed_by`` whom the service names, if it does.
+    is what the resource's ``apply`` executes, ``last_changed_by`` whom the service names, if it does. ``part`` names
+    what of the object is written where a plan may have several operations of one type for it, empty elsewhere.
     """
 
     action: Action
@@ -69,6 +70,7 @@ class Change(t.Generic[OperationT]):
     after: Document | None
     operation: OperationT
     last_changed_by: LastChange | None = None
+    part: str = ""
 
     def diff(self) -> dict[str, object]:
         """This change as Ansible shows it under ``--diff``."""
@@ -254,7 +256,12 @@ def _predict(resource: Resource[OperationT, CurrentT], retry: Retry) -> Outcome[
 
 def _same(one: Change[OperationT], other: Change[OperationT]) -> bool:
     """Whether both are the same write on the same object, whatever it looked like before."""
-    return (one.kind, one.name, one.operation) == (other.kind, other.name, other.operation)
+    return _identity(one) == _identity(other)
+
+
+def _identity(change: Change[OperationT]) -> tuple[str, str, str, type[OperationT]]:
+    """Neither the operation nor the sentence: they hold versions, documents and values that others may have changed."""
+    return change.kind, change.name, change.part, type(change.operation)
 
 
 def _among(changes: t.Iterable[Change[OperationT]], change: Change[OperationT]) -> bool:

@@ -125,7 +125,7 @@ def _partial_failure_values(failed: plan.ApplyFailed) -> dict[str, object]:
         state = ["It is not known whether the change was made."]
     if done:
         state = [*state[: int(uncertain)], f"Already done in this run: {done}."]
-    if done or uncertain:
+    if (done or uncertain) and not (isinstance(cause, errors.AksAmpError) and cause.repeats):
         state.append("A rerun continues from there.")
     return {
         **values,

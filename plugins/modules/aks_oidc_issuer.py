@@ -74,6 +74,12 @@ options:
         key and makes sure that the old one is still listed, as it is for 24 hours, so that no token is refused.
       - Refused while the issuer is off, and, unless O(force_rotation) is set, while it lists more than one key.
       - This is an act and not a state. Every run with this option rotates, or is refused.
+      - A rotation to which no answer came is not sent again. The module waits for its key instead, and when none is
+        listed after three minutes, it fails and says that it is not known whether the keys were rotated.
+      - Where the module has waited for another operation on the cluster, which may have been a rotation, it looks up to
+        three minutes for a second key before it rotates, unless O(force_rotation) is set.
+      - A rotation that ended before the run began can't be seen until its key is listed. So after a run whose end is
+        not known, look with O(report_signing_keys) before you rotate again.
     type: bool
     default: false
   force_rotation:

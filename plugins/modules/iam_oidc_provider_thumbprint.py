@@ -90,7 +90,9 @@ options:
     elements: path
     default: []
   tags:
-    description: Tags of the provider. Those with other keys stay, unless O(purge_tags) is V(true).
+    description:
+      - Tags of the provider. Those with other keys stay, unless O(purge_tags) is V(true).
+      - Keys that differ in case only are two tags of a provider.
     type: dict
     default: {}
   purge_tags:

@@ -138,7 +138,9 @@ options:
       - Prometheus asks for one hour, whatever this is.
     type: int
   tags:
-    description: Tags of the role. Those with other keys stay, unless O(purge_tags) is V(true).
+    description:
+      - Tags of the role. Those with other keys stay, unless O(purge_tags) is V(true).
+      - IAM takes keys that differ in case only for the same tag of a role.
     type: dict
     default: {}
   purge_tags:

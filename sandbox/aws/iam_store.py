@@ -76,14 +76,16 @@ class IamStore(IAMBackend):
     ) -> OpenIDConnectProvider:
         check_provider_url(url)
         _check_reserved_tags(tag["Key"] for tag in tags)
+        tagged = self._exact_tags(tags)
         host_and_path = url.removeprefix("https://")
         if f"arn:aws:iam::{self.account_id}:oidc-provider/{host_and_path}" in self.open_id_providers:
             raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
         if len(self.open_id_providers) >= self.providers_quota:
             raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {self.providers_quota}")
         provider = super().create_open_id_connect_provider(
-            url, _thumbprints(thumbprint_list), list(dict.fromkeys(client_id_list)), tags
+            url, _thumbprints(thumbprint_list), list(dict.fromkeys(client_id_list)), []
         )
+        provider.tags = tagged
         provider.create_date = provider.create_date.replace(microsecond=0)
         return provider
 
@@ -112,10 +114,25 @@ class IamStore(IAMBackend):
 
     def tag_open_id_connect_provider(self, arn: str, tags: Tags) -> None:
         _check_reserved_tags(tag["Key"] for tag in tags)
-        keys = set(self.get_open_id_connect_provider(arn).tags) | {tag["Key"].lower() for tag in tags}
-        if len(keys) > TAGS_QUOTA:
+        provider = self.get_open_id_connect_provider(arn)
+        tagged = {**provider.tags, **self._exact_tags(tags)}
+        if len(tagged) > TAGS_QUOTA:
             raise limit_exceeded(f"Cannot exceed quota for TagsPerOpenIdConnectProvider: {TAGS_QUOTA}")
-        super().tag_open_id_connect_provider(arn, tags)
+        provider.tags = tagged
+
+    def untag_open_id_connect_provider(self, arn: str, tag_keys: list[str]) -> None:
+        provider = self.get_open_id_connect_provider(arn)
+        provider.tags = {key: tag for key, tag in provider.tags.items() if key not in tag_keys}
+
+    def _exact_tags(self, tags: Tags) -> dict[str, dict[str, str]]:
+        """By their keys, with their case: only on roles and users moto is right to take no notice of it
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html, "Case sensitivity")."""
+        tagged: dict[str, dict[str, str]] = {}
+        for tag in tags:
+            self._tag_verification([tag])
+            self._check_tag_duplicate(tagged, tag["Key"])
+            tagged[tag["Key"]] = tag
+        return tagged
 
     # Roles
 
@@ -236,7 +253,18 @@ class IamStore(IAMBackend):
         own = (policy for policy in self.managed_policies.values() if not isinstance(policy, AWSManagedPolicy))
         if any(policy.name.lower() == policy_name.lower() for policy in own):
             raise AwsError("EntityAlreadyExists", f"A policy called {policy_name} already exists.", 409)
-        return super().create_policy(description, path, policy_document, policy_name, tags)
+        tagged = self._exact_tags(tags)
+        policy = super().create_policy(description, path, policy_document, policy_name, [])
+        policy.tags = tagged
+        return policy
+
+    def tag_policy(self, policy_arn: str, tags: Tags) -> None:
+        policy = self.get_policy(policy_arn)
+        policy.tags = {**policy.tags, **self._exact_tags(tags)}
+
+    def untag_policy(self, policy_arn: str, tag_keys: list[str]) -> None:
+        policy = self.get_policy(policy_arn)
+        policy.tags = {key: tag for key, tag in policy.tags.items() if key not in tag_keys}
 
     def create_policy_version(self, policy_arn: str, policy_document: str, set_as_default: bool) -> PolicyVersion:
         documents.check_managed_policy(policy_document, MANAGED_POLICY_QUOTA)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import typing as t
 
@@ -27,7 +28,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import aws
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube import kube_objects, kube_shapes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render import formats
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_logs
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import url_secrets, values_merge, yaml_text
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import url_secrets, yaml_text
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Failed
 from tests.fuzz import deeds, inputs
 from tests.fuzz.inputs import JSON, documents, edited_bytes, texts
@@ -121,7 +122,14 @@ PARSERS: t.Final = (
     Parser("resource ID of a cluster", texts(inputs.CLUSTER), lambda text: aks_ids.parse_resource_id(text, "cluster")),
     Parser("resource ID of a managed identity", texts(inputs.IDENTITY), entra.IdentityRef.parse),
     Parser("list of subscriptions", JSON, aks_inventory.subscription_ids),
-    Parser("tags", st.dictionaries(texts("team"), texts("observability"), max_size=4), aws_tags.parse_tags),
+    *(
+        Parser(
+            f"tags, case {case.value}",
+            st.dictionaries(texts("team"), texts("observability"), max_size=4),
+            functools.partial(aws_tags.parse_tags, case=case),
+        )
+        for case in aws_tags.KeyCase
+    ),
     Parser("list of thumbprints", st.lists(texts("a" * 40, "auto"), max_size=6), thumbprints.Pinning.parse),
     Parser("remote write URL", texts(inputs.URL, "https://h:99999/"), federation.normal_url),
     Parser("passwords in URLs", texts("http://u:p@proxy:3128"), url_secrets.passwords_of_urls),
@@ -136,14 +144,14 @@ PARSERS: t.Final = (
     ),
     Parser("certificate", edited_bytes(inputs.DER), deeds.certificates),
     Parser("trust anchors", edited_bytes(inputs.PEM, inputs.PEM * 2), deeds.anchors),
-    Parser("prometheus.yml", texts(inputs.CONFIG), deeds.config),
+    Parser("prometheus.yml", texts(inputs.CONFIG, inputs.CONFIG_TWICE), deeds.config),
     Parser("record of changes", texts(json.dumps(_RECORD)) | documents(_RECORD).map(json.dumps), deeds.record),
     Parser(
         "ConfigMap", documents(inputs.CONFIG_MAP_BODY), deeds.stored(deeds.SOURCE, kube_objects.CONFIG_MAP), _REFUSED
     ),
     Parser("packed Secret", documents(inputs.SECRET_BODY), deeds.stored(deeds.PACKED, kube_objects.SECRET), _REFUSED),
     Parser("workload and its pod template", documents(inputs.WORKLOAD), deeds.workload, _REFUSED),
-    Parser("Prometheus of the operator", documents(inputs.RESOURCE), deeds.resource, _REFUSED),
+    Parser("Prometheus of the operator", documents(inputs.RESOURCE, inputs.RESOURCE_TWICE), deeds.resource, _REFUSED),
     Parser("definition of the operator", st.tuples(documents(inputs.DEFINITION), JSON), deeds.definition, _REFUSED),
     Parser(
         "versions in images",
@@ -169,11 +177,7 @@ PARSERS: t.Final = (
     ),
     Parser("log of the proof in the cluster", texts(inputs.PROOF), inside_job.read_log),
     Parser("log of Prometheus", texts(inputs.LOG), rollout_logs.telling_lines),
-    Parser(
-        "Helm values and manifests",
-        texts(inputs.VALUES),
-        lambda text: values_merge.merge_values(text, deeds.FRAGMENT, place="the file"),
-    ),
+    Parser("Helm values and manifests", texts(inputs.VALUES, inputs.VALUES_TWICE), deeds.values),
     Parser("first line of a rendered file", texts("# Written by crosscloud.aks_amp"), formats.origin_of),
     Parser("cache of the inventory", documents([_CACHED]), aks_inventory.from_cache),
     Parser("drift report", documents(_report_of("c")), deeds.report, (model.NotAReport,)),

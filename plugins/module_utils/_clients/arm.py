@@ -25,6 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_er
     accepted,
     arm_errors,
     changed_meanwhile,
+    no_lost_race,
     seconds_of,
 )
 
@@ -280,7 +281,8 @@ class ArmClient:
         """Give the cluster a new key for signing service-account tokens, wait, and return the cluster then.
 
         https://learn.microsoft.com/azure/aks/use-oidc-issuer: the key before stays listed for 24 hours, but a second
-        rotation drops it. Raises Conflict and Interrupted like set_flags.
+        rotation drops it. Raises Conflict when the rotation was not accepted, Interrupted when it is not known whether
+        it was, or whether it was done before another operation took its place.
         """
         action = f"rotating the signing keys of {ref}"
         permission = f"{_ACTIONS}/rotateServiceAccountSigningKeys/action"
@@ -288,7 +290,7 @@ class ArmClient:
             poller = self._client.managed_clusters.begin_rotate_service_account_signing_keys(
                 ref.resource_group, ref.name, **self._operation_options(wait=wait)
             )
-        with accepted(), arm_errors(action, ref, f"{_ACTIONS}/read"):
+        with accepted(), no_lost_race(), arm_errors(action, ref, f"{_ACTIONS}/read"):
             _unused, url = self._result(f"The rotation of the signing keys of {ref}", poller)
             return dataclasses.replace(self.get_cluster(ref), operation_url="" if wait else url)
 

@@ -422,7 +422,7 @@ def _kind(operation: str, code: str, status: int, *, retried: bool) -> type[erro
     if code in _DENIED_CODES:
         return errors.Forbidden
     gone = code in _MISSING_CODES and not operation.startswith(_READING)  # deleted since it was read
-    if retried and (gone or code in _EXISTING_CODES):
+    if retried and (gone or code in _EXISTING_CODES | _QUOTA_CODES):
         return errors.Interrupted  # it may have been boto3's own first attempt, whose answer was lost
     if gone or code in _CONFLICT_CODES:
         return errors.Conflict

@@ -26,8 +26,8 @@ MAX_VERSIONS: t.Final = 5
 
 @dataclasses.dataclass(frozen=True)
 class ManagedPolicy:
-    """A managed policy with its default version's document. ``other_versions`` are the ids of the rest, oldest first;
-    ``uses`` counts the identities that it is attached to or that it bounds."""
+    """A managed policy with its default version's document. ``other_versions`` are the ids of the rest, oldest first,
+    empty until they are listed; ``uses`` counts the identities that it is attached to or that it bounds."""
 
     arn: str
     name: str
@@ -47,7 +47,7 @@ class IamPolicies:
         return self._header(arn) is not None
 
     def get(self, arn: str) -> ManagedPolicy | None:
-        """A policy with its document; its versions are listed only where there is more than one."""
+        """A policy with its document, its other versions not listed."""
         header = self._header(arn)
         if header is None:
             return None
@@ -61,9 +61,16 @@ class IamPolicies:
             name=str(header["PolicyName"]),
             document=document_of(version["PolicyVersion"].get("Document"), what),
             uses=int(header.get("AttachmentCount", 0)) + int(header.get("PermissionsBoundaryUsageCount", 0)),
-            other_versions=() if default == "v1" else self._other_versions(arn),
             tags=tags_of(header),
         )
+
+    def with_versions(self, found: ManagedPolicy) -> ManagedPolicy:
+        """The policy with its other versions listed, which may be newer than the default one."""
+        with aws_errors("iam", f"listing the versions of managed policy {found.arn}"):
+            pages = self._iam.get_paginator("list_policy_versions").paginate(PolicyArn=found.arn)
+            entries = [entry for page in pages for entry in page["Versions"]]
+        others = [str(entry["VersionId"]) for entry in entries if not entry["IsDefaultVersion"]]
+        return dataclasses.replace(found, other_versions=tuple(sorted(others, key=_number)))
 
     def create(self, arn: str, name: str, document: Mapping[str, t.Any], tags: Mapping[str, str]) -> None:
         with aws_errors("iam", f"creating managed policy {arn}"):
@@ -90,13 +97,6 @@ class IamPolicies:
     def _header(self, arn: str) -> Mapping[str, t.Any] | None:
         answer = read_or_none(f"reading managed policy {arn}", self._iam.get_policy, PolicyArn=arn)
         return None if answer is None else t.cast("Mapping[str, t.Any]", answer["Policy"])
-
-    def _other_versions(self, arn: str) -> tuple[str, ...]:
-        with aws_errors("iam", f"listing the versions of managed policy {arn}"):
-            pages = self._iam.get_paginator("list_policy_versions").paginate(PolicyArn=arn)
-            found = [entry for page in pages for entry in page["Versions"]]
-        others = [str(entry["VersionId"]) for entry in found if not entry["IsDefaultVersion"]]
-        return tuple(sorted(others, key=_number))
 
 
 def _number(version: str) -> tuple[int, str]:

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tags of IAM objects: what to add and what to remove. Pure.
 
-IAM keeps the case of a key but takes two keys that differ in case only for the same
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html, "Case sensitivity": the objects differ in which keys are
+the same.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 import typing as t
 
@@ -23,7 +24,18 @@ _KEY = re.compile(r"[\w\s.:/=+\-@]{1,128}")
 _VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 
 
-def parse_tags(tags: Tags) -> dict[str, str]:
+class KeyCase(enum.Enum):
+    """Whether two keys that differ in case only are two, or the same with its case kept."""
+
+    IGNORED = "ignored"  # on roles and users
+    COUNTS = "counts"  # on all other objects, such as OIDC providers and managed policies
+
+    def same(self, key: str) -> str:
+        """What a key has in common with those that are the same."""
+        return key.lower() if self is KeyCase.IGNORED else key
+
+
+def parse_tags(tags: Tags, case: KeyCase) -> dict[str, str]:
     """The user's tags, checked against IAM's rules and the collection's own key."""
     for key, value in tags.items():
         if key.lower().startswith(_RESERVED) or not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
@@ -34,7 +46,7 @@ def parse_tags(tags: Tags) -> dict[str, str]:
             )
         if key.lower() == MARK_KEY:
             raise InvalidInput(f"The tag '{key}' marks what this collection created.", fix="Choose another key.")
-    if len({key.lower() for key in tags}) < len(tags):
+    if len(set(map(case.same, tags))) < len(tags):
         raise InvalidInput("Two of the tags differ in case only.", fix="IAM takes them for the same: leave one out.")
     if len(tags) + len(MARK) > MAX_TAGS:
         raise InvalidInput(f"{len(tags)} tags are too many.", fix=f"IAM takes {MAX_TAGS}, one of which is a mark.")
@@ -46,16 +58,16 @@ def to_add(current: Tags, wanted: Tags) -> dict[str, str]:
     return {key: value for key, value in wanted.items() if current.get(key) != value}
 
 
-def to_remove(current: Tags, wanted: Tags) -> tuple[str, ...]:
+def to_remove(current: Tags, wanted: Tags, case: KeyCase) -> tuple[str, ...]:
     """The keys that nobody asked for; the collection's mark and AWS' own tags stay."""
-    kept = {key.lower() for key in wanted} | {MARK_KEY}
-    return tuple(key for key in sorted(current) if key.lower() not in kept and not key.startswith(_RESERVED))
+    kept = {*map(case.same, wanted), MARK_KEY}
+    return tuple(key for key in sorted(current) if case.same(key) not in kept and not key.startswith(_RESERVED))
 
 
-def with_added(current: Tags, added: Tags) -> dict[str, str]:
+def with_added(current: Tags, added: Tags, case: KeyCase) -> dict[str, str]:
     """The tags after some were set."""
-    replaced = {key.lower() for key in added}
-    return {**{key: value for key, value in current.items() if key.lower() not in replaced}, **added}
+    replaced = set(map(case.same, added))
+    return {**{key: value for key, value in current.items() if case.same(key) not in replaced}, **added}
 
 
 def without(current: Tags, keys: t.Collection[str]) -> dict[str, str]:

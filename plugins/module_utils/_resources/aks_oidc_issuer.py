@@ -77,6 +77,15 @@ class _NoNewKey(errors.NotReady):
     """The key set does not list the rotation's key: normal for some seconds after it."""
 
 
+def _look_first(error: errors.AksAmpError) -> None:
+    """Let the error say what to do about a rotation whose end is not known."""
+    error.repeats = True
+    error.fix = (
+        "Look again in a few minutes, with report_signing_keys and without rotate_signing_keys: another rotation would "
+        "drop the key that signed the tokens of running pods."
+    )
+
+
 class AksOidcIssuer:
     """The cluster as a resource."""
 
@@ -88,14 +97,24 @@ class AksOidcIssuer:
         self._found: ClusterRef | None = None
         self._keys_at_start: tuple[str, ...] | None = None
         self._has_written = False
+        self._unanswered: RotateKeys | None = None
         self._started = None if context.check_mode else wish.operation_url
 
     def read(self) -> Current:
         """The cluster; where it is to be changed, only once no other operation runs on it.
 
         So the operation of an earlier run, which ended half-way, is waited for as well. In check mode and without
-        ``wait``, the cluster is read as it is, and an issuer that is just being enabled is not known yet.
+        ``wait``, the cluster is read as it is, and an issuer that is just being enabled is not known yet. After a
+        rotation without an answer, its key is waited for in any case.
         """
+        try:
+            return self._read()
+        except errors.AksAmpError as error:
+            if self._unanswered is not None and not error.accepted:
+                _look_first(error)
+            raise
+
+    def _read(self) -> Current:
         ref = self._ref()
         if self._started is not None:
             started, self._started = self._started, None
@@ -109,6 +128,8 @@ class AksOidcIssuer:
         try:
             return self._current(ref, cluster, is_fresh=False)
         except (NotPublished, errors.Unreachable):
+            if self._unanswered is not None:
+                raise
             return Current(ref, cluster, PENDING)
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
@@ -142,30 +163,44 @@ class AksOidcIssuer:
         keys, discovery = current.keys, current.discovery
         if keys is None or discovery is None:
             raise AssertionError("a rotation is planned for published keys only")
-        cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.waits_for_own)
+        try:
+            cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.waits_for_own)
+        except (errors.Interrupted, errors.NotReady) as error:
+            self._unanswered = operation
+            _look_first(error)
+            raise
         if not self._wish.waits_for_own:
             return dataclasses.replace(
                 current, cluster=cluster, keys=KeySet(keys.at_start, (*keys.listed, KNOWN_AFTER_APPLY))
             )
         with accepted():
-            rotated = self._patience().retry(
-                lambda: self._new_keys(current.ref, keys.at_start, discovery), _NoNewKey, errors.Unreachable
-            )
+            rotated = self._rotated_keys(current.ref, keys.at_start, discovery, operation)
+        return dataclasses.replace(current, cluster=cluster, keys=rotated)
+
+    def _rotated_keys(
+        self, ref: ClusterRef, at_start: tuple[str, ...], discovery: Discovery, operation: RotateKeys
+    ) -> KeySet:
+        """The key set with the new key of a rotation, which is waited for. Raises NotReady when it does not come, or
+        when the old one is gone."""
+        rotated = self._patience().retry(
+            lambda: self._new_keys(ref, at_start, discovery), _NoNewKey, errors.Unreachable
+        )
+        with accepted():
             if rotated.dropped and not operation.drops_oldest:
                 raise errors.NotReady(
-                    f"The signing keys of {current.ref} were rotated, but the issuer no longer lists "
+                    f"The signing keys of {ref} were rotated, but the issuer no longer lists "
                     f"{', '.join(rotated.dropped)}: tokens that it signed are refused from now on.",
                     fix="Restart the pods that use such tokens, so that they get new ones.",
                 )
-        return dataclasses.replace(current, cluster=cluster, keys=rotated)
+        return rotated
 
     def _new_keys(self, ref: ClusterRef, at_start: tuple[str, ...], discovery: Discovery) -> KeySet:
         keys = KeySet(at_start, signing_key_ids(self._http, discovery.jwks_uri))
         if not keys.new:
-            raise _NoNewKey(
-                f"The signing keys of {ref} were rotated, but the issuer does not list a new key yet.",
-                fix="Look again in a few minutes, with report_signing_keys.",
-            )
+            were = "were" if self._unanswered is None else "may have been"
+            error = _NoNewKey(f"The signing keys of {ref} {were} rotated, but the issuer does not list a new key yet.")
+            _look_first(error)
+            raise error
         return keys
 
     def _current(self, ref: ClusterRef, cluster: Cluster, *, is_fresh: bool) -> Current:
@@ -176,20 +211,34 @@ class AksOidcIssuer:
             discovery = self._patience().retry(lambda: self._discover(ref, cluster), NotPublished, errors.Unreachable)
         else:
             discovery = self._discover(ref, cluster)
-        return Current(ref, cluster, discovery, self._keys(discovery))
+        return Current(ref, cluster, discovery, self._keys(ref, discovery, is_fresh=is_fresh))
 
     def _discover(self, ref: ClusterRef, cluster: Cluster) -> Discovery:
         if not cluster.issuer_url:
             raise errors.NotReady(f"{ref} has an OIDC issuer but shows no URL of it.", fix="Run again in a minute.")
         return discover(self._http, cluster.issuer_url)
 
-    def _keys(self, discovery: Discovery) -> KeySet | None:
+    def _keys(self, ref: ClusterRef, discovery: Discovery, *, is_fresh: bool) -> KeySet | None:
+        """The key set; after a rotation without an answer, once its key is listed: a second one would drop the old key.
+        Raises NotReady when it does not come."""
         if not self._wish.needs_keys:
             return None
-        listed = signing_key_ids(self._http, discovery.jwks_uri)
+        if self._keys_at_start is not None and self._unanswered is not None:
+            return self._rotated_keys(ref, self._keys_at_start, discovery, self._unanswered)
+        awaits = is_fresh and self._wish.rotate_signing_keys and not self._wish.force_rotation
+        listed = self._settled_key_ids(discovery) if awaits else signing_key_ids(self._http, discovery.jwks_uri)
         if self._keys_at_start is None:
             self._keys_at_start = listed
         return KeySet(self._keys_at_start, listed)
+
+    def _settled_key_ids(self, discovery: Discovery) -> tuple[str, ...]:
+        """The key set after an operation, which may have been a rotation: then its key is given some time to appear."""
+
+        def several() -> tuple[str, ...] | None:
+            listed = signing_key_ids(self._http, discovery.jwks_uri)
+            return listed if len(listed) > 1 else None
+
+        return self._patience().until(several) or signing_key_ids(self._http, discovery.jwks_uri)
 
     def _patience(self) -> Patience:
         return Patience(

@@ -120,7 +120,7 @@ class Wish:
             client_ids=client_ids,
             purge_client_ids=params.flag("purge_client_ids"),
             pinning=Pinning.parse(params.texts("thumbprints")),
-            tags=aws_tags.parse_tags(params.text_map("tags")),
+            tags=aws_tags.parse_tags(params.text_map("tags"), aws_tags.KeyCase.COUNTS),
             purge_tags=params.flag("purge_tags"),
             state=State.from_params(params),
             force=params.flag("force"),
@@ -221,7 +221,7 @@ def _updated(provider: Provider, operation: Update) -> Provider:
         case SetThumbprints(thumbprints):
             return dataclasses.replace(provider, thumbprints=thumbprints)
         case SetTags(tags):
-            return dataclasses.replace(provider, tags=aws_tags.with_added(provider.tags, tags))
+            return dataclasses.replace(provider, tags=aws_tags.with_added(provider.tags, tags, aws_tags.KeyCase.COUNTS))
         case RemoveTags(keys):
             return dataclasses.replace(provider, tags=aws_tags.without(provider.tags, keys))
 
@@ -301,7 +301,7 @@ def _updates(provider: Provider, wish: Wish, decision: Decision, current: Curren
     if decision.thumbprints is not None and decision.differs_from(provider.thumbprints):
         yield SetThumbprints(decision.thumbprints), _thumbprint_summary(provider, decision.thumbprints, current.chains)
     added = aws_tags.to_add(provider.tags, wish.tags)
-    tags = len(aws_tags.with_added(provider.tags, added))
+    tags = len(aws_tags.with_added(provider.tags, added, aws_tags.KeyCase.COUNTS))
     if tags > aws_tags.MAX_TAGS:
         raise errors.Refused(
             f"The provider {provider.arn} would have {tags} tags, and IAM takes {aws_tags.MAX_TAGS}.",
@@ -309,7 +309,7 @@ def _updates(provider: Provider, wish: Wish, decision: Decision, current: Curren
         )
     if added:
         yield SetTags(added), f"Set the tags {', '.join(sorted(added))}."
-    removed = aws_tags.to_remove(provider.tags, wish.tags) if wish.purge_tags else ()
+    removed = aws_tags.to_remove(provider.tags, wish.tags, aws_tags.KeyCase.COUNTS) if wish.purge_tags else ()
     if removed:
         yield RemoveTags(removed), f"Remove the tags {', '.join(removed)}."
     if wish.purge_client_ids:
@@ -345,6 +345,7 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
         after=_document(after.provider),
         operation=operation,
         last_changed_by=last_change.of_tags(before.provider.tags) if before.provider is not None else None,
+        part=operation.client_id if isinstance(operation, (AddClientId, RemoveClientId)) else "",
     )
 
 

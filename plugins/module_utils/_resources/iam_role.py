@@ -28,8 +28,9 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_ro
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import AwsAccount, Issuer, RoleArn
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import trust_merge
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.policy import statements
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam.policy import equivalent, statements
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AwsAuth, Params, State
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import is_marked
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Change, Plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role_absent, iam_role_plan
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.iam_role_operations import (
@@ -86,6 +87,7 @@ class RoleResource:
         self._patience = patience
         self._roles = IamRoles(session)
         self._policies = IamPolicies(session)
+        self._was_attached = False
 
     def read(self) -> Current:
         """The account is that of the role's ARN where there is a role, which saves a call."""
@@ -106,9 +108,11 @@ class RoleResource:
     def _with_everything(self, current: Current) -> Current:
         """The same with all that is in the role; a managed policy of the wished name is looked into whatever
         ``policy_type`` is, for it may be what an earlier run attached."""
-        name, arn = self._wish.name, self._wish.policy_arn(current.account)
+        name, managed = self._wish.name, current.managed
         attached = self._roles.attached_policy_arns(name)
-        managed = self._policies.get(arn) if current.managed is None and arn in attached else current.managed
+        if managed is None and self._wish.policy_arn(current.account) in attached:
+            self._was_attached = True
+            managed = self._managed_policy(current.account)
         return dataclasses.replace(
             current,
             inline=self._all_inline_policies(),
@@ -131,9 +135,18 @@ class RoleResource:
         return {other: document for other, document in found.items() if document is not None}
 
     def _managed_policy(self, account: AwsAccount) -> ManagedPolicy | None:
-        if self._wish.policy_type is PolicyType.INLINE:
+        """The managed policy of the wished name, where there is one to look for: also one that this run has found
+        attached, once the role is gone."""
+        if self._wish.policy_type is PolicyType.INLINE and not self._was_attached:
             return None
-        return self._policies.get(self._wish.policy_arn(account))
+        found = self._policies.get(self._wish.policy_arn(account))
+        return found if found is None or not self._needs_versions(found) else self._policies.with_versions(found)
+
+    def _needs_versions(self, found: ManagedPolicy) -> bool:
+        """Whether a version may have to come, or all of them to go; else the list is not worth a call."""
+        if self._wish.state is State.ABSENT:
+            return is_marked(dict(found.tags))
+        return not equivalent(found.document, self._wish.permission)
 
     def _gone(self, role: Role, account: AwsAccount) -> frozenset[Issuer]:
         """The issuers whose statements shall be pruned because IAM has no provider for them."""

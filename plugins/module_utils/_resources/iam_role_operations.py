@@ -192,6 +192,6 @@ def _updated(role: Role, operation: RoleUpdate) -> Role:
         case SetBoundary(policy_arn):
             return dataclasses.replace(role, permissions_boundary=policy_arn)
         case SetTags(tags):
-            return dataclasses.replace(role, tags=aws_tags.with_added(role.tags, tags))
+            return dataclasses.replace(role, tags=aws_tags.with_added(role.tags, tags, aws_tags.KeyCase.IGNORED))
         case RemoveTags(keys):
             return dataclasses.replace(role, tags=aws_tags.without(role.tags, keys))

@@ -203,7 +203,7 @@ def _setting_steps(role: Role, wish: Wish) -> t.Iterator[Step]:
     added = aws_tags.to_add(role.tags, wish.tags)
     if added:
         yield SetTags(added), f"Set the tags {', '.join(sorted(added))}."
-    removed = aws_tags.to_remove(role.tags, wish.tags) if wish.purge_tags else ()
+    removed = aws_tags.to_remove(role.tags, wish.tags, aws_tags.KeyCase.IGNORED) if wish.purge_tags else ()
     if removed:
         yield RemoveTags(removed), f"Remove the tags {', '.join(removed)}."
 
@@ -390,7 +390,7 @@ def _require_policy_length(wish: Wish) -> None:
 
 def _change(wish: Wish, operation: Operation, summary: str, before: Current, after: Current) -> Change[Operation]:
     """One write as people see it: trust policy, inline and managed policy are objects of their own."""
-    action, kind, name = Action.UPDATE, ROLE, wish.name
+    action, kind, name, part = Action.UPDATE, ROLE, wish.name, ""
     documents: tuple[Document | None, Document | None]
     match operation:
         case Create():
@@ -413,12 +413,12 @@ def _change(wish: Wish, operation: Operation, summary: str, before: Current, aft
         case DeletePolicyVersion() | DeleteManagedPolicy():
             kind, name, content = _gone(operation, before.existing_policy)
             action, documents = Action.DELETE, (content, None)
-        case Attach() | Detach() | LeaveInstanceProfile():
+        case Attach(part) | Detach(part) | LeaveInstanceProfile(part):
             documents = (_attachments(before), _attachments(after))
         case _:
             documents = (_settings(before.existing), _settings(after.existing))
     keeper = last_change.of_tags(_tags(before, operation)) if action is Action.UPDATE else None
-    return Change(action, kind, name, summary, documents[0], documents[1], operation, keeper)
+    return Change(action, kind, name, summary, documents[0], documents[1], operation, keeper, part)
 
 
 def _gone(operation: DeletePolicyVersion | DeleteManagedPolicy, found: ManagedPolicy) -> tuple[str, str, Document]:

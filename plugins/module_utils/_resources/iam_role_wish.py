@@ -158,7 +158,8 @@ class Wish:
             description=params.optional_text("description"),
             permissions_boundary=params.optional_text("permissions_boundary"),
             max_session_duration=params.optional_integer("max_session_duration"),
-            tags=aws_tags.parse_tags(params.text_map("tags")),
+            # They go to the managed policy as well, which takes whatever a role takes.
+            tags=aws_tags.parse_tags(params.text_map("tags"), aws_tags.KeyCase.IGNORED),
             purge_tags=params.flag("purge_tags"),
             trust_policy_max_length=params.integer("trust_policy_max_length"),
             prune_issuers=tuple(map(Issuer.parse, params.texts("prune_issuers"))),

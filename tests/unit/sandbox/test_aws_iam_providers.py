@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import typing as t
 
 import pytest
@@ -203,10 +204,22 @@ def test_tags(aws: Aws) -> None:
     iam = aws.iam()
     arn = {"OpenIDConnectProviderArn": PROVIDER_ARN}
     iam.tag_open_id_connect_provider(**arn, Tags=[{"Key": "owner", "Value": "you"}, {"Key": "a", "Value": ""}])
+    iam.tag_open_id_connect_provider(**arn, Tags=[{"Key": "owner", "Value": "she"}])
     tags = iam.list_open_id_connect_provider_tags(**arn)["Tags"]
-    assert sorted((tag["Key"], tag["Value"]) for tag in tags) == [("a", ""), ("owner", "you")]
-    iam.untag_open_id_connect_provider(**arn, TagKeys=["A"])
-    assert provider(aws)["Tags"] == [{"Key": "owner", "Value": "you"}]
+    assert sorted((tag["Key"], tag["Value"]) for tag in tags) == [("Owner", "me"), ("a", ""), ("owner", "she")]
+    iam.untag_open_id_connect_provider(**arn, TagKeys=["A", "Owner"])
+    assert sorted(tag["Key"] for tag in provider(aws)["Tags"]) == ["a", "owner"]
+
+
+def test_case_tells_the_keys_of_tags_apart_and_no_key_comes_twice(aws: Aws) -> None:
+    two = [{"Key": "Costcenter", "Value": "1"}, {"Key": "costcenter", "Value": "2"}]
+    create(aws, Tags=two)
+    assert sorted(provider(aws)["Tags"], key=lambda tag: str(tag["Key"])) == two
+    tag = aws.iam().tag_open_id_connect_provider
+    assert failure(lambda: tag(OpenIDConnectProviderArn=PROVIDER_ARN, Tags=[two[0], two[0]]))[:2] == (
+        400,
+        "InvalidInput",
+    )
 
 
 def test_tags_of_aws_itself_are_refused(aws: Aws) -> None:
@@ -221,9 +234,10 @@ def test_tags_of_aws_itself_are_refused(aws: Aws) -> None:
 def test_fifty_tags_are_the_limit(aws: Aws) -> None:
     create(aws, Tags=[{"Key": f"k{number}", "Value": ""} for number in range(50)])
     tag = aws.iam().tag_open_id_connect_provider
-    tag(OpenIDConnectProviderArn=PROVIDER_ARN, Tags=[{"Key": "K7", "Value": "x"}])
-    more = [{"Key": "one more", "Value": ""}]
-    assert failure(lambda: tag(OpenIDConnectProviderArn=PROVIDER_ARN, Tags=more))[:2] == (409, "LimitExceeded")
+    tag(OpenIDConnectProviderArn=PROVIDER_ARN, Tags=[{"Key": "k7", "Value": "x"}])
+    for key in ("one more", "K7"):
+        more = functools.partial(tag, OpenIDConnectProviderArn=PROVIDER_ARN, Tags=[{"Key": key, "Value": ""}])
+        assert failure(more)[:2] == (409, "LimitExceeded")
 
 
 def test_deleting(aws: Aws) -> None:

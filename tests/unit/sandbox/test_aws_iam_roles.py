@@ -433,6 +433,17 @@ def test_what_is_still_in_a_role_stands_against_its_deletion(aws: Aws) -> None:
     assert failure(lambda: iam.delete_role(RoleName=ROLE)) == NO_SUCH_ROLE
 
 
+def test_case_tells_the_keys_of_a_managed_policy_s_tags_apart(aws: Aws) -> None:
+    iam, document = aws.iam(), json.dumps(policy(allow("aps:RemoteWrite")))
+    two = [{"Key": "Costcenter", "Value": "1"}, {"Key": "costcenter", "Value": "2"}]
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=document, Tags=two)["Policy"]["Arn"]
+    assert iam.list_policy_tags(PolicyArn=arn)["Tags"] == two
+    iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "COSTCENTER", "Value": "3"}])
+    iam.untag_policy(PolicyArn=arn, TagKeys=["costcenter", "costCenter"])
+    found = {tag["Key"]: tag["Value"] for tag in iam.get_policy(PolicyArn=arn)["Policy"]["Tags"]}
+    assert found == {"Costcenter": "1", "COSTCENTER": "3"}
+
+
 def test_managed_policies_have_names_sizes_versions_and_users(aws: Aws) -> None:
     create(aws)
     iam = aws.iam()

@@ -361,6 +361,100 @@ def test_a_write_without_an_answer_is_reported_exactly_once(done: list[bool]) ->
     assert register.writes == 2
 
 
+class Parts(Silent):
+    """The numbers are parts of one object."""
+
+    def plan(self, current: Values) -> Plan[tuple[str, int], Values]:
+        planned = super().plan(current)
+        changes = (dataclasses.replace(change, name="all", part=change.name) for change in planned.changes)
+        return dataclasses.replace(planned, changes=tuple(changes))
+
+
+@given(done=st.lists(st.booleans(), max_size=3))
+def test_a_write_without_an_answer_is_told_from_those_to_other_parts_of_its_object(done: list[bool]) -> None:
+    register = Parts({}, {"a": 1, "b": 2})
+    register.done = done
+    outcome = run_within(register, Clock(600.0))
+    assert [change.part for change in outcome.changes] == ["a", "b"]
+    assert register.writes == 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Rewrite:
+    """A whole document, put in the place of the version that was read."""
+
+    document: Values
+    version: int
+
+
+class Refusal(Exception):
+    """The service refuses a write for good."""
+
+
+@dataclasses.dataclass
+class Shared:
+    """A document into which others write whenever nobody looks. ``stored`` says what became of the first writes, none
+    of which is answered; the next one is answered, or ``refused``."""
+
+    stored: list[bool]
+    refused: bool
+    document: Values = dataclasses.field(default_factory=lambda: {"z": 0})
+    version: int = 0
+    made: int = 0
+
+    def read(self) -> Rewrite:
+        return Rewrite(dict(self.document), self.version)
+
+    def plan(self, current: Rewrite) -> Plan[Rewrite, Rewrite]:
+        if "a" in current.document:
+            return Plan((), current)
+        after = Rewrite({**current.document, "a": 1}, current.version)
+        summary = f"Add a beside {current.document['z']}."
+        change = Change(Action.UPDATE, "document", "x", summary, current.document, after.document, after)
+        return Plan((change,), after)
+
+    def apply(self, change: Change[Rewrite], current: Rewrite) -> Rewrite:  # noqa: ARG002  # the protocol
+        assert change.operation.version == self.version
+        if not self.stored and self.refused:
+            raise Refusal
+        if not self.stored or self.stored[0]:
+            self.document, self.version = dict(change.operation.document), self.version + 1
+            self.made += 1
+        if self.stored:
+            self.stored.pop(0)
+            raise Silence
+        return self.read()
+
+    def sleep(self, _seconds: float) -> None:
+        self.document["z"] += 1
+        self.version += 1
+
+
+def told(shared: Shared) -> tuple[int, bool]:
+    """How many changes a run reports, and whether it tells of a doubt."""
+    retry = Retry(
+        is_conflict=lambda error: isinstance(error, Race),
+        delay_of=lambda _: None,
+        is_uncertain=lambda error: isinstance(error, Silence),
+        sleep=shared.sleep,
+        attempts=3,
+    )
+    try:
+        return len(converge(shared, check_mode=False, retry=retry).changes), False
+    except ApplyFailed as failure:
+        return len(failure.done), failure.uncertain
+
+
+@given(stored=st.lists(st.booleans(), max_size=3), refused=st.booleans())
+def test_a_write_in_doubt_counts_as_made_only_when_it_was_however_often_others_write(
+    stored: list[bool], refused: bool
+) -> None:
+    made = any(stored) or not refused
+    shared = Shared(list(stored), refused)
+    assert told(shared) == (int(made), bool(stored) and not made)
+    assert shared.made == int(made)
+
+
 class Late(Silent):
     """Shows what it has done after ``hidden`` further reads only; until then a repetition is a lost race."""
 

@@ -94,6 +94,17 @@ def test_a_write_without_an_answer_is_never_called_undone(done: tuple[Change[Non
     assert failure_values(failed)["msg"] == f"Bad. {told}"
 
 
+@pytest.mark.parametrize("done", [(), (change("a"),)])
+def test_a_write_that_a_rerun_would_repeat_is_not_said_to_be_continued(done: tuple[Change[None], ...]) -> None:
+    failed = ApplyFailed(done, change("b"), uncertain=True)
+    cause = errors.NotReady("It may be there.", fix="Look first.")
+    cause.repeats = True
+    failed.__cause__ = cause
+    earlier = "".join(f" Already done in this run: {one.summary}" for one in done)
+    told = f"It may be there. Look first. It is not known whether the change was made.{earlier}"
+    assert failure_values(failed)["msg"] == told
+
+
 def test_a_failed_check_returns_its_findings_with_the_message() -> None:
     error = errors.CheckFailed("The chain is broken.", facts={"healthy": False, "links": []})
     assert failure_values(error) == {"healthy": False, "links": [], "msg": "The chain is broken."}

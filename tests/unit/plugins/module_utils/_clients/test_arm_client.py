@@ -266,6 +266,14 @@ def test_a_rotation_on_a_busy_cluster_is_a_lost_race() -> None:
         client(script).rotate_signing_keys(REF)
 
 
+def test_a_rotation_that_had_begun_is_no_lost_race() -> None:
+    """Another rotation would drop the key that it may have replaced."""
+    taken = {"name": "o", "status": "Canceled", "error": {"code": "OperationPreempted", "message": "Preempted."}}
+    script = Script(Answer(202, "", {"Azure-AsyncOperation": OPERATION}), Answer(200, taken))
+    with pytest.raises(errors.Interrupted, match="OperationPreempted"):
+        client(script).rotate_signing_keys(REF)
+
+
 def test_the_right_to_rotate_is_named() -> None:
     script = Script(Answer(403, {"error": {"code": "AuthorizationFailed", "message": "No."}}))
     with pytest.raises(errors.Forbidden) as caught:

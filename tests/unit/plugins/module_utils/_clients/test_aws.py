@@ -37,8 +37,10 @@ def auth(transport: Transport | None = None, **values: t.Any) -> AwsAuth:
     return AwsAuth(transport=transport or Transport(), **values)
 
 
-def refused(code: str, message: str, *, operation: str = "get_role", status: int = 403) -> errors.CloudError:
-    """What a module gets when IAM refuses an operation with this code."""
+def refused(
+    code: str, message: str, *, operation: str = "get_role", status: int = 403, retries: int = 0
+) -> errors.CloudError:
+    """What a module gets when IAM refuses an operation with this code, after boto3 has repeated it so often."""
     client = aws_client(auth(region="eu-west-1", **KEYS), "iam")
     with Stubber(client) as stub:
         stub.add_client_error(
@@ -46,7 +48,7 @@ def refused(code: str, message: str, *, operation: str = "get_role", status: int
             service_error_code=code,
             service_message=message,
             http_status_code=status,
-            response_meta={"RequestId": "c0ffee"},
+            response_meta={"RequestId": "c0ffee", "RetryAttempts": retries},
         )
         with pytest.raises(errors.CloudError) as caught, aws_errors("iam", "reading IAM role r"):
             getattr(client, operation)(RoleName="r")
@@ -245,6 +247,13 @@ def test_lost_races_are_conflicts(code: str) -> None:
 def test_what_was_deleted_before_a_write_is_a_conflict() -> None:
     assert isinstance(refused("NoSuchEntity", "not found", operation="update_role"), errors.Conflict)
     assert not isinstance(refused("NoSuchEntity", "not found"), errors.Conflict)
+
+
+@pytest.mark.parametrize("code", ["NoSuchEntity", "EntityAlreadyExists", "LimitExceeded"])
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_refuses_a_repeated_write_may_be_what_its_first_attempt_did(code: str, retries: int) -> None:
+    error = refused(code, "no", operation="delete_role", status=409, retries=retries)
+    assert isinstance(error, errors.Interrupted) is (retries == 1)
 
 
 @pytest.mark.parametrize("code", ["InvalidClientTokenId", "InvalidSignatureException", "ExpiredToken"])

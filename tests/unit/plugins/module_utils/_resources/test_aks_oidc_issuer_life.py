@@ -16,10 +16,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation imp
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import aks_oidc_issuer
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.aks_oidc_issuer import DEFINITION
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Result, failure_values, result_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import (
+    Context,
+    Result,
+    failure_values,
+    result_values,
+)
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from sandbox.world import AZURE_SUBSCRIPTION, Settings
-from tests.unit.plugins.azure_estate import RESOURCE_GROUP, AzureEstate, context
+from tests.unit.plugins.azure_estate import RESOURCE_GROUP, AzureEstate, FastClock, context
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,6 +205,148 @@ def test_a_rotation_without_an_answer_is_not_repeated(estate: AzureEstate, monke
     assert len(done.changes) == 1
     assert len(estate.writes()) == 1
     assert len(estate.sandbox.cluster("finished").listed_keys) == 2
+
+
+ROTATE: t.Final = "ManagedClusters_RotateServiceAccountSigningKeys"
+LOST: t.Final = (
+    Fault(Kind.DROP_AFTER, operation=ROTATE),
+    Fault(Kind.ERROR_AFTER, operation=ROTATE, status=502),
+    Fault(Kind.UNREADABLE_AFTER, operation=ROTATE, code="page"),
+)
+
+
+def list_late(estate: AzureEstate, clock: FastClock, seconds: float) -> None:
+    """Let the issuer list a new key only some time later than the cluster signs with it."""
+    cluster = estate.sandbox.cluster("finished")
+    before = [key.jwk() for key in cluster.listed_keys]
+    cluster.published_keys = lambda: before if clock.slept < seconds else [key.jwk() for key in cluster.listed_keys]
+
+
+def rotate(estate: AzureEstate, clock: FastClock, **values: t.Any) -> Result:
+    params = estate.cluster_params(DEFINITION.spec, "finished", rotate_signing_keys=True, **values)
+    return DEFINITION.run(params, context(clock=clock))
+
+
+def posts(estate: AzureEstate) -> int:
+    return len([one for one in estate.requests("arm") if one.operation == ROTATE])
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.kind.value)
+def test_a_rotation_whose_answer_is_lost_is_not_sent_again_while_its_key_is_listed_late(
+    estate: AzureEstate, fault: Fault, force: bool
+) -> None:
+    if force:
+        run(estate, rotate_signing_keys=True)
+    before, sent, clock = token_of(estate), posts(estate), FastClock()
+    list_late(estate, clock, 60.0)
+    estate.sandbox.faults.add(fault)
+    done = rotate(estate, clock, force_rotation=force)
+    assert posts(estate) - sent == 1
+    assert len(done.changes) == 1
+    assert [entry["state"] for entry in t.cast("list[dict[str, str]]", done.facts["signing_keys"])] == ["new", "old"]
+    assert login_works(estate, before)
+
+
+@pytest.mark.parametrize(
+    ("fault", "wait"),
+    [*((fault, True) for fault in (*LOST, Fault(Kind.DROP_BEFORE, operation=ROTATE))), (LOST[0], False)],
+    ids=["drop-after", "error-after", "page-after", "drop-before", "drop-after-without-waiting"],
+)
+def test_a_rotation_whose_answer_is_lost_and_whose_key_never_shows_ends_open(
+    estate: AzureEstate, fault: Fault, wait: bool
+) -> None:
+    clock = FastClock()
+    list_late(estate, clock, 3600.0)
+    estate.sandbox.faults.add(fault)
+    with pytest.raises(ApplyFailed) as caught:
+        rotate(estate, clock, wait=wait)
+    assert posts(estate) == 1
+    assert 120.0 <= clock.slept <= 200.0  # of the three minutes, some really pass
+    message = str(failure_values(caught.value)["msg"])
+    assert message.startswith(
+        "The signing keys of AKS cluster finished in resource group rg-fleet may have been rotated"
+    )
+    assert message.endswith(" It is not known whether the change was made.")
+    assert "with report_signing_keys and without rotate_signing_keys" in message
+
+
+def test_what_can_not_be_read_after_a_rotation_leaves_its_end_open(estate: AzureEstate) -> None:
+    faults = estate.sandbox.faults
+    faults.add(LOST[0])
+    faults.add(Fault(Kind.ERROR, operation="JsonWebKeySet", nth=2, times=None))
+    with pytest.raises(ApplyFailed) as caught:
+        rotate(estate, FastClock())
+    assert posts(estate) == 1
+    message = str(failure_values(caught.value)["msg"])
+    assert "reading the key set" in message
+    assert "without rotate_signing_keys" in message
+    assert message.endswith(" It is not known whether the change was made.")
+
+
+def test_a_rotation_whose_answer_is_lost_with_the_old_key_is_reported(estate: AzureEstate) -> None:
+    cluster = estate.sandbox.cluster("finished")
+    cluster.published_keys = lambda: [cluster.signing_key.jwk()]
+    estate.sandbox.faults.add(LOST[0])
+    with pytest.raises(ApplyFailed) as caught:
+        rotate(estate, FastClock())
+    assert posts(estate) == 1
+    values = failure_values(caught.value)
+    assert "no longer lists" in str(values["msg"])
+    assert str(values["msg"]).endswith("Restart the pods that use such tokens, so that they get new ones.")
+    assert values["changed"] is True
+
+
+@pytest.mark.parametrize("code", ["OperationPreempted", "OriginalEtagNotExpect"])
+def test_a_rotation_in_whose_place_came_another_operation_is_not_sent_again(estate: AzureEstate, code: str) -> None:
+    estate.sandbox.world.settings.aks_operation_error = code
+    with pytest.raises(ApplyFailed) as caught:
+        rotate(estate, FastClock())
+    assert posts(estate) == 1
+    assert "It is not known whether the change was made." in str(failure_values(caught.value)["msg"])
+
+
+def test_a_rotation_that_was_refused_is_sent_again(estate: AzureEstate) -> None:
+    estate.sandbox.faults.add(Fault(Kind.CONFLICT, operation=ROTATE))
+    assert len(rotate(estate, FastClock()).changes) == 1
+    assert posts(estate) == 2
+
+
+def test_a_rotation_that_takes_too_long_is_not_asked_for_again_by_its_failure(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_seconds = 30.0
+    clock = FastClock()
+    with pytest.raises(ApplyFailed) as caught:
+        DEFINITION.run(
+            estate.cluster_params(DEFINITION.spec, "finished", rotate_signing_keys=True, wait_timeout=1),
+            Context(check_mode=False, sleep=clock.sleep, monotonic=lambda: clock.monotonic() * 10_000),
+        )
+    values = failure_values(caught.value)
+    assert "was accepted, but is not finished after 1 minutes" in str(values["msg"])
+    assert "without rotate_signing_keys" in str(values["msg"])
+    assert "un again" not in str(values["msg"])
+    assert values["changed"] is True
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_rotation_that_another_run_began_is_seen_though_its_key_is_listed_late(
+    estate: AzureEstate, follows: bool
+) -> None:
+    clock = FastClock()
+    list_late(estate, clock, 60.0)
+    estate.sandbox.world.settings.aks_operation_seconds = 0.4
+    started = rotate(estate, clock, wait=False)
+    with pytest.raises(errors.Refused, match="lists 2 signing keys"):
+        rotate(estate, clock, operation_url=started.facts["operation_url"] if follows else None)
+    assert posts(estate) == 1
+
+
+def test_after_an_operation_that_was_no_rotation_the_keys_are_rotated(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_seconds = 0.4
+    run(estate, workload_identity=False, wait=False)
+    clock = FastClock()
+    assert len(rotate(estate, clock).changes) == 1
+    assert posts(estate) == 1
+    assert clock.slept >= 120.0
 
 
 def test_a_rotation_that_lost_the_old_key_is_reported(estate: AzureEstate, monkeypatch: pytest.MonkeyPatch) -> None:

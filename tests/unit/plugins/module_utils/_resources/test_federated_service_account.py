@@ -19,7 +19,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_obje
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_record import RECORD_ANNOTATION
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import KubeAuth, Params, State
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import LastChange, Told
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import ApplyFailed, LastChange, Told
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import federated_service_account as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.federated_service_account import (
     Account,
@@ -33,7 +33,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.serv
     occupants_of,
     users_of,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, failure_values
 from sandbox import manifests
 from sandbox.faults import Fault, Kind
 from sandbox.kubernetes.access import Rule
@@ -146,7 +146,13 @@ def sandbox(running: Sandbox) -> Sandbox:
     return running
 
 
-def run(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Result:
+def run(
+    sandbox: Sandbox,
+    *,
+    check_mode: bool = False,
+    sleep: t.Callable[[float], None] = lambda _: None,
+    **options: t.Any,
+) -> Result:
     values = {
         **dict.fromkeys(resource.ARGUMENT_SPEC.options),
         "kubeconfig": str(sandbox.kubeconfig),
@@ -158,7 +164,7 @@ def run(sandbox: Sandbox, *, check_mode: bool = False, **options: t.Any) -> Resu
         "state": "present",
         **options,
     }
-    return resource.DEFINITION.run(Params(values), Context(check_mode=check_mode, sleep=lambda _: None))
+    return resource.DEFINITION.run(Params(values), Context(check_mode=check_mode, sleep=sleep))
 
 
 def test_check_mode_predicts_and_writes_nothing_even_without_a_namespace(sandbox: Sandbox) -> None:
@@ -217,6 +223,47 @@ def test_what_can_not_be_is_refused_before_any_write(sandbox: Sandbox) -> None:
     with pytest.raises(errors.NotFound, match="no namespace nowhere"):
         run(sandbox, namespace="nowhere", create_namespace=False)
     assert not any(request.write for request in sandbox.world.log.since())
+
+
+# --- a write in doubt -------------------------------------------------------------------------------------------------
+
+
+def account_of_others(label: str) -> dict[str, t.Any]:
+    metadata = {"name": "prometheus-sa", "namespace": "monitoring", "labels": {USE: label}}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+
+@pytest.mark.parametrize("label", ["false", "disabled"], ids=["as-it-was", "another"])
+def test_an_update_that_was_not_stored_is_told_once_whatever_others_write_meanwhile(
+    sandbox: Sandbox, label: str
+) -> None:
+    api_server = sandbox.api_server("fresh")
+    api_server.seed(account_of_others("false"))
+    sandbox.faults.add(Fault(Kind.ERROR, operation="patch serviceaccounts", status=504))
+
+    def others_write(_seconds: float) -> None:
+        api_server.seed(account_of_others(label))
+
+    (change,) = run(sandbox, sleep=others_write).changes
+    assert f"from {label} to true" in change.summary
+
+
+@pytest.mark.parametrize("label", ["false", "disabled"], ids=["as-it-was", "another"])
+def test_an_update_that_was_not_stored_and_is_refused_then_is_not_told_as_done(sandbox: Sandbox, label: str) -> None:
+    api_server = sandbox.api_server("fresh")
+    api_server.seed(account_of_others("false"))
+    sandbox.faults.add(Fault(Kind.ERROR, operation="patch serviceaccounts", status=504))
+
+    def others_write_and_take_the_right_away(_seconds: float) -> None:
+        api_server.seed(account_of_others(label))
+        api_server.set_controller_rules([Rule(verbs=("get",), resources=("serviceaccounts",))])
+
+    with pytest.raises(ApplyFailed) as caught:
+        run(sandbox, sleep=others_write_and_take_the_right_away)
+    values = failure_values(caught.value)
+    assert isinstance(caught.value.__cause__, errors.Forbidden)
+    assert (values["changed"], values["changes"]) == (False, [])
+    assert "It is not known whether the change was made." in str(values["msg"])
 
 
 # --- absent -----------------------------------------------------------------------------------------------------------

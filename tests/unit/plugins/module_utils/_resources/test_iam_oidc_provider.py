@@ -145,6 +145,15 @@ def test_tags() -> None:
     assert plan.predicted.provider.tags == {"team": "x", **MARK}
 
 
+def test_a_tag_whose_key_differs_in_case_only_is_another_one() -> None:
+    wish = dataclasses.replace(WISH, tags={"costcenter": "2"}, purge_tags=True)
+    plan = resource.plan(with_provider(tags={"Costcenter": "1", **MARK}), wish)
+    assert operations(plan) == [resource.SetTags({"costcenter": "2"}), resource.RemoveTags(("Costcenter",))]
+    kept = resource.plan(with_provider(tags={"Costcenter": "1"}), dataclasses.replace(wish, purge_tags=False))
+    assert kept.predicted.provider
+    assert kept.predicted.provider.tags == {"Costcenter": "1", "costcenter": "2"}
+
+
 def test_a_similar_provider_is_warned_of() -> None:
     current = dataclasses.replace(ABSENT, similar=(ARN.rstrip("/"),))
     assert f"IAM OIDC provider {ARN.rstrip('/')}, which differs" in resource.plan(current, WISH).warnings[0]
@@ -152,8 +161,9 @@ def test_a_similar_provider_is_warned_of() -> None:
 
 def test_more_tags_than_iam_takes_are_refused() -> None:
     current = with_provider(tags={f"key-{number}": "x" for number in range(50)})
-    with pytest.raises(errors.Refused, match="would have 51 tags, and IAM takes 50"):
-        resource.plan(current, dataclasses.replace(WISH, tags={"team": "x"}))
+    for key in ("team", "Key-0"):
+        with pytest.raises(errors.Refused, match="would have 51 tags, and IAM takes 50"):
+            resource.plan(current, dataclasses.replace(WISH, tags={key: "x"}))
 
 
 def test_a_change_of_authority_overlaps_and_the_report_tells_which_certificate_is_which() -> None:
@@ -351,12 +361,39 @@ def test_the_guide_s_provider_is_repaired_and_not_marked(halfdone: Cluster) -> N
     assert not stored["Tags"]
 
 
+def test_each_client_id_is_a_write_of_its_own(halfdone: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was added without an answer is told, whatever is to be added after it."""
+    add = IamProviders.add_client_id
+    lost: list[str] = []
+
+    def unanswered(self: IamProviders, arn: str, client_id: str) -> None:
+        add(self, arn, client_id)
+        if not lost:
+            lost.append(client_id)
+            raise errors.Interrupted(service="AWS IAM", action=f"adding client ID {client_id}", status=504)
+
+    monkeypatch.setattr(IamProviders, "add_client_id", unanswered)
+    done = halfdone.run(client_ids=["one", "another"], thumbprints=["unmanaged"])
+    assert [change.operation for change in done.changes] == [
+        resource.AddClientId("one"),
+        resource.AddClientId("another"),
+    ]
+
+
 def test_purging_and_tags(halfdone: Cluster) -> None:
     result = halfdone.contract(purge_client_ids=True, tags={"team": "metrics"})
     assert result.facts["client_ids"] == ["sts.amazonaws.com"]
     assert result.facts["tags"] == {"team": "metrics"}
     assert halfdone.contract(purge_client_ids=True, purge_tags=True).facts["tags"] == {}
     assert not halfdone.stored()["Tags"]
+
+
+def test_tags_that_differ_in_case_only_are_two_which_purging_tells_apart(halfdone: Cluster) -> None:
+    both = {"Costcenter": "1", "costcenter": "2"}
+    assert halfdone.contract(tags=both).facts["tags"] == both
+    assert halfdone.contract(tags={"costcenter": "3"}).facts["tags"] == {"Costcenter": "1", "costcenter": "3"}
+    assert halfdone.contract(tags={"costcenter": "3"}, purge_tags=True).facts["tags"] == {"costcenter": "3"}
+    assert halfdone.stored()["Tags"] == [{"Key": "costcenter", "Value": "3"}]
 
 
 def test_what_a_careful_engineer_made_stays_as_it_is(runner: Runner) -> None:

@@ -99,6 +99,24 @@ def test_creation_predicts_what_the_module_returns() -> None:
     }
 
 
+def test_no_two_writes_of_a_plan_are_taken_for_one() -> None:
+    """By object, part and type of operation, which is how a write in doubt is known again in a later plan."""
+    arns = (BOUNDARY, f"{BOUNDARY}-2")
+    wanted = dataclasses.replace(WISH, managed_policy_arns=arns, tags={"team": "x"}, description="x")
+    role = dataclasses.replace(ROLE, tags=MARK)
+    full = dataclasses.replace(
+        CURRENT,
+        role=role,
+        inline={"AMP-RemoteWrite": PERMISSION, "Theirs": PERMISSION},
+        attached=arns,
+        instance_profiles=("one", "another"),
+    )
+    removal = iam_role_absent.plan(full, dataclasses.replace(WISH, state=State.ABSENT, force=True))
+    for planned in (resource.plan(CURRENT, wanted), removal):
+        writes = {(change.kind, change.name, change.part, type(change.operation)) for change in planned.changes}
+        assert len(writes) == len(planned.changes) >= 4
+
+
 def test_an_unknown_issuer_predicts_a_trust_of_placeholders() -> None:
     plan = resource.plan(ABSENT, dataclasses.replace(WISH, issuer=Issuer.parse(KNOWN_AFTER_APPLY)))
     assert plan.predicted.existing.arn == "arn:aws:iam::123456789012:role/r"
@@ -146,6 +164,13 @@ def test_tags_and_the_mark() -> None:
     assert operations(plan) == [write.SetTags({"team": "x"}), write.RemoveTags(("old",))]
     assert plan.predicted.existing.tags == {"team": "x", **MARK}
     assert operations(resource.plan(with_role(tags={}), WISH)) == []
+
+
+def test_a_tag_of_a_role_replaces_the_one_whose_key_differs_in_case_only() -> None:
+    wish = dataclasses.replace(WISH, tags={"costcenter": "2"}, purge_tags=True)
+    plan = resource.plan(with_role(tags={"Costcenter": "1"}), wish)
+    assert operations(plan) == [write.SetTags({"costcenter": "2"})]
+    assert plan.predicted.existing.tags == {"costcenter": "2"}
 
 
 def test_a_permission_that_differs_is_replaced() -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import KNOWN_AFTER_APPLY
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._ownership import MARK_KEY
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import failure_values
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils._resources.aws_modules import Runner
 from tests.unit.plugins.module_utils._resources.role_of import POLICY, RoleOf
@@ -223,6 +225,42 @@ def test_a_managed_policy_goes_with_the_role_and_all_its_versions(finished: Role
     ]
     assert not finished.exists()
     assert finished.iam.list_policies(Scope="Local")["Policies"] == []
+
+
+@pytest.mark.parametrize("policy_type", ["inline", "managed"])
+def test_a_managed_policy_that_somebody_rolled_back_goes_with_all_its_versions(
+    finished: RoleOf, policy_type: str
+) -> None:
+    finished.name = "Managed-Role"
+    for flag in (False, True, False):
+        finished.run(policy_type="managed", allow_query=flag)
+    finished.iam.set_default_policy_version(PolicyArn=finished.attached()[0], VersionId="v1")
+    result = finished.contract(state="absent", policy_type=policy_type)
+    assert [change.before for change in result.changes if change.kind == "IAM managed policy version"] == [
+        {"version_id": "v2"},
+        {"version_id": "v3"},
+    ]
+    assert not finished.exists()
+    assert finished.iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def test_a_managed_policy_is_not_left_behind_by_a_lost_race_after_the_role_has_gone(finished: RoleOf) -> None:
+    finished.name = "Managed-Role"
+    finished.run(policy_type="managed")
+    finished.runner.sandbox.faults.add(Fault(Kind.CONFLICT, service="iam", operation="DeletePolicy"))
+    result = finished.remove()
+    assert [change.kind for change in result.changes] == ["IAM role", "IAM role", "IAM managed policy"]
+    assert finished.iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def test_the_versions_of_a_managed_policy_of_others_are_not_looked_at(finished: RoleOf) -> None:
+    finished.name = "Managed-Role"
+    arn = finished.run(policy_type="managed").facts["policy_arn"]
+    finished.iam.untag_policy(PolicyArn=arn, TagKeys=[MARK_KEY])
+    finished.runner.deny("iam:ListPolicyVersions")
+    finished.remove(force=True)
+    assert not finished.exists()
+    assert finished.iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 0
 
 
 def test_versions_that_went_are_told_when_their_policy_may_not_go(finished: RoleOf) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_ro
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._plan import Action, ApplyFailed
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import iam_role as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, failure_values
+from sandbox.faults import Fault, Kind
 from sandbox.testing import running_sandbox
 from tests.unit.plugins.module_utils._resources.aws_modules import Runner, params_of
 from tests.unit.plugins.module_utils._resources.role_of import POLICY, SERVICE_ACCOUNTS, RoleOf
@@ -298,6 +299,34 @@ def test_a_writer_that_never_stops_ends_in_one_clear_sentence(
     assert failure_values(caught.value)["changed"] is True
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_trust_policy_that_was_not_written_is_not_told_as_written_when_another_cluster_writes(
+    own: RoleOf, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    issuer = as_cluster(own, "b")
+    write = IamRoles.set_trust_policy
+    lost: list[str] = []
+
+    def unanswered(self: IamRoles, name: str, document: t.Mapping[str, t.Any]) -> None:
+        if lost:
+            write(self, name, document)
+            return
+        lost.append(name)
+        own.set_statements(*own.statements(), EC2)
+        own.runner.deny(*(("iam:UpdateAssumeRolePolicy",) * refused))
+        raise errors.Interrupted(service="AWS IAM", action=f"writing the trust policy of IAM role {name}", status=504)
+
+    monkeypatch.setattr(IamRoles, "set_trust_policy", unanswered)
+    if not refused:
+        assert [change.kind for change in own.run(issuer=issuer).changes] == ["IAM trust policy"]
+        return
+    with pytest.raises(ApplyFailed) as caught:
+        own.run(issuer=issuer)
+    values = failure_values(caught.value)
+    assert (values["changed"], values["changes"]) == (False, [])
+    assert "It is not known whether the change was made." in str(values["msg"])
+
+
 # Permission
 
 
@@ -357,6 +386,43 @@ def test_the_oldest_version_goes_when_there_are_five(own: RoleOf) -> None:
     versions = own.iam.list_policy_versions(PolicyArn=own.attached()[0])["Versions"]
     assert sorted(entry["VersionId"] for entry in versions) == ["v3", "v4", "v5", "v6", "v7"]
     assert [entry["VersionId"] for entry in versions if entry["IsDefaultVersion"]] == ["v7"]
+
+
+def test_a_policy_that_somebody_rolled_back_has_room_made_for_a_new_version(own: RoleOf) -> None:
+    own.run(policy_type="managed")
+    for number in range(4):
+        own.run(policy_type="managed", allow_query=number % 2 == 0)
+    (arn,) = own.attached()
+    own.iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
+    gone, new = own.contract(policy_type="managed", allow_query=True).changes
+    assert (gone.action, gone.before) == (Action.DELETE, {"version_id": "v2"})
+    assert (new.action, new.kind) == (Action.UPDATE, "IAM managed policy")
+    versions = own.iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    assert sorted(entry["VersionId"] for entry in versions) == ["v1", "v3", "v4", "v5", "v6"]
+    assert [entry["VersionId"] for entry in versions if entry["IsDefaultVersion"]] == ["v6"]
+
+
+def test_versions_are_listed_only_where_one_has_to_come(own: RoleOf) -> None:
+    for flag in (False, True):
+        own.run(policy_type="managed", allow_query=flag)
+    for flag, times in ((True, 0), (False, 1)):
+        start = own.runner.last_request
+        own.run(policy_type="managed", allow_query=flag, check_mode=True)
+        assert own.runner.operations_since(start).count("ListPolicyVersions") == times
+
+
+def test_a_version_whose_answer_is_lost_is_found_when_it_was_the_last_that_iam_takes(own: RoleOf) -> None:
+    own.run(policy_type="managed")
+    for number in range(3):
+        own.run(policy_type="managed", allow_query=number % 2 == 0)
+    own.runner.sandbox.faults.add(Fault(Kind.DROP_AFTER, service="iam", operation="CreatePolicyVersion"))
+    start = own.runner.last_request
+    (change,) = own.run(policy_type="managed").changes
+    assert (change.action, change.kind) == (Action.UPDATE, "IAM managed policy")
+    assert own.runner.operations_since(start).count("CreatePolicyVersion") == 2  # boto3 repeated it
+    versions = own.iam.list_policy_versions(PolicyArn=own.attached()[0])["Versions"]
+    assert [entry["VersionId"] for entry in versions if entry["IsDefaultVersion"]] == ["v5"]
+    assert own.run(policy_type="managed").changes == ()
 
 
 def test_a_version_that_went_is_told_when_the_new_one_is_refused(own: RoleOf) -> None:
