@@ -35,7 +35,11 @@ options:
       - External ID that is sent when O(chained_role_arn) is assumed. It needs Prometheus 3.10.
     type: str
   name:
-    description: Name of the entry, by which Prometheus' own metrics tell entries apart.
+    description:
+      - Name of the entry, by which Prometheus' own metrics tell entries apart.
+      - Where several entries for the workspace are there already, this name, O(queue_config) and
+        O(write_relabel_configs) are for the one that has it. When none has it, or none is given, they are an error
+        unless each entry says the same already.
     type: str
   queue_config:
     description:

@@ -20,6 +20,8 @@ description:
     the container, are an error, also when they come from a whole ConfigMap or Secret (C(envFrom)).
   - An entry for the workspace that signs without credentials, without region, with the federated role as its own
     C(role_arn), or whose URL ends in a slash, is repaired. An entry with other credentials is an error that shows both.
+  - Of several entries for the workspace each is repaired. Prometheus does not start with two that are equal or have one
+    name, so what would come to that is an error.
   - A projected token for the same audience to which E(AWS_WEB_IDENTITY_TOKEN_FILE) points already is accepted as it is.
   - Both objects must exist. They are not marked as managed, but what is changed is recorded in their annotation
     C(aks-amp.crosscloud.io/previous), with what was there, so that O(state=absent) can put it back. An entry that was

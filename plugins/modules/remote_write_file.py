@@ -20,7 +20,8 @@ description:
   - What contradicts is one error that shows what is there and what is wanted, and nothing is written. That is another
     role or token file, another service account, other credentials for the same URL, other values of external labels,
     and variables such as E(AWS_ACCESS_KEY_ID) that the AWS SDK takes before the web identity. The guide's mistakes in
-    an entry, such as the federated role as its own C(role_arn), are repaired.
+    an entry, such as the federated role as its own C(role_arn), are repaired. Two entries for one workspace that would
+    be equal or have one name are an error, because Prometheus does not start with them.
   - What can't be spliced without touching anything else, such as the inside of an anchor that aliases use elsewhere, is
     refused with what to write by hand.
 author:

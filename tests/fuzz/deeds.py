@@ -29,6 +29,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import (
     render_text,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import (
+    aws_tags,
     iam_decision,
     policy,
     policy_findings,
@@ -54,10 +55,16 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus imp
     prometheus_removal,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.remote_write_options import RemoteWrites
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.common import FileWish
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.helm import kube_prometheus_stack
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources.prometheus_source import TextSource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_loaded
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import foreign_text, yaml_secrets
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.fragments import Block, Leaf
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text import (
+    foreign_text,
+    values_merge,
+    yaml_secrets,
+    yaml_text,
+)
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._templates import Plain
 from ansible_collections.crosscloud.aks_amp.plugins.plugin_utils._walk import Book, Walk
 from tests.fuzz import inputs
@@ -74,7 +81,7 @@ _WRITE = federation.RemoteWrite(inputs.URL, "eu-central-1", inputs.ROLE)
 _WISH = pod_template.PodWish("prometheus-sa", federation.ProjectedToken(inputs.ROLE, "eu-central-1"))
 SOURCE = TextSource(kube_objects.CONFIG_MAP.at("prometheus-config", "monitoring"), "prometheus.yml")
 PACKED = TextSource(kube_objects.SECRET.at("prometheus-config", "monitoring"), "prometheus.yml")
-FRAGMENT = Block({"prometheus": Block({"prometheusSpec": Block({"replicas": Leaf(2)})})})
+_STACK = kube_prometheus_stack(FileWish(_ACCOUNT, RemoteWrites((_WRITE,), {}, None), _WISH.token)).fragment
 
 
 def issuer(url: str) -> object:
@@ -134,6 +141,31 @@ def anchors(content: bytes) -> object:
         return tls_chain.ChainReader(Transport(), [file.name])
 
 
+def _in_text(text: str, *path: str) -> list[t.Any]:
+    """A list in a text, as plain data."""
+    root = yaml_text.compose(text, marks=True)
+    found: t.Any = None if root is None else yaml_text.data_of(root)
+    for name in path:
+        found = found[name]
+    assert isinstance(found, list)
+    return found
+
+
+def _assert_taken(entries: list[t.Any]) -> None:
+    """Prometheus does not start with two entries that are equal, nor with two of one name."""
+    mappings = [entry for entry in entries if isinstance(entry, dict)]
+    own = [entry for entry in mappings if federation.is_same_url(str(entry.get("url")), inputs.URL)]
+    assert own
+    assert not any(entry in own[:number] for number, entry in enumerate(own))
+    names = [entry["name"] for entry in own if entry.get("name")]
+    assert not any(name in names[:number] for number, name in enumerate(names))
+
+
+def tags(given: dict[str, str]) -> object:
+    """Those of a provider, and then those of a role, which are held to more."""
+    return [aws_tags.parse_tags(given, case) for case in (aws_tags.KeyCase.COUNTS, aws_tags.KeyCase.IGNORED)]
+
+
 def config(text: str) -> object:
     yaml_secrets.secret_values(text)
     rollout_loaded.likeness(inputs.CONFIG, text)
@@ -141,6 +173,7 @@ def config(text: str) -> object:
     merged = prometheus_config.merge_remote_writes(text, (_WRITE,), place="the file")
     again = prometheus_config.merge_remote_writes(merged.text, (_WRITE,), place="the file", recorded=merged.additions)
     assert again.text == merged.text
+    _assert_taken(_in_text(merged.text, "remote_write"))
     if not merged.summaries:
         assert merged.text == text
     if set(merged.additions) and not any("sigv4" in summary for summary in merged.summaries[1:]):
@@ -181,7 +214,20 @@ def resource(body: object) -> object:
     operator_resource.generated_workloads(reference, found)
     writes = RemoteWrites((_WRITE,), {"team": "a"}, None)
     change = operator_plan.merge_resource(found, {}, writes, _WISH, "the resource")
+    after = {**found, "spec": pod_template.patched(found["spec"], change.spec)}
+    _assert_taken(after["spec"]["remoteWrite"])
+    assert not operator_plan.merge_resource(after, change.record, writes, _WISH, "the resource").summaries
     return operator_plan.remove_from_resource(found, change.record, None, "the resource")
+
+
+def values(text: str) -> object:
+    """A chart's, into which a whole fragment is merged."""
+    assert _STACK is not None
+    merged = values_merge.merge_values(text, _STACK, place="the file")
+    assert values_merge.merge_values(merged.text, _STACK, place="the file").text == merged.text
+    _assert_taken(_in_text(merged.text, "prometheus", "prometheusSpec", "remoteWrite"))
+    values_merge.remove_values(merged.text, _STACK, place="the file")
+    return merged
 
 
 def definition(bodies: tuple[object, object]) -> object:

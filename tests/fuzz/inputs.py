@@ -147,6 +147,13 @@ remote_write:
     queue_config:
       capacity: 10
 """
+CONFIG_TWICE: t.Final = f"""\
+remote_write:
+  - &a {{url: '{URL}/', remote_timeout: 10s}}
+  - url: {URL}
+    sigv4: {{region: us-east-1}}
+  - {{<<: *a, name: third, queue_config: {{capacity: 10}}}}
+"""
 VALUES: t.Final = """\
 # values
 prometheus:
@@ -156,6 +163,15 @@ prometheus:
     volumes:
     - name: a
   serviceAccount: {create: true, name: x}
+"""
+VALUES_TWICE: t.Final = f"""\
+prometheus:
+  prometheusSpec:
+    remoteWrite:
+    - url: {URL}/
+      remoteTimeout: 10s
+    - {{url: {URL}, sigv4: {{region: us-east-1}}}}
+    - {{url: {URL}, name: third, queueConfig: {{capacity: 10}}}}
 """
 KUBECONFIG: t.Final = f"""\
 apiVersion: v1
@@ -221,6 +237,16 @@ RESOURCE: t.Final = {
         "containers": POD_SPEC["containers"],
         "volumes": POD_SPEC["volumes"],
         "podMetadata": {"labels": {"a": "b"}},
+    },
+}
+RESOURCE_TWICE: t.Final = {
+    **RESOURCE,
+    "spec": {
+        "remoteWrite": [
+            {"url": f"{URL}/", "remoteTimeout": "10s"},
+            {"url": URL, "sigv4": {"region": "us-east-1"}},
+            {"url": URL, "name": "third", "queueConfig": {"capacity": 10}},
+        ]
     },
 }
 CONFIG_MAP_BODY: t.Final = {"metadata": METADATA, "data": {"prometheus.yml": CONFIG}}

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import typing as t
 
@@ -24,7 +23,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._diagnosis impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._drift import (
     model,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import aws_tags, thumbprints
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._iam import thumbprints
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube import kube_objects, kube_shapes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render import formats
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._rollout import rollout_logs
@@ -122,14 +121,7 @@ PARSERS: t.Final = (
     Parser("resource ID of a cluster", texts(inputs.CLUSTER), lambda text: aks_ids.parse_resource_id(text, "cluster")),
     Parser("resource ID of a managed identity", texts(inputs.IDENTITY), entra.IdentityRef.parse),
     Parser("list of subscriptions", JSON, aks_inventory.subscription_ids),
-    *(
-        Parser(
-            f"tags, case {case.value}",
-            st.dictionaries(texts("team"), texts("observability"), max_size=4),
-            functools.partial(aws_tags.parse_tags, case=case),
-        )
-        for case in aws_tags.KeyCase
-    ),
+    Parser("tags", st.dictionaries(texts("team"), texts("observability"), max_size=4), deeds.tags),
     Parser("list of thumbprints", st.lists(texts("a" * 40, "auto"), max_size=6), thumbprints.Pinning.parse),
     Parser("remote write URL", texts(inputs.URL, "https://h:99999/"), federation.normal_url),
     Parser("passwords in URLs", texts("http://u:p@proxy:3128"), url_secrets.passwords_of_urls),

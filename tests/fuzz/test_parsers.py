@@ -92,7 +92,7 @@ def parsing_functions() -> t.Iterator[str]:
         for path in sorted((ROOT / "plugins" / folder).rglob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.FunctionDef) and _PARSES.fullmatch(node.name):
-                    yield f"{path.stem}.{node.name}"
+                    yield f"{path.stem.removeprefix('_')}.{node.name}"
                 elif isinstance(node, ast.ClassDef):
                     methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
                     yield from (f"{node.name}.{name}" for name in methods if _PARSES.fullmatch(name))

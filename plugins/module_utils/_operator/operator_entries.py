@@ -25,7 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_reco
     section_of,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._operator.operator_resource import operator_entry
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import entry_sentences
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import entry_sentences, several_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.url_secrets import has_userinfo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_secrets import (
     REDACTED,
@@ -113,6 +113,11 @@ class Asked:
         full = {**full, _QUEUE: queue} if queue else {name: full[name] for name in full if name != _QUEUE}
         return cls(write, full, explicit)
 
+    def of_several(self, *, meant: bool) -> Asked:
+        """What is asked of one of several entries: which of them the collection added can't be told."""
+        named = self.explicit if meant else several_entries.only_for_all(self.explicit)
+        return Asked(self.write, named, named)
+
 
 def _with_actions(entry: Json) -> Json:
     """The operator's entry with the action of each relabeling rule, which the API server would fill in."""
@@ -153,13 +158,13 @@ class _Merger:
         url = asked.write.url
         found = [index for index, entry in enumerate(self._entries) if is_same_url(str(entry.get("url", "")), url)]
         moved = None if found else self._of_the_name(asked)
-        self._refuse_name(asked, found if moved is None else [moved])
-        if moved is not None or found:
-            for index in found if moved is None else [moved]:
-                self._repair(index, asked)
+        own = found if moved is None else [moved]
+        self._refuse_name(asked, own)
+        if own:
+            self._repair(own, asked)
         else:
             self._entries.append(asked.full)
-            self._note(asked)
+            self._note(url, asked.full)
             self._after[url] = _fit_to_show(asked.full)
             self._summaries.append(entry_sentences.missing("remoteWrite", url, asked.full[_SIGV4].get("roleArn")))
 
@@ -191,20 +196,27 @@ class _Merger:
         present = str(entry.get("url", ""))
         return next((url for url in section_of(self._record, REMOTE_WRITE) if is_same_url(present, url)), None)
 
-    def _note(self, asked: Asked) -> None:
-        self._record = noted(self._record, REMOTE_WRITE, asked.write.url, was=None, to=asked.full)
+    def _note(self, url: str, settings: Json) -> None:
+        self._record = noted(self._record, REMOTE_WRITE, url, was=None, to=settings)
 
-    def _repair(self, index: int, asked: Asked) -> None:
-        entry = self._entries[index]
-        recorded = self._recorded_url(entry)
+    def _repair(self, own: t.Sequence[int], asked: Asked) -> None:
+        """``own`` are the places of the entries for the workspace."""
+        write, entries = asked.write, [self._entries[index] for index in own]
+        meant = several_entries.the_one_meant(entries, asked.explicit, self._place)
+        recorded = self._recorded_url(entries[0])
         earlier: Json | None = None if recorded is None else section_of(self._record, REMOTE_WRITE)[recorded][SET]
-        _refuse_other_credentials(entry, asked, earlier or {}, self._place)
-        self._replace(index, asked, earlier)
-        if recorded is None:
-            return
-        if earlier != asked.full or recorded != asked.write.url:
+        followed, settings = earlier, asked.full
+        if len(own) > 1 and earlier is not None:
+            followed = {_SIGV4: earlier.get(_SIGV4) or {}}
+            settings = {**earlier, **several_entries.only_for_all(asked.full)}
+        for number, index in enumerate(own):
+            part = asked if len(own) == 1 else asked.of_several(meant=number == meant)
+            _refuse_other_credentials(self._entries[index], part, earlier or {}, self._place)
+            self._replace(index, part, followed)
+        several_entries.refuse_alike(self._entries, write.url, write.name, self._place)
+        if recorded is not None and (earlier != settings or recorded != write.url):
             self._record = forgotten(self._record, REMOTE_WRITE, recorded)
-            self._note(asked)
+            self._note(write.url, settings)
 
     def _replace(self, index: int, asked: Asked, earlier: Json | None) -> None:
         entry = self._entries[index]

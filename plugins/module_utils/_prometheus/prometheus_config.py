@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import RemoteWrite, is_same_url
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import entry_sentences
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import entry_sentences, several_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.prometheus_judge import (
     judge_entry,
     judge_label,
@@ -45,6 +45,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text
     YamlProblem,
     apply_edits,
     compose,
+    data_of,
     find,
     is_mapping,
     is_null,
@@ -328,7 +329,7 @@ class _EntryGoal:
         if not found:
             added = entry_sentences.missing(REMOTE_WRITE, self.wanted.url, entry["sigv4"].get("role_arn"))
             return _Verdict(_AddEntry(entry), (added,))
-        return self._judge_found(found, additions, known)
+        return self._judge_found(root, found, additions, known)
 
     def _named(
         self, entries: list[tuple[int, yaml.MappingNode]], found: list[tuple[int, yaml.MappingNode]]
@@ -340,29 +341,38 @@ class _EntryGoal:
         return next((item for item in others if setting(item[1], "name") == self.wanted.name), None)
 
     def _judge_found(
-        self, found: list[tuple[int, yaml.MappingNode]], additions: Additions, known: str | None
+        self,
+        root: yaml.MappingNode,
+        found: list[tuple[int, yaml.MappingNode]],
+        additions: Additions,
+        known: str | None,
     ) -> _Verdict:
+        wanted, rest = self.wanted, several_entries.for_each(self.wanted)
         mine = additions[known].settings if known is not None and len(found) == 1 else None
-        wanted = self.wanted
-        if wanted.name is not None and len(found) > 1:
-            if not any(setting(node, "name") == wanted.name for _index, node in found):
-                raise errors.Refused(
-                    f"{self.place} has {len(found)} remote_write entries for {wanted.url}, and which of them shall be "
-                    f"called '{wanted.name}' can't be told.",
-                    fix="Give one of them that name, or remove the others.",
-                )
-            # Only the one that has the name is asked for; the others are just kept from failing.
-            wanted = dataclasses.replace(wanted, name=None)
+        present = [data_of(node) for _index, node in found]
+        meant = several_entries.the_one_meant(present, wanted.asked_for(self.version), self.place)
+        asked = [wanted if number == meant else rest for number in range(len(found))]
         findings = [
-            judge_entry(node, index, wanted, version=self.version, mine=mine, place=self.place) for index, node in found
+            judge_entry(node, index, one, version=self.version, mine=mine, place=self.place)
+            for (index, node), one in zip(found, asked, strict=True)
         ]
         repairs = tuple(finding.repair for finding in findings if finding.summaries)
+        if len(found) > 1:
+            several_entries.refuse_alike(_as_repaired(root, repairs), wanted.url, wanted.name, self.place)
         change = _RepairEntries(repairs, wanted.url, known if mine is not None else None, findings[0].settings)
         return _Verdict(
             change,
             tuple(summary for finding in findings for summary in finding.summaries),
             tuple(warning for finding in findings for warning in finding.warnings),
         )
+
+
+def _as_repaired(root: yaml.MappingNode, repairs: t.Sequence[EntryRepair]) -> list[t.Any]:
+    """The entries as plain data, as they are afterwards."""
+    entries = [data_of(node) for node in entries_of(root)]
+    for repair in repairs:
+        entries[repair.index] = repair.applied_to(entries[repair.index])
+    return entries
 
 
 @dataclasses.dataclass(frozen=True)

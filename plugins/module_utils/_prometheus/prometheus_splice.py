@@ -76,6 +76,19 @@ class EntryRepair:
     def removed_from(self, section: str) -> tuple[str, ...]:
         return tuple(path[1] for path in self.removed if len(path) == 2 and path[0] == section)
 
+    def applied_to(self, entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The entry as plain data, as it is afterwards."""
+        after = dict(entry)
+        for path in self.paths:
+            inside = dict(after.get(path[0]) or {}) if len(path) == 2 else after
+            if path in self.values:
+                inside[path[-1]] = self.values[path]
+            else:
+                inside.pop(path[-1], None)
+            if inside is not after:
+                after[path[0]] = inside
+        return after
+
 
 @dataclasses.dataclass(frozen=True)
 class Splice:

@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation imp
     normal_url,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.pod_template import STRAY_VARIABLES, TOKEN_FILE
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus import several_entries
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.remote_write_options import RemoteWrites
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.fragments import (
     Block,
@@ -27,6 +28,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.fragments
     Other,
     Rows,
     Single,
+    asked_for,
+    plain_data,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.values_merge import MergedText, merge_values
 
@@ -187,7 +190,24 @@ def remote_writes(wish: FileWish, convert: Convert = dict) -> Rows:
             for entry in wish.writes.entries
         ),
         comparable_url,
+        several=_SeveralEntries(wish.writes),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _SeveralEntries:
+    """The rule for several entries of one workspace, as in a cluster."""
+
+    writes: RemoteWrites
+
+    def parts(self, item: Block, rows: t.Sequence[t.Any], place: str) -> t.Sequence[Block]:
+        meant = several_entries.the_one_meant(rows, plain_data(asked_for(item) or item), place)
+        rest = dataclasses.replace(item, children=several_entries.only_for_all(item.children))
+        return [item if number == meant else rest for number in range(len(rows))]
+
+    def check(self, rows: t.Sequence[t.Any], place: str) -> None:
+        for entry in self.writes.entries:
+            several_entries.refuse_alike(rows, entry.url, entry.name, place)
 
 
 def comparable_url(url: str) -> str:

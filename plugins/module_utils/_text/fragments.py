@@ -54,12 +54,25 @@ def _verbatim(identity: str) -> str:
     return identity
 
 
+class Several(t.Protocol):
+    """What is done about several rows that are recognised as the same. ``rows`` are plain data, ``place`` is the text.
+
+    Both methods raise Refused, with a sentence about the list.
+    """
+
+    def parts(self, item: Block, rows: t.Sequence[t.Any], place: str) -> t.Sequence[Block]:
+        """What of the item each of the rows shall hold."""
+
+    def check(self, rows: t.Sequence[t.Any], place: str) -> None:
+        """Look at the whole list as it shall be."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Rows:
     """A list of mappings, each recognised by its setting ``key``, which ``normal`` makes comparable.
 
     ``strays`` are rows that must not be there. With ``shared``, a row may hold settings of others too, so that it is
-    taken apart when it is removed.
+    taken apart when it is removed. Without ``several``, all rows of one identity are made to hold the same.
     """
 
     key: str
@@ -67,6 +80,7 @@ class Rows:
     normal: t.Callable[[str], str] = _verbatim
     strays: tuple[str, ...] = ()
     shared: bool = False
+    several: Several | None = None
 
     def identity(self, item: Block) -> str:
         leaf = item.children[self.key]

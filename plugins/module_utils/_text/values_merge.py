@@ -10,6 +10,7 @@ change. What contradicts the fragment is collected and refused in one error; not
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
@@ -21,6 +22,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.fragments
     Node,
     Other,
     Rows,
+    Several,
     Single,
     asked_for,
     goes_alone,
@@ -46,6 +48,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text
     YamlProblem,
     apply_edits,
     compose,
+    data_of,
     find,
     flow,
     is_mapping,
@@ -136,7 +139,10 @@ def _root(text: str) -> yaml.Node | None:
 
 @dataclasses.dataclass
 class _Plan:
-    """Edits, and the paths whose content they change: ``before`` in the old document, ``after`` in the new one."""
+    """Edits, and the paths whose content they change: ``before`` in the old document, ``after`` in the new one.
+
+    ``lists`` are those of the document, as plain data, that must be looked at when nothing is left to change in them.
+    """
 
     edits: list[Edit] = dataclasses.field(default_factory=list)
     summaries: list[str] = dataclasses.field(default_factory=list)
@@ -144,11 +150,12 @@ class _Plan:
     kept: list[str] = dataclasses.field(default_factory=list)
     before: set[Path] = dataclasses.field(default_factory=set)
     after: set[Path] = dataclasses.field(default_factory=set)
+    lists: list[tuple[Several, list[t.Any]]] = dataclasses.field(default_factory=list)
     empty: bool = False
 
 
-def _plan(root: yaml.Node | None, fragment: Block, text: str) -> _Plan:
-    planner = _Planner(root, text)
+def _plan(root: yaml.Node | None, fragment: Block, text: str, place: str) -> _Plan:
+    planner = _Planner(root, text, place)
     if root is None or not is_mapping(root) or not root.value:
         planner.fill_document(root, fragment)
     else:
@@ -159,10 +166,11 @@ def _plan(root: yaml.Node | None, fragment: Block, text: str) -> _Plan:
 class _Planner:
     """Walks a fragment along a document and collects what is missing, what differs and what contradicts."""
 
-    def __init__(self, root: yaml.Node | None, text: str) -> None:
+    def __init__(self, root: yaml.Node | None, text: str, place: str) -> None:
         self.plan = _Plan()
         self._shared = shared_nodes(root) if root is not None else frozenset()
         self._splicer = ValuesSplicer(text, style_of(root))
+        self._place = place
 
     def fill_document(self, root: yaml.Node | None, fragment: Block) -> None:
         data = plain_data(fragment)
@@ -273,10 +281,18 @@ class _Planner:
             indexes = present.get(rows.identity(row), [])
             if not indexes:
                 missing.append(plain_data(row))
-            for index in indexes:
+            parts = self._parts(row, rows, [sequence.value[index] for index in indexes])
+            for index, part in zip(indexes, parts, strict=True):
                 item = sequence.value[index]
-                self.block(item, row, (*path, index), alone=alone and id(item) not in self._shared)
+                self.block(item, part, (*path, index), alone=alone and id(item) not in self._shared)
         self._append(sequence, missing, path, alone=alone)
+        if rows.several is not None:
+            self.plan.lists.append((rows.several, data_of(sequence)))
+
+    def _parts(self, row: Block, rows: Rows, found: t.Sequence[yaml.Node]) -> t.Sequence[Block]:
+        if rows.several is None or len(found) < 2:
+            return [row] * len(found)
+        return rows.several.parts(row, [data_of(item) for item in found], self._place)
 
     def _members(self, sequence: yaml.SequenceNode, members: Members, path: Path, *, alone: bool) -> None:
         present = {item.value for item in sequence.value if is_scalar(item)}
@@ -413,7 +429,7 @@ class _Remover:
 
 
 def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, removing: bool) -> MergedText:
-    decide = _plan_removal if removing else _plan
+    decide = _plan_removal if removing else functools.partial(_plan, place=place)
     plan = decide(root, fragment, text)
     if plan.conflicts:
         raise errors.Refused(
@@ -421,6 +437,7 @@ def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, 
             fix="Remove or correct that by hand, then rerun; nothing was changed.",
         )
     if not plan.summaries:
+        _check_lists(plan, place)
         return MergedText(text, kept=tuple(plan.kept), empty=plan.empty)
     try:
         changed = apply_edits(text, plan.edits)
@@ -432,6 +449,7 @@ def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, 
         raise _CantSplice("the changed text would not be YAML") from None
     if again.summaries or again.conflicts or not _same_besides(root, after, plan):
         raise _CantSplice("the changed text would say something else")
+    _check_lists(again, place)
     return MergedText(
         text=changed,
         summaries=tuple(plan.summaries),
@@ -440,6 +458,12 @@ def _changed(text: str, root: yaml.Node | None, fragment: Block, place: str, *, 
         shown_after=shown(changed, after),
         empty=plan.empty,
     )
+
+
+def _check_lists(plan: _Plan, place: str) -> None:
+    """Raises Refused for a list that can't be as it is when nothing is left to do."""
+    for several, rows in plan.lists:
+        several.check(rows, place)
 
 
 def _same_besides(before: yaml.Node | None, after: yaml.Node | None, plan: _Plan) -> bool:

@@ -185,6 +185,36 @@ def setting(mapping: yaml.MappingNode, name: str) -> str:
     return str(pair.value.value) if pair is not None and is_scalar(pair.value) and not is_null(pair.value) else ""
 
 
+def data_of(node: yaml.Node) -> t.Any:
+    """A node as plain data: merges resolved, aliases as the same object, scalars as texts but for null.
+
+    Keys that are no scalars are left out. Raises YamlProblem for what is nested too deeply.
+    """
+    try:
+        return _data(node, {})
+    except RecursionError:
+        raise YamlProblem("it is nested too deeply") from None
+
+
+def _data(node: yaml.Node, known: dict[int, t.Any]) -> t.Any:
+    if id(node) in known:
+        return known[id(node)]
+    if is_sequence(node):
+        items: list[t.Any] = known.setdefault(id(node), [])  # known before its items: an alias may stand in its anchor
+        items += [_data(item, known) for item in node.value]
+        return items
+    if not is_mapping(node):
+        return None if is_null(node) else str(node.value)
+    data: dict[str, t.Any] = known.setdefault(id(node), {})
+    merged = [value for key, value in node.value if key.tag == _MERGE_TAG]
+    sources = [source for value in merged for source in (value.value if is_sequence(value) else [value])]
+    for source in reversed(sources):  # as for ``find``, the first one decides
+        data.update(_data(source, known) if is_mapping(source) else {})
+    own = [(key, value) for key, value in node.value if is_scalar(key) and key.tag != _MERGE_TAG]
+    data.update({str(key.value): _data(value, known) for key, value in own})
+    return data
+
+
 def refuse_odd_keys(mapping: yaml.MappingNode) -> None:
     """Raises YamlProblem for a key that is no text, as ``{{ template }}`` is one to YAML."""
     for key, _value in mapping.value:

@@ -126,6 +126,7 @@ _REFUSING: t.Final = {
     "pod_template.py": ("pod_template", "pods"),
     "prometheus_config.py": ("configuration",),
     "prometheus_judge.py": ("configuration",),
+    "several_entries.py": ("configuration",),
     "operator_entries.py": ("configuration",),
     "prometheus_source.py": ("configuration",),
 }
@@ -215,7 +216,7 @@ class _Calls(ast.NodeVisitor):
     def _texts_of(self, node: ast.expr) -> set[str]:
         """The texts that an expression may be."""
         match node:
-            case ast.Constant(value=str(text)):
+            case ast.Constant(value=str() as text):
                 return {text}
             case ast.IfExp():
                 return self._texts_of(node.body) | self._texts_of(node.orelse)

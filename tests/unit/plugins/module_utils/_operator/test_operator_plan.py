@@ -171,6 +171,28 @@ def test_the_pod_is_what_the_operator_makes_of_it(spec: Json, other: str | None)
     assert template["spec"]["serviceAccountName"] == "prometheus-sa"
 
 
+def test_an_entry_that_somebody_put_beside_ours_keeps_what_is_its_own() -> None:
+    """Which of them was added can't be told, so only the signing follows the wish; all of it does for the one named."""
+    other = f"{ROLE}-Other"
+    ours = merge(
+        {"metadata": {}, "spec": {}}, writes(name="amp", chained_role_arn=other, queue_config={"min_shards": 2})
+    )
+    resource = applied({"metadata": {}, "spec": {}}, ours.spec, ours.record)
+    entry = resource["spec"]["remoteWrite"][0]
+    theirs = {**entry, "name": "theirs", "sendExemplars": True, "queueConfig": {"minShards": 2}}
+    resource["spec"]["remoteWrite"].append(theirs)
+    for chained in (f"{ROLE}-Third", None):
+        wanted = writes(name="amp", chained_role_arn=chained, queue_config={"max_shards": 9})
+        change = merge(resource, wanted)
+        resource = applied(resource, change.spec, change.record)
+        first, second = resource["spec"]["remoteWrite"]
+        assert first["queueConfig"] == {**entry["queueConfig"], "maxShards": 9}
+        signing = {"region": "eu-west-1"} | ({"roleArn": chained} if chained else {})
+        assert first["sigv4"] == second["sigv4"] == signing
+        assert second == {**theirs, "sigv4": signing}
+        assert merge(resource, wanted).summaries == ()
+
+
 # --- spelling ---------------------------------------------------------------------------------------------------------
 
 

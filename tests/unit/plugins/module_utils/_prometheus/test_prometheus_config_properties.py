@@ -298,11 +298,21 @@ def repaired(entry: Data) -> Data:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(configurations(st.lists(_broken_entries | _entries, min_size=1, max_size=3)))
+@example(f"remote_write:\n- url: {URL}/\n- url: {URL}\n  sigv4: {{region: us-east-1}}\n")
 def test_an_entry_is_repaired_and_nothing_else(text: str) -> None:
     before = loaded(text)
     items = before.get("remote_write")
     assume(isinstance(items, list) and any(item["url"].startswith(URL) for item in items))
-    merged = merge_remote_write(text, WANTED, place="it").text
+    own = [repaired(item) for item in before["remote_write"] if item["url"].startswith(URL)]
+    merged, refused = "", ""
+    try:
+        merged = merge_remote_write(text, WANTED, place="it").text
+    except errors.Refused as refusal:
+        refused = refusal.kind
+    if not merged:  # Prometheus would not start with the result
+        assert (refused, len(own) > 1) == ("duplicate_entries", True)
+        return
+    assert not any(entry in own[:number] for number, entry in enumerate(own))
     expected = {
         **before,
         "remote_write": [repaired(item) if item["url"].startswith(URL) else item for item in before["remote_write"]],

@@ -330,6 +330,18 @@ def test_other_credentials_are_somebodys_intent(ward: Ward, settings: str) -> No
     assert healthy(ward.look())
 
 
+def test_two_entries_that_would_be_equal(ward: Ward) -> None:
+    """Which of the two is to go only their owner can tell, so the step does not mend it."""
+    signed = "sigv4:\n      region: eu-west-1\n"
+    second = f"  - url: {ward.url}/\n    sigv4: {{region: us-east-1}}\n"
+    ward.change_text((signed, signed + second))
+    found = the_only(ward)
+    assert (found.kind, found.severity) == ("configuration_duplicate_entries", Severity.HIGH)
+    assert "Remove one of the two" in found.fix
+    ward.change_text((second, ""))
+    assert healthy(ward.look())
+
+
 def test_a_text_that_is_no_configuration(ward: Ward) -> None:
     ward.change_text(("scrape_configs:", "scrape_configs: ["))
     found = the_only(ward)
@@ -414,6 +426,13 @@ def test_fields_that_the_operator_does_not_know_and_credentials_of_others(ward: 
     ward.seed_operator("Prometheus", remoteWrite=[{"url": ward.url, "sigv4": {"profile": "other"}}])
     links = ward.look(ward.chain(), ward.prometheus("Prometheus", "k8s"))
     assert [one.kind for one in links[LinkName.CONFIGURATION].findings] == ["configuration_other_credentials"]
+
+
+def test_two_entries_of_a_resource_that_have_one_name(ward: Ward) -> None:
+    entry = {"url": ward.url, "name": "amp", "sigv4": {"region": "eu-west-1"}}
+    ward.seed_operator("Prometheus", remoteWrite=[entry, {**entry, "sendExemplars": True}])
+    links = ward.look(ward.chain(), ward.prometheus("Prometheus", "k8s"))
+    assert [one.kind for one in links[LinkName.CONFIGURATION].findings] == ["configuration_duplicate_entries"]
 
 
 def test_healthy_entries_of_others_beside_it_are_left_alone(ward: Ward) -> None:

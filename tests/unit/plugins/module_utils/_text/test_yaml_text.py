@@ -13,6 +13,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.yaml_text
     YamlProblem,
     apply_edits,
     compose,
+    data_of,
     insert_lines_after,
     insert_lines_at,
     is_mapping,
@@ -43,6 +44,30 @@ def test_marks_count_every_character() -> None:
     assert root is not None
     assert is_mapping(root)
     assert [(key.start_mark.index, key.start_mark.column) for key, _unused in root.value] == [(1, 0), (7, 0)]
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_data_are_plain_with_merges_as_prometheus_resolves_them(marks: bool) -> None:
+    text = (
+        "a: &a {x: 1, y: yes, z: ~}\nb: &b {x: 2, w: [on, null]}\n"
+        "c: {<<: [*a, *b], y: own}\nd: {x: own, <<: *a}\n? [odd]\n: 1\n"
+    )
+    root = compose(text, marks=marks)
+    assert root is not None
+    assert data_of(root) == {
+        "a": {"x": "1", "y": "yes", "z": None},
+        "b": {"x": "2", "w": ["on", None]},
+        "c": {"x": "1", "y": "own", "z": None, "w": ["on", None]},
+        "d": {"x": "own", "y": "yes", "z": None},
+    }
+
+
+def test_data_of_an_alias_inside_its_own_anchor_end() -> None:
+    root = compose("a: &a [1, *a, {b: *a}]\n", marks=True)
+    assert root is not None
+    items = data_of(root)["a"]
+    assert items[1] is items
+    assert items[2]["b"] is items
 
 
 def test_fingerprints_are_equal_for_equal_content_only() -> None:
