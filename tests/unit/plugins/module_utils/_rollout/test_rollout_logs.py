@@ -121,8 +121,8 @@ LOGS: t.Final = (
     ),
     (
         error(
-            f"{NO_KEYS}{REFRESH}failed to retrieve credentials, {STS}https response error StatusCode: 403, RequestID: 1, ",
-            "api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            f"{NO_KEYS}{REFRESH}failed to retrieve credentials, {STS}https response error StatusCode: 403, RequestID: ",
+            "1, api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
         ),
         "AccessDenied",
         "trust policy",

@@ -300,9 +300,9 @@ def test_secrets_are_blotted_out_and_everything_else_is_shown_as_it_is() -> None
         "  - webhook_configs: [{url: https://h/hunter2, send_resolved: true, max_alerts: 7}]\n"
         "    pushover_configs: [{user_key: hunter2}]\n"
         "    rocketchat_configs: [{token_id: hunter2}]\n"
-        "datasources: [{url: https://graf.example, secureJsonData: {httpHeaderValue1: Bearer hunter2, b: {c: hunter2}}}]\n"
-        "extraObjects: [{kind: Secret, data: {user: hunter2}, stringData: {a.conf: hunter2}}, {kind: X, data: {b: seen}}]\n"
-        "args: [--auth-token=hunter2, --client-secret, hunter2, --log-level=warn, --token-file=/etc/t, --retries, '3']\n"
+        "datasources: [{url: https://graf.example, secureJsonData: {httpHeaderValue1: hunter2, b: {c: hunter2}}}]\n"
+        "extraObjects: [{kind: Secret, data: {a: hunter2}, stringData: {b: hunter2}}, {kind: X, data: {b: seen}}]\n"
+        "args: [--auth-token=hunter2, --client-secret, hunter2, --log-level=warn, --token-file=/etc/t, --try, '3']\n"
     )
     merged = merge(text)
     assert not [secret for secret in ("hunter2", "12-31") if secret in merged.shown_before + merged.shown_after]
@@ -314,7 +314,7 @@ def test_secrets_are_blotted_out_and_everything_else_is_shown_as_it_is() -> None
     assert "webhook_configs: [{url: <redacted>, send_resolved: true, max_alerts: 7}]" in merged.shown_after
     assert "{url: https://graf.example, secureJsonData: {" in merged.shown_after
     assert "{kind: X, data: {b: seen}}" in merged.shown_after
-    assert "args: [<redacted>, --client-secret, <redacted>, --log-level=warn, --token-file=/etc/t, --retries, '3']" in (
+    assert "args: [<redacted>, --client-secret, <redacted>, --log-level=warn, --token-file=/etc/t, --try, '3']" in (
         merged.shown_after
     )
     clean = "a: 1\n"
