@@ -38,8 +38,8 @@ options:
     description:
       - Name of the entry, by which Prometheus' own metrics tell entries apart.
       - Where several entries for the workspace are there already, this name, O(queue_config) and
-        O(write_relabel_configs) are for the one that has it. When none has it, or none is given, they are an error
-        unless each entry says the same already.
+        O(write_relabel_configs) are for the one that has it, or that alone says all of it already. When there is none,
+        they are an error unless each entry says the same already.
     type: str
   queue_config:
     description:

@@ -89,6 +89,16 @@ def test_a_cluster_that_only_tags_name_is_reached_through_azure(estate: Estate, 
         run = play(estate, tmp_path, "federate", *limit, *steps, "--skip-tags", "federation_check", change=only_tags)
         assert run.exit_code == 0, run.output[-6000:]
         assert run.changed("finished") == 0
-    taken = play(estate, tmp_path, "teardown", *limit, "--check", "--tags", "service_account", change=only_tags)
-    assert taken.exit_code == 0, taken.output[-6000:]
+    for access, asks_azure in (("user", True), ("kubeconfig", False)):
+        number = estate.requests()
+        taken = play(
+            estate,
+            tmp_path,
+            "teardown",
+            *(*limit, "--check", "--tags", "service_account", "-e", f"aks_amp_cluster_access={access}"),
+            change=only_tags,
+        )
+        assert taken.exit_code == 0, taken.output[-6000:]
+        asked = [request for request in estate.sandbox.world.log.since(number) if request.service == "arm"]
+        assert bool(asked) is asks_azure
     assert not estate.writes()

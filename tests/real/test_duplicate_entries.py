@@ -69,6 +69,12 @@ DIFFERENT: list[tuple[Json, Json]] = [
     ({"write_relabel_configs": [_DROP, _SET]}, {"write_relabel_configs": [_SET, _DROP]}),
     ({"queue_config": {"capacity": 7}}, {}),
     ({"headers": {"x-scope": "1"}}, {"headers": {"x-scope": "2"}}),
+    ({"write_relabel_configs": [{**_SET, "separator": ""}]}, {"write_relabel_configs": [_SET]}),
+    ({"write_relabel_configs": [{**_SET, "regex": ""}]}, {"write_relabel_configs": [_SET]}),
+    (
+        {"write_relabel_configs": [{"target_label": "a", "replacement": ""}]},
+        {"write_relabel_configs": [{"target_label": "a"}]},
+    ),
     ({"sigv4": {"region": "eu-west-1", "use_fips_sts_endpoint": True}}, {}),
 ]
 

@@ -40,7 +40,8 @@ _DEFAULTS: t.Final[t.Mapping[str, t.Any]] = {
     "sendexemplars": False,
     "sendnativehistograms": False,
     "sigv4": {"usefipsstsendpoint": False},
-    "writerelabelconfigs": {"action": "replace", "replacement": "$1", "separator": ";"},  # of each rule
+    # Of each rule. No text is the regex that stands here: an empty one is not the same as none.
+    "writerelabelconfigs": {"action": "replace", "regex": "\0", "replacement": "$1", "separator": ";"},
 }
 
 
@@ -57,20 +58,21 @@ def only_for_all(asked: Entry) -> dict[str, t.Any]:
 def the_one_meant(entries: t.Sequence[Entry], asked: Entry, place: str) -> int | None:
     """Which of the entries for one URL gets the settings that are asked for by name; the others get ``FOR_ALL`` only.
 
-    ``asked`` is an entry with these settings alone. None when each entry has them already, or there are none. Raises
-    Refused when the one that is meant can't be told.
+    ``asked`` is an entry with these settings alone. None when each entry has them already, or there are none. It is the
+    only one that has all of them, else the one of the wished name. Raises Refused when it can't be told.
     """
     if len(entries) == 1:
         return 0
     contents = _Contents()
     own = [name for name in asked if name not in FOR_ALL]
-    left = [name for name in own if not all(contents.says(entry, name, asked[name]) for entry in entries)]
-    if not left:
+    right = [index for index, entry in enumerate(entries) if all(contents.says(entry, one, asked[one]) for one in own)]
+    if len(right) == len(entries):
         return None
     name = asked.get("name")
     named = [index for index, entry in enumerate(entries) if name and entry.get("name") == name]
-    if named:
-        return named[0]  # two of one name are for ``refuse_alike``
+    if len(right) == 1 or named:
+        return right[0] if len(right) == 1 else named[0]  # two of one name are for ``refuse_alike``
+    left = [one for one in own if not all(contents.says(entry, one, asked[one]) for entry in entries)]
     which = f"shall be called '{name}'" if name else f"gets {' and '.join(left)}"
     give = "that name" if name else "a name and ask for it by that name"
     raise errors.Refused(
@@ -154,7 +156,7 @@ class _Contents:
 
     def _unless_said(self, value: object, default: object) -> int | None:
         """None for what is the same as nothing."""
-        if value in (None, "", []):
+        if value is None or value == [] or (value == "" and default is None):
             return None
         number = self._of(value, default)
         if isinstance(value, t.Mapping):

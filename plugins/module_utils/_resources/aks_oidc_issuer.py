@@ -86,6 +86,10 @@ def _look_first(error: errors.AksAmpError) -> None:
     )
 
 
+class _OldKeyGone(errors.NotReady):
+    """A rotation has dropped the key that signed the tokens of running pods."""
+
+
 class AksOidcIssuer:
     """The cluster as a resource."""
 
@@ -97,6 +101,7 @@ class AksOidcIssuer:
         self._found: ClusterRef | None = None
         self._keys_at_start: tuple[str, ...] | None = None
         self._has_written = False
+        self._has_followed = False
         self._unanswered: RotateKeys | None = None
         self._started = None if context.check_mode else wish.operation_url
 
@@ -119,18 +124,23 @@ class AksOidcIssuer:
         if self._started is not None:
             started, self._started = self._started, None
             with contextlib.suppress(errors.Conflict):  # another operation took its place: the rest is planned anew
-                return self._current(ref, self._arm.follow(ref, started), is_fresh=True)
+                return self._after_operation(ref, self._arm.follow(ref, started))
         cluster = self._arm.get_cluster(ref)
         if not cluster.is_busy:
             return self._current(ref, cluster, is_fresh=self._has_written)
         if self._wish.asks_for_something and self._wish.wait and not self._context.check_mode:
-            return self._current(ref, self._arm.wait_until_idle(ref), is_fresh=True)
+            return self._after_operation(ref, self._arm.wait_until_idle(ref))
         try:
             return self._current(ref, cluster, is_fresh=False)
         except (NotPublished, errors.Unreachable):
             if self._unanswered is not None:
                 raise
             return Current(ref, cluster, PENDING)
+
+    def _after_operation(self, ref: ClusterRef, cluster: Cluster) -> Current:
+        """The cluster after an operation that was not this run's own, or not this task's."""
+        self._has_followed = True
+        return self._current(ref, cluster, is_fresh=True)
 
     def plan(self, current: Current) -> Plan[Operation, Current]:
         return plan(current, self._wish)
@@ -165,16 +175,17 @@ class AksOidcIssuer:
             raise AssertionError("a rotation is planned for published keys only")
         try:
             cluster = self._arm.rotate_signing_keys(current.ref, wait=self._wish.waits_for_own)
-        except (errors.Interrupted, errors.NotReady) as error:
-            self._unanswered = operation
-            _look_first(error)
+            if self._wish.waits_for_own:
+                with accepted():
+                    rotated = self._rotated_keys(current.ref, keys.at_start, discovery, operation)
+            else:
+                rotated = KeySet(keys.at_start, (*keys.listed, KNOWN_AFTER_APPLY))
+        except errors.AksAmpError as error:
+            if error.accepted or isinstance(error, (errors.Interrupted, errors.NotReady)):
+                self._unanswered = operation
+                if not isinstance(error, _OldKeyGone):
+                    _look_first(error)
             raise
-        if not self._wish.waits_for_own:
-            return dataclasses.replace(
-                current, cluster=cluster, keys=KeySet(keys.at_start, (*keys.listed, KNOWN_AFTER_APPLY))
-            )
-        with accepted():
-            rotated = self._rotated_keys(current.ref, keys.at_start, discovery, operation)
         return dataclasses.replace(current, cluster=cluster, keys=rotated)
 
     def _rotated_keys(
@@ -187,7 +198,7 @@ class AksOidcIssuer:
         )
         with accepted():
             if rotated.dropped and not operation.drops_oldest:
-                raise errors.NotReady(
+                raise _OldKeyGone(
                     f"The signing keys of {ref} were rotated, but the issuer no longer lists "
                     f"{', '.join(rotated.dropped)}: tokens that it signed are refused from now on.",
                     fix="Restart the pods that use such tokens, so that they get new ones.",
@@ -211,34 +222,43 @@ class AksOidcIssuer:
             discovery = self._patience().retry(lambda: self._discover(ref, cluster), NotPublished, errors.Unreachable)
         else:
             discovery = self._discover(ref, cluster)
-        return Current(ref, cluster, discovery, self._keys(ref, discovery, is_fresh=is_fresh))
+        return Current(ref, cluster, discovery, self._keys(ref, discovery))
 
     def _discover(self, ref: ClusterRef, cluster: Cluster) -> Discovery:
         if not cluster.issuer_url:
             raise errors.NotReady(f"{ref} has an OIDC issuer but shows no URL of it.", fix="Run again in a minute.")
         return discover(self._http, cluster.issuer_url)
 
-    def _keys(self, ref: ClusterRef, discovery: Discovery, *, is_fresh: bool) -> KeySet | None:
+    def _keys(self, ref: ClusterRef, discovery: Discovery) -> KeySet | None:
         """The key set; after a rotation without an answer, once its key is listed: a second one would drop the old key.
         Raises NotReady when it does not come."""
         if not self._wish.needs_keys:
             return None
         if self._keys_at_start is not None and self._unanswered is not None:
             return self._rotated_keys(ref, self._keys_at_start, discovery, self._unanswered)
-        awaits = is_fresh and self._wish.rotate_signing_keys and not self._wish.force_rotation
-        listed = self._settled_key_ids(discovery) if awaits else signing_key_ids(self._http, discovery.jwks_uri)
+        awaits = self._has_followed and self._wish.rotate_signing_keys and not self._wish.force_rotation
+        listed = self._settled_key_ids(ref, discovery) if awaits else signing_key_ids(self._http, discovery.jwks_uri)
         if self._keys_at_start is None:
             self._keys_at_start = listed
         return KeySet(self._keys_at_start, listed)
 
-    def _settled_key_ids(self, discovery: Discovery) -> tuple[str, ...]:
-        """The key set after an operation, which may have been a rotation: then its key is given some time to appear."""
+    def _settled_key_ids(self, ref: ClusterRef, discovery: Discovery) -> tuple[str, ...]:
+        """The key set after an operation, which may have been a rotation: then its key is given some time to appear.
+        Raises NotReady where no time is left for a rotation after it."""
 
         def several() -> tuple[str, ...] | None:
             listed = signing_key_ids(self._http, discovery.jwks_uri)
             return listed if len(listed) > 1 else None
 
-        return self._patience().until(several) or signing_key_ids(self._http, discovery.jwks_uri)
+        listed = self._patience().until(several)
+        self._has_followed = False
+        if listed is None and self._arm.seconds_left() <= 0:
+            raise errors.NotReady(
+                f"The signing keys of {ref} were not rotated, because the time was up when another operation on it had "
+                "ended.",
+                fix="Run again when no operation runs on it, or raise wait_timeout.",
+            )
+        return listed or signing_key_ids(self._http, discovery.jwks_uri)
 
     def _patience(self) -> Patience:
         return Patience(

@@ -217,7 +217,9 @@ def test_what_each_of_them_has_already_need_not_be_told(merger: Merger) -> None:
     entries = [{**entry, "queue_config": {"max_shards": 3, "capacity": 9}} for entry in SPLIT]
     wanted = dataclasses.replace(MAIN, queue_config={"max_shards": 3})
     assert merger.merged(entries, wanted) == [merger.spelled(entry) for entry in entries]
-    merger.refused([entries[0], SPLIT[1]], wanted)
+    one = [entries[0], SPLIT[1]]
+    assert merger.merged(one, wanted) == [merger.spelled(entry) for entry in one], "it is the one that is meant"
+    merger.refused(SPLIT, wanted)
 
 
 @every_merger

@@ -308,8 +308,10 @@ def test_a_rotation_in_whose_place_came_another_operation_is_not_sent_again(esta
 
 def test_a_rotation_that_was_refused_is_sent_again(estate: AzureEstate) -> None:
     estate.sandbox.faults.add(Fault(Kind.CONFLICT, operation=ROTATE))
-    assert len(rotate(estate, FastClock()).changes) == 1
+    clock = FastClock()
+    assert len(rotate(estate, clock).changes) == 1
     assert posts(estate) == 2
+    assert clock.slept < 60.0, "no rotation of others was waited for"
 
 
 def test_a_rotation_that_takes_too_long_is_not_asked_for_again_by_its_failure(estate: AzureEstate) -> None:
@@ -347,6 +349,34 @@ def test_after_an_operation_that_was_no_rotation_the_keys_are_rotated(estate: Az
     assert len(rotate(estate, clock).changes) == 1
     assert posts(estate) == 1
     assert clock.slept >= 120.0
+
+
+def test_a_rotation_for_which_no_time_is_left_is_not_sent(estate: AzureEstate) -> None:
+    estate.sandbox.world.settings.aks_operation_seconds = 0.4
+    run(estate, workload_identity=False, wait=False)
+    with pytest.raises(errors.NotReady, match="were not rotated, because the time was up") as caught:
+        rotate(estate, FastClock(), wait_timeout=2)
+    assert "raise wait_timeout" in caught.value.fix
+    assert posts(estate) == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.ERROR, operation="Operations_Get", status=500, times=None),
+        Fault(Kind.ERROR, operation="JsonWebKeySet", nth=2, times=None),
+    ],
+    ids=lambda fault: fault.operation,
+)
+def test_what_fails_after_a_rotation_was_accepted_does_not_call_for_another(estate: AzureEstate, fault: Fault) -> None:
+    estate.sandbox.faults.add(fault)
+    with pytest.raises(ApplyFailed) as caught:
+        rotate(estate, FastClock())
+    values = failure_values(caught.value)
+    assert "with report_signing_keys and without rotate_signing_keys" in str(values["msg"])
+    assert "rerun" not in str(values["msg"])
+    assert values["changed"] is True
+    assert posts(estate) == 1
 
 
 def test_a_rotation_that_lost_the_old_key_is_reported(estate: AzureEstate, monkeypatch: pytest.MonkeyPatch) -> None:
