@@ -102,7 +102,7 @@ def refuse_alike(entries: t.Sequence[object], url: str, name: str | None, place:
                 fix="Rename or remove one of the two, then rerun.",
                 kind="duplicate_entries",
             )
-        first = numbers.setdefault(contents.of(entry), number) if is_own else number
+        first = numbers.setdefault(contents.of(entry, _DEFAULTS), number) if is_own else number
         if first != number:
             raise errors.Refused(
                 f"{place} has two remote_write entries for {url} (numbers {first} and {number} of its list) that are "
@@ -122,7 +122,7 @@ class _Contents:
         self._numbers = Fingerprints()
         self._known: dict[tuple[int, int], int] = {}
 
-    def of(self, value: object, default: object = _DEFAULTS) -> int:
+    def of(self, value: object, default: object) -> int:
         """``default`` is a mapping of what counts as said in it, or in each item of a list."""
         try:
             return self._of(value, default)
