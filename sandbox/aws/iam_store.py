@@ -18,7 +18,15 @@ from urllib.parse import urlsplit
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy, OpenIDConnectProvider, PolicyVersion, Role
+from moto.iam.models import (
+    AWSManagedPolicy,
+    IAMBackend,
+    InstanceProfile,
+    ManagedPolicy,
+    OpenIDConnectProvider,
+    PolicyVersion,
+    Role,
+)
 
 from sandbox.aws import documents
 from sandbox.aws.errors import AwsError, limit_exceeded, not_found
@@ -222,6 +230,12 @@ class IamStore(IAMBackend):
     def _check_attachable(self, policy_arn: str) -> None:
         if policy_arn not in self.managed_policies:
             raise not_found(f"Policy {policy_arn} does not exist or is not attachable.")
+
+    def get_instance_profiles_for_role(self, role_name: str) -> list[InstanceProfile]:
+        """moto gives none for a role that is not there, which IAM refuses."""
+        self.get_role(role_name)
+        profiles: list[InstanceProfile] = super().get_instance_profiles_for_role(role_name)
+        return profiles
 
     def remove_role_from_instance_profile(self, profile_name: str, role_name: str) -> None:
         if self.get_role(role_name) not in self.get_instance_profile(profile_name).roles:

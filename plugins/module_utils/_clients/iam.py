@@ -128,9 +128,14 @@ def read_or_none(action: str, operation: t.Callable[..., t.Any], **parameters: s
         with aws_errors("iam", action):
             return operation(**parameters)
     except errors.CloudError as error:
-        if error.code in _MISSING_CODES:
+        if is_missing(error):
             return None
         raise
+
+
+def is_missing(error: errors.CloudError) -> bool:
+    """Whether IAM says that there is no such object."""
+    return error.code in _MISSING_CODES
 
 
 def tags_of(answer: Mapping[str, t.Any]) -> dict[str, str]:

@@ -19,7 +19,7 @@ import zlib
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors as errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aws import AwsSession
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam import IamProviders
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam import IamProviders, is_missing
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_policies import IamPolicies, ManagedPolicy
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.iam_roles import (
     IamRoles,
@@ -90,6 +90,15 @@ class RoleResource:
         self._was_attached = False
 
     def read(self) -> Current:
+        """The role with what is in it. One that another writer removes meanwhile is read again, as gone."""
+        try:
+            return self._read()
+        except errors.CloudError as error:
+            if not is_missing(error):
+                raise
+        return self._read()
+
+    def _read(self) -> Current:
         """The account is that of the role's ARN where there is a role, which saves a call."""
         wish = self._wish
         role = self._roles.get(wish.name)

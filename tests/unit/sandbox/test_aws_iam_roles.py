@@ -312,6 +312,7 @@ def test_an_inline_policy_is_kept_and_deleted(aws: Aws) -> None:
         ("get_role_policy", {"PolicyName": "p"}),
         ("list_role_policies", {}),
         ("list_attached_role_policies", {}),
+        ("list_instance_profiles_for_role", {}),
         ("tag_role", {"Tags": [{"Key": "a", "Value": "b"}]}),
         ("list_role_tags", {}),
     ],

@@ -244,6 +244,23 @@ def test_a_managed_policy_that_somebody_rolled_back_goes_with_all_its_versions(
     assert finished.iam.list_policies(Scope="Local")["Policies"] == []
 
 
+@pytest.mark.parametrize(
+    "operation",
+    ["ListAttachedRolePolicies", "ListRolePolicies", "GetRolePolicy", "ListInstanceProfilesForRole"],
+)
+def test_a_role_that_goes_while_it_is_read_is_gone(finished: RoleOf, operation: str) -> None:
+    (policy,) = finished.iam.list_role_policies(RoleName=finished.name)["PolicyNames"]
+
+    def remove() -> None:
+        finished.iam.delete_role_policy(RoleName=finished.name, PolicyName=policy)
+        finished.iam.delete_role(RoleName=finished.name)
+
+    finished.runner.sandbox.faults.add(Fault(Kind.CALL, service="iam", operation=operation, callback=remove))
+    result = finished.remove()
+    assert result.changes == ()
+    assert not finished.exists()
+
+
 def test_a_managed_policy_is_not_left_behind_by_a_lost_race_after_the_role_has_gone(finished: RoleOf) -> None:
     finished.name = "Managed-Role"
     finished.run(policy_type="managed")
