@@ -10,9 +10,11 @@ import dataclasses
 import functools
 import html
 import json
+import os
 import threading
 import typing as t
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 if t.TYPE_CHECKING:
@@ -82,13 +84,14 @@ class Watcher:
     _stop: threading.Event = dataclasses.field(default_factory=threading.Event)
 
     def __enter__(self) -> Watcher:
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._watching = self._pool.submit(self._watch)
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._pool.shutdown()
+        self._watching.result()  # a watch that broke off has not looked to the end
         self.look()
 
     def _watch(self) -> None:
@@ -101,7 +104,9 @@ class Watcher:
         self._look_at_processes()
 
     def _look_at_files(self) -> None:
-        for path in self.folder.rglob("*"):
+        # Not by ``rglob``, which fails for a folder that goes meanwhile.
+        every = (Path(folder, name) for folder, _folders, names in os.walk(self.folder) for name in names)
+        for path in every:
             if any(path.is_relative_to(folder) for folder in self.spared):
                 continue
             try:
