@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+KindT = t.TypeVar("KindT", bound="CloudError")
+
 
 class AksAmpError(Exception):
     """Something that the user must know, in one sentence.
@@ -110,6 +112,18 @@ class CloudError(AksAmpError):
         answer = ": ".join(part for part in (code or (f"HTTP {status}" if status else ""), detail.rstrip(".")) if part)
         trace = f" (request id {request_id})" if request_id else ""
         super().__init__(f"{service} failed while {action}: {answer or 'no reason given'}{trace}.", fix=fix)
+
+    def told_as(self, kind: type[KindT], *, fix: str) -> KindT:
+        """The same answer as another kind of error, with another advice."""
+        return kind(
+            service=self.service,
+            action=self.action,
+            code=self.code,
+            status=self.status,
+            detail=self.detail,
+            request_id=self.request_id,
+            fix=fix,
+        )
 
 
 class Conflict(CloudError):

@@ -47,3 +47,8 @@ class Patience:
                     raise
             self.sleep(min(delay, left))
             delay = min(delay * 2, self.longest)
+
+
+def seconds_of(retry_after: str) -> float | None:
+    """The seconds of a Retry-After header; None when it is missing or a date, which the clouds don't send."""
+    return float(retry_after) if retry_after.isdecimal() else None

@@ -139,13 +139,8 @@ class AmpResourcePolicies:
         except errors.CloudError as error:
             if error.code != "ValidationException" or "invalid principal" not in error.detail.lower():
                 raise
-            raise UnknownPrincipal(
-                service=error.service,
-                action=error.action,
-                code=error.code,
-                status=error.status,
-                detail=error.detail,
-                request_id=error.request_id,
+            raise error.told_as(
+                UnknownPrincipal,
                 fix="Every role that the policy names must exist: remove statements for roles that were deleted.",
             ) from error
 

@@ -26,8 +26,8 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_er
     arm_errors,
     changed_meanwhile,
     no_lost_race,
-    seconds_of,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
 
 try:
     from azure.core import MatchConditions

@@ -13,6 +13,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils import _errors 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.aks_ids import ClusterRef, ClusterScope
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
 
 try:
     from azure.core.exceptions import (
@@ -86,15 +87,7 @@ def no_lost_race() -> Iterator[None]:
     try:
         yield
     except errors.Conflict as error:
-        begun = errors.Interrupted(
-            service=error.service,
-            action=error.action,
-            code=error.code,
-            status=error.status,
-            detail=error.detail,
-            request_id=error.request_id,
-            fix=errors.LOOK_AGAIN,
-        )
+        begun = error.told_as(errors.Interrupted, fix=errors.LOOK_AGAIN)
         begun.retry_after = error.retry_after
         raise begun from error
 
@@ -107,11 +100,6 @@ def changed_meanwhile(action: str) -> errors.Conflict:
         detail="somebody else has changed the cluster since it was read",
         fix="Wait until nobody else changes the cluster and run again.",
     )
-
-
-def seconds_of(retry_after: str) -> float | None:
-    """The seconds of a Retry-After header; None when it is missing or a date, which ARM doesn't send."""
-    return float(retry_after) if retry_after.isdecimal() else None
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph_
     Page,
     ServicePrincipalAnswer,
 )
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
 
 try:
     import httpx
@@ -454,18 +455,13 @@ def refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
         service=SERVICE, action=action, code=code, status=status, detail=detail, request_id=request_id, fix=fix
     )
     if isinstance(refused, errors.Interrupted):
-        refused.retry_after = _seconds(headers.get("retry-after", ""))
+        refused.retry_after = seconds_of(headers.get("retry-after", ""))
     return refused
 
 
 def _conflict(action: str, *, retry_after: str = "", **details: t.Any) -> errors.Conflict:
     """A lost race. Forks that met once would meet again after equal pauses, so the pause is a random one."""
     conflict = errors.Conflict(service=SERVICE, action=action, **details)
-    advised = _seconds(retry_after)
+    advised = seconds_of(retry_after)
     conflict.retry_after = random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised
     return conflict
-
-
-def _seconds(retry_after: str) -> float | None:
-    """The seconds of a Retry-After header; None when it is missing or a date."""
-    return float(retry_after) if retry_after.isdecimal() else None

@@ -166,13 +166,8 @@ def _trusting(action: str) -> Iterator[None]:
     except errors.CloudError as error:
         if error.code not in _MALFORMED_CODES or "invalid principal" not in error.detail.lower():
             raise
-        raise UnknownPrincipal(
-            service=error.service,
-            action=error.action,
-            code=error.code,
-            status=error.status,
-            detail=error.detail,
-            request_id=error.request_id,
+        raise error.told_as(
+            UnknownPrincipal,
             fix="Every provider that the trust policy names must exist in the role's account: create the issuer's with "
             "iam_oidc_provider_thumbprint, and remove statements for providers that were deleted "
             "(prune_stale_issuers).",

@@ -25,6 +25,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_errors import leaves_open, open_outcomes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
 
 try:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -209,10 +210,9 @@ def _refusal(
         fix=fix,
     )
     if isinstance(refusal, errors.Conflict):
-        advised = _header(error, "Retry-After")
+        advised = seconds_of(_header(error, "Retry-After"))
         # Forks that met once would meet again after equal pauses, so the pause is a random one.
-        jitter = random.SystemRandom().uniform(0.5, 5.0)
-        refusal.retry_after = float(advised) if advised.isdecimal() else jitter
+        refusal.retry_after = random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised
     return refusal
 
 

@@ -70,8 +70,10 @@ def the_one_meant(entries: t.Sequence[Entry], asked: Entry, place: str) -> int |
         return None
     name = asked.get("name")
     named = [index for index, entry in enumerate(entries) if name and entry.get("name") == name]
-    if len(right) == 1 or named:
-        return right[0] if len(right) == 1 else named[0]  # two of one name are for ``refuse_alike``
+    if len(right) == 1:
+        return right[0]
+    if named:
+        return named[0]  # two of one name are for ``refuse_alike``
     left = [one for one in own if not all(contents.says(entry, one, asked[one]) for entry in entries)]
     which = f"shall be called '{name}'" if name else f"gets {' and '.join(left)}"
     give = "that name" if name else "a name and ask for it by that name"

@@ -180,8 +180,10 @@ def test_a_broken_kubeconfig_fails_in_one_sentence_without_its_content(tmp_path:
 def test_a_failing_credential_plugin_is_reported(tmp_path: Path) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-kubelogin", "args": []}
     path = kubeconfig(tmp_path / "config", user={"exec": plugin})
-    with pytest.raises(errors.MissingCredentials, match="no-such-kubelogin"):
+    with pytest.raises(errors.MissingCredentials, match="no-such-kubelogin") as caught:
         load_configuration(KubeAuth(kubeconfig=path))
+    assert "kubelogin convert-kubeconfig -l azurecli" in caught.value.fix
+    assert "aks_amp_cluster_access: user" in caught.value.fix
     assert authorization(load_configuration(KubeAuth(kubeconfig=path, api_key=TOKEN))) == f"Bearer {TOKEN}"
 
 

@@ -329,4 +329,6 @@ def test_a_federated_role_that_may_not_chain_is_the_cause(doctor: Doctor) -> Non
     doctor.iam.update_assume_role_policy(RoleName="writer", PolicyDocument=json.dumps(document))
     facts = doctor.examine(CLUSTER, **changes)
     assert [one["kind"] for one in facts["findings"]] == ["permission_missing"]
+    (fix,) = [one["fix"] for one in facts["findings"]]
+    assert fix.startswith(f"Name arn:aws:iam::{AWS_ACCOUNT}:role/writer in aks_amp_assumable_role_arns.")
     assert link(facts, "chained_role")["status"] == "broken"
