@@ -247,7 +247,10 @@ _OPERATED: t.Final = Fields(
 )
 _VERSION: t.Final = Fields(_NAMED, schema=Fields(openAPIV3Schema=OBJECT), served=FLAG, storage=FLAG)
 _WEBHOOK: t.Final = Fields(
-    name=TEXT, clientConfig=Fields(service=Fields({"name": TEXT, "namespace": TEXT})), failurePolicy=TEXT
+    name=TEXT,
+    clientConfig=Fields(service=Fields({"name": TEXT, "namespace": TEXT})),
+    failurePolicy=TEXT,
+    objectSelector=_SELECTOR,
 )
 _EVENT: t.Final = Fields(
     {"metadata": _METADATA},

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import (
     CONFIG_MAP,
     DEPLOYMENT,
+    MUTATING_WEBHOOKS,
     NAMESPACE,
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_shapes import Misshapen, shaped, shaped_page
@@ -78,3 +79,17 @@ def test_a_page_has_objects_and_a_token() -> None:
 def test_objects_without_a_namespace_need_none() -> None:
     item = {"metadata": {"name": "monitoring", "uid": "1", "resourceVersion": "2"}}
     assert shaped(NAMESPACE, item) == item
+
+
+@pytest.mark.parametrize(
+    ("selector", "problem"),
+    [
+        (True, "objectSelector is no object"),
+        ({"matchLabels": ["azure.workload.identity/use"]}, "objectSelector.matchLabels is no object"),
+    ],
+)
+def test_what_selects_the_pods_of_a_webhook_has_its_form(selector: object, problem: str) -> None:
+    metadata = {"name": "inject", "uid": "1", "resourceVersion": "2"}
+    with pytest.raises(Misshapen) as caught:
+        shaped(MUTATING_WEBHOOKS, {"metadata": metadata, "webhooks": [{"name": "inject", "objectSelector": selector}]})
+    assert str(caught.value) == f"MutatingWebhookConfiguration.webhooks[0].{problem}"
