@@ -267,6 +267,7 @@ _EVENT: t.Final = Fields(
 _KEPT: t.Final = Fields({"metadata": _METADATA}, data=MapOf(TEXT), binaryData=MapOf(TEXT), immutable=FLAG)
 
 _FORMS: t.Final[t.Mapping[str, Form]] = {
+    "Namespace": Fields({"metadata": _METADATA}, status=Fields(phase=TEXT)),
     "ConfigMap": _KEPT,
     "Secret": _KEPT,
     "Deployment": _WORKLOAD,
@@ -275,7 +276,8 @@ _FORMS: t.Final[t.Mapping[str, Form]] = {
     "ReplicaSet": _RUNNER,
     "Job": _RUNNER,
     "CronJob": Fields(
-        {"metadata": _METADATA, "spec": Fields({"jobTemplate": Fields({"spec": Fields({"template": _TEMPLATE})})})}
+        {"metadata": _METADATA, "spec": Fields({"jobTemplate": Fields({"spec": Fields({"template": _TEMPLATE})})})},
+        status=OBJECT,
     ),
     "Pod": _POD,
     "Prometheus": _OPERATED,

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._kube.kube_objects import (
     CONFIG_MAP,
+    CRON_JOB,
     DEPLOYMENT,
     MUTATING_WEBHOOKS,
     NAMESPACE,
@@ -93,3 +94,17 @@ def test_what_selects_the_pods_of_a_webhook_has_its_form(selector: object, probl
     with pytest.raises(Misshapen) as caught:
         shaped(MUTATING_WEBHOOKS, {"metadata": metadata, "webhooks": [{"name": "inject", "objectSelector": selector}]})
     assert str(caught.value) == f"MutatingWebhookConfiguration.webhooks[0].{problem}"
+
+
+def test_what_is_told_of_a_namespace_has_its_form() -> None:
+    item = {"metadata": {"name": "monitoring", "uid": "1", "resourceVersion": "2"}}
+    with pytest.raises(Misshapen, match=r"\ANamespace.status is no object\Z"):
+        shaped(NAMESPACE, {**item, "status": ["Terminating"]})
+    assert shaped(NAMESPACE, {**item, "status": {"phase": "Active"}})["status"] == {"phase": "Active"}
+
+
+def test_what_is_told_of_a_cron_job_has_its_form() -> None:
+    item = {"metadata": METADATA, "spec": {"jobTemplate": {"spec": {"template": FOUND["spec"]["template"]}}}}
+    with pytest.raises(Misshapen, match=r"\ACronJob.status is no object\Z"):
+        shaped(CRON_JOB, {**item, "status": ["done"]})
+    assert shaped(CRON_JOB, {**item, "status": {"active": []}})["status"] == {"active": []}
