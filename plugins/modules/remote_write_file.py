@@ -155,6 +155,8 @@ attributes:
   diff_mode:
     support: full
     details:
+      - Of a file that stays, the lines that change are shown with three lines around them. In the place of the others
+        stands how many lines stay, so that nothing of them is in a log.
       - Values that look like secrets by their keys are shown as C(<redacted>), and so is embedded text that seems to
         hold some. Of a URL the user, the password and parameters that look like secrets by their names are hidden.
   idempotent:

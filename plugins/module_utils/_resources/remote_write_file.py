@@ -38,6 +38,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.formats
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._render.manifests import OPERATOR_KINDS, POD_KINDS
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, ModuleDefinition, Result
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.excerpts import excerpts
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.values_merge import (
     MergedText,
     remove_values,
@@ -199,10 +200,10 @@ def _plan_present(current: Current, wish: Wish) -> Plan[Operation, Current]:
     version = wish.content.writes.version
     warnings = tuple(dict.fromkeys((*wish.content.writes.version_warnings(version), *merged.warnings)))
     summaries = merged.summaries
-    if text is not None and not summaries:  # only its mode may change
-        merged = dataclasses.replace(merged, shown_before=_shown(text), shown_after=_shown(text))
+    before, after = excerpts(merged.shown_before, merged.shown_after)
     if file.mode is not None and mode != file.mode:
         summaries = (*summaries, f"set its mode to {mode:04o} (it was {file.mode:04o})")
+        before, after = f"[mode {file.mode:04o}]\n{before}", f"[mode {mode:04o}]\n{after}"
     if not summaries:
         return Plan((), current, warnings)
     operation = Write(merged.text.encode(), mode)
@@ -211,8 +212,8 @@ def _plan_present(current: Current, wish: Wish) -> Plan[Operation, Current]:
         kind="file",
         name=str(file.path),
         summary=f"In {file.path}: {'; '.join(summaries)}.",
-        before=None if text is None else merged.shown_before,
-        after=merged.shown_after,
+        before=None if text is None else before,
+        after=after,
         operation=operation,
     )
     return Plan((change,), Current(FileText(file.path, operation.content, mode)), warnings)
@@ -311,13 +312,14 @@ def _taken_out(current: Current, removed: MergedText) -> Plan[Operation, Current
     if not removed.summaries or file.mode is None:
         return Plan((), current, kept)
     operation = Write(removed.text.encode(), file.mode)
+    before, after = excerpts(removed.shown_before, removed.shown_after)
     change: Change[Operation] = Change(
         action=Action.UPDATE,
         kind="file",
         name=str(file.path),
         summary=f"In {file.path}: {'; '.join(removed.summaries)}.",
-        before=removed.shown_before,
-        after=removed.shown_after,
+        before=before,
+        after=after,
         operation=operation,
     )
     return Plan((change,), Current(FileText(file.path, operation.content, file.mode)), kept)

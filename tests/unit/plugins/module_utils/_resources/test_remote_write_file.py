@@ -21,6 +21,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._prometheus.rem
 )
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources import remote_write_file as resource
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._runner import Context, Result, failure_values
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.excerpts import excerpts
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text_file import FileText, read_file, write_file
 from ansible_collections.crosscloud.aks_amp.plugins.modules import prometheus_remote_write, remote_write_file
 from tests.unit.plugins.file_wishes import OTHER_URL, REGION, ROLE, URL
@@ -109,8 +110,10 @@ def test_create_change_and_remove_each_checked_first_and_once_only(tmp_path: Pat
         assert diff_of(applied) == diff_of(checked)
         assert [change.report() for change in applied.changes] == [change.report() for change in checked.changes]
         assert applied.facts == checked.facts
+        old, new = before or b"", dest.read_bytes() if dest.exists() else b""
         for change in applied.changes:
-            assert (change.after or "") == (dest.read_text(encoding="utf-8") if dest.exists() else "")
+            shown = excerpts(old.decode(), new.decode()) if old and new else (old.decode(), new.decode())
+            assert (change.before or "", change.after or "") == shown
         for check in (True, False):
             assert run(dest, format_name, check=check, **options).changes == ()
     assert list(tmp_path.iterdir()) == []
@@ -277,17 +280,21 @@ def test_the_mode_is_kept_unless_another_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_name", ["helm_kube_prometheus_stack", "prometheus"])
-def test_a_change_of_the_mode_alone_shows_no_secret(tmp_path: Path, format_name: str) -> None:
+def test_a_change_of_the_mode_alone_shows_nothing_of_the_text(tmp_path: Path, format_name: str) -> None:
     dest = tmp_path / "values.yaml"
-    secret = {
-        "prometheus": "scrape_configs:\n- {job_name: a, basic_auth: {username: b, password: hunter2}}\n",
-        "helm_kube_prometheus_stack": "grafana:\n  adminPassword: hunter2\n",
-    }[format_name]
-    dest.write_text(secret, encoding="utf-8")
-    dest.chmod(0o600)
-    run(dest, format_name)
+    run(dest, format_name, mode="0600")
     (diff,) = diff_of(run(dest, format_name, mode="0640"))
-    assert diff["before"] == diff["after"] == dest.read_text(encoding="utf-8").replace("hunter2", "<redacted>")
+    assert (diff["before"], diff["after"]) == ("[mode 0600]\n", "[mode 0640]\n")
+
+
+def test_what_stays_is_not_shown_whatever_its_name(tmp_path: Path) -> None:
+    dest = tmp_path / "values.yaml"
+    far = "# a line between\n" * 4
+    dest.write_text(f"theirs:\n  unlock: hunter2\n{far}", encoding="utf-8")
+    (diff,) = diff_of(run(dest))
+    assert diff["before"].startswith("[3 lines stay]\n# a line between\n")
+    assert "hunter2" not in str(diff)
+    assert "hunter2" in dest.read_text(encoding="utf-8")
 
 
 def test_a_file_with_nothing_in_it_is_shown_as_it_was(tmp_path: Path) -> None:
