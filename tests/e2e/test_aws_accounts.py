@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-import botocore.session
 import pytest
 
 from sandbox.world import AWS_ACCOUNT
+from tests.boto3_age import require_resource_policies
 
 if t.TYPE_CHECKING:
     from demo.runs import PlaybookRun
@@ -34,8 +34,7 @@ def policy(**statement: t.Any) -> dict[str, t.Any]:
 @pytest.fixture
 def divided(estate: Estate) -> Estate:
     """The controller may assume two roles only: one for IAM, with an external ID, and one for AMP."""
-    if "PutResourcePolicy" not in botocore.session.get_session().get_service_model("amp").operation_names:
-        pytest.skip("this boto3 is older than resource policies")
+    require_resource_policies()
     aws, caller = estate.sandbox.aws, {"AWS": AWS_ACCOUNT}
     condition = {"StringEquals": {"sts:ExternalId": "fleet-7"}}
     trust = policy(Principal=caller, Action="sts:AssumeRole", Condition=condition)

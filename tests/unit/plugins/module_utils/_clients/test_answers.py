@@ -56,7 +56,7 @@ WORKSPACE = {"workspaceId": "ws-1", "arn": "arn", "status": {"statusCode": "ACTI
         ("ListWorkspaces", {"workspaces": {}}, ["answer.workspaces is no list"]),
         ("ListWorkspaces", {"workspaces": ["x"]}, ["answer.workspaces is no structure"]),
         ("ListWorkspaces", {"workspaces": [WORKSPACE]}, ["answer.workspaces has no createdAt"]),
-        ("DescribeResourcePolicy", [], ["answer is no structure"]),
+        ("DescribeWorkspace", [], ["answer is no structure"]),
     ],
 )
 def test_amp_answers_are_held_against_their_description(operation: str, answer: object, found: list[str]) -> None:

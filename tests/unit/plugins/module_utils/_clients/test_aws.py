@@ -18,6 +18,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.aws import AwsSession, aws_client, aws_errors
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._federation import AwsAccount
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._options import AwsAuth, Transport
+from tests.boto3_age import require_resource_policies
 
 KEYS: dict[str, t.Any] = {"access_key": "AKIAEXAMPLEEXAMPLE00", "secret_key": "unit-test-secret"}
 
@@ -201,18 +202,21 @@ def test_a_write_of_iam_without_what_it_always_answers_may_be_done() -> None:
 
 @pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE, '{"status": {"statusCode"', "{}", "[]"])
 def test_a_policy_of_a_workspace_may_be_written_when_the_answer_can_not_be_read(body: str) -> None:
+    require_resource_policies()
     with pytest.raises(errors.Interrupted):
         answered("amp", "put_resource_policy", body, workspaceId="ws-1", policyDocument="{}")
 
 
 @pytest.mark.parametrize("body", [PAGE, WELL_FORMED_PAGE])
 def test_a_page_in_the_place_of_an_answer_without_results_is_no_success(body: str) -> None:
+    require_resource_policies()
     with pytest.raises(errors.Interrupted):
         answered("amp", "delete_resource_policy", body, workspaceId="ws-1")
 
 
 def test_an_answer_without_results_is_one() -> None:
     answered("iam", "put_role_policy", RESULTLESS, **PUT_POLICY)
+    require_resource_policies()
     answered("amp", "delete_resource_policy", "", status=202, workspaceId="ws-1")
 
 

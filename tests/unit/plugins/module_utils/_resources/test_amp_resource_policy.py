@@ -10,7 +10,6 @@ import json
 import time
 import typing as t
 
-import botocore.session
 import pytest
 from botocore.stub import Stubber
 from hypothesis import given
@@ -34,6 +33,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._resources impo
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import Patience
 from sandbox.aws.remote_write import Point, encode
 from sandbox.testing import running_sandbox
+from tests.boto3_age import require_resource_policies
 from tests.unit.plugins.module_utils._resources.aws_modules import Runner
 
 if t.TYPE_CHECKING:
@@ -195,12 +195,6 @@ def test_adding_converges_and_removing_gives_back_what_was_there(
         )
     removed = resource.plan(added, dataclasses.replace(wish, state=State.ABSENT)).predicted
     assert list(removed.statements) == foreign
-
-
-def require_resource_policies() -> None:
-    """The module says what is missing; all that is left to test needs them."""
-    if "PutResourcePolicy" not in botocore.session.get_session().get_service_model("amp").operation_names:
-        pytest.skip("this boto3 is older than resource policies")
 
 
 # The client, where the sandbox never answers so
