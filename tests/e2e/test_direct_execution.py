@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from demo.runs import ROOT, clean_environment, run_playbook
+from tests.boto3_age import require_resource_policies
 from tests.faults import modules as cases
 
 if t.TYPE_CHECKING:
@@ -235,6 +236,8 @@ def test_every_module_with_an_action_is_compared() -> None:
 def test_a_module_returns_the_same(both: tuple[PlaybookRun, PlaybookRun], module: str) -> None:
     directly, in_processes = ([task for task in run.tasks if task.action == f"{PREFIX}{module}"] for run in both)
     assert told(directly) == told(in_processes)
+    if module == "amp_resource_policy":
+        require_resource_policies()  # with an older boto3 it has failed in both ways
     compared = MODULES[module]
     assert [task.status for task in directly] == ["ok"] * 2 + ["ignored"] * len(compared.wrong)
 
