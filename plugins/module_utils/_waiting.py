@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import time
 import typing as t
 
@@ -52,3 +53,10 @@ class Patience:
 def seconds_of(retry_after: str) -> float | None:
     """The seconds of a Retry-After header; None when it is missing or a date, which the clouds don't send."""
     return float(retry_after) if retry_after.isdecimal() else None
+
+
+def pause_after_lost_race(retry_after: str) -> float:
+    """Seconds until the next try: what the service advises in a Retry-After header, else a random pause, because forks
+    that met once would meet again after equal ones."""
+    advised = seconds_of(retry_after)
+    return random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import ssl
 import typing as t
 import urllib.parse
@@ -34,7 +33,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.graph_
     Page,
     ServicePrincipalAnswer,
 )
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import pause_after_lost_race, seconds_of
 
 try:
     import httpx
@@ -460,8 +459,7 @@ def refusal(error: APIError, action: str, *, writes: bool) -> errors.CloudError:
 
 
 def _conflict(action: str, *, retry_after: str = "", **details: t.Any) -> errors.Conflict:
-    """A lost race. Forks that met once would meet again after equal pauses, so the pause is a random one."""
+    """A lost race."""
     conflict = errors.Conflict(service=SERVICE, action=action, **details)
-    advised = seconds_of(retry_after)
-    conflict.retry_after = random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised
+    conflict.retry_after = pause_after_lost_race(retry_after)
     return conflict

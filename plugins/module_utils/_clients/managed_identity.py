@@ -10,7 +10,6 @@ their own: they go through the pipeline of azure-mgmt-core, on which azure-mgmt-
 from __future__ import annotations
 
 import contextlib
-import random
 import typing as t
 import urllib.parse
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from ansible_collections.crosscloud.aks_amp.plugins.module_utils._azure.entra im
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients import answers, azure
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._clients.arm_errors import leaves_open, open_outcomes
 from ansible_collections.crosscloud.aks_amp.plugins.module_utils._text.json_text import parse_json
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import seconds_of
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import pause_after_lost_race
 
 try:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -210,9 +209,7 @@ def _refusal(
         fix=fix,
     )
     if isinstance(refusal, errors.Conflict):
-        advised = seconds_of(_header(error, "Retry-After"))
-        # Forks that met once would meet again after equal pauses, so the pause is a random one.
-        refusal.retry_after = random.SystemRandom().uniform(0.5, 5.0) if advised is None else advised
+        refusal.retry_after = pause_after_lost_race(_header(error, "Retry-After"))
     return refusal
 
 

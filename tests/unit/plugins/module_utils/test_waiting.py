@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import Patience
+from ansible_collections.crosscloud.aks_amp.plugins.module_utils._waiting import Patience, pause_after_lost_race
 
 
 class Clock:
@@ -64,3 +64,14 @@ def test_the_last_exception_is_raised_at_the_limit_and_others_at_once() -> None:
     with pytest.raises(KeyError):
         patience(clock, 3).retry(missing, ValueError)
     assert sum(clock.naps) == 3
+
+
+def test_after_a_lost_race_the_services_advice_is_followed() -> None:
+    assert pause_after_lost_race("7") == 7.0
+
+
+@pytest.mark.parametrize("retry_after", ["", "Sun, 29 Nov 2026 10:00:00 GMT", "-1"])
+def test_after_a_lost_race_without_advice_the_pauses_differ(retry_after: str) -> None:
+    pauses = [pause_after_lost_race(retry_after) for _again in range(20)]
+    assert all(0.5 <= pause <= 5.0 for pause in pauses)
+    assert len(set(pauses)) > 1

@@ -282,9 +282,35 @@ def test_the_mode_is_kept_unless_another_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format_name", ["helm_kube_prometheus_stack", "prometheus"])
 def test_a_change_of_the_mode_alone_shows_nothing_of_the_text(tmp_path: Path, format_name: str) -> None:
     dest = tmp_path / "values.yaml"
-    run(dest, format_name, mode="0600")
+    secret = {
+        "prometheus": "scrape_configs:\n- {job_name: a, basic_auth: {username: b, password: hunter2}}\n",
+        "helm_kube_prometheus_stack": "grafana:\n  adminPassword: hunter2\n",
+    }[format_name]
+    dest.write_text(secret, encoding="utf-8")
+    dest.chmod(0o600)
+    run(dest, format_name)
     (diff,) = diff_of(run(dest, format_name, mode="0640"))
     assert (diff["before"], diff["after"]) == ("[mode 0600]\n", "[mode 0640]\n")
+    assert "hunter2" in dest.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_change_of_the_text_and_the_mode_shows_both(tmp_path: Path, format_name: str) -> None:
+    dest = tmp_path / "rendered"
+    run(dest, format_name, mode="0600")
+    (diff,) = diff_of(run(dest, format_name, mode="0640", role_arn=f"{ROLE}-other"))
+    assert diff["before"].startswith("[mode 0600]\n")
+    assert diff["after"].startswith("[mode 0640]\n")
+    assert f"{ROLE}-other" not in diff["before"]
+    assert f"{ROLE}-other" in diff["after"]
+
+
+def test_the_secret_beside_a_change_is_hidden_by_its_name(tmp_path: Path) -> None:
+    dest = tmp_path / "values.yaml"
+    dest.write_text("grafana:\n  adminPassword: hunter2\n", encoding="utf-8")
+    (diff,) = diff_of(run(dest))
+    assert "adminPassword: <redacted>" in diff["before"]
+    assert "hunter2" not in str(diff)
 
 
 def test_what_stays_is_not_shown_whatever_its_name(tmp_path: Path) -> None:
